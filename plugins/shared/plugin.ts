@@ -1,0 +1,53 @@
+/**
+ * The contract between a plugin and the process that runs it: that of kong-js-pdk, so that a plugin's module also starts
+ * under kong-pdk's own `kong-js-pluginserver`. A plugin's index.ts exports exactly these names.
+ */
+import type { Kong } from './pdk.js';
+
+/** The phases that our plugin server runs. Kong knows more; none of them can fail closed in an external plugin. */
+export type Phase = 'access' | 'response' | 'log';
+
+/** One configuration of a plugin, alive in the plugin server. Handlers are methods of its class. */
+export interface PluginInstance {
+  access?(kong: Kong): Promise<void>;
+  response?(kong: Kong): Promise<void>;
+  log?(kong: Kong): Promise<void>;
+}
+
+/** A field of Kong's schema language, as far as it can be sent in a dump (no Lua functions). */
+export type SchemaField = Record<string, FieldAttributes>;
+
+/** The attributes of a schema field. https://developer.konghq.com/custom-plugins/schema.lua/ */
+export interface FieldAttributes {
+  type: 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'set' | 'map' | 'record';
+  description?: string;
+  required?: boolean;
+  default?: unknown;
+  one_of?: readonly (string | number)[];
+  between?: readonly [number, number];
+  gt?: number;
+  len_min?: number;
+  len_max?: number;
+  match?: string;
+  starts_with?: string;
+  referenceable?: boolean;
+  encrypted?: boolean;
+  elements?: FieldAttributes;
+  keys?: FieldAttributes;
+  values?: FieldAttributes;
+  fields?: readonly SchemaField[];
+  entity_checks?: readonly unknown[];
+}
+
+/** What a plugin's index.ts exports. */
+export interface PluginModule {
+  /** The plugin's class. The constructor gets the configuration as Kong resolved it, unparsed, and throws to refuse it. */
+  Plugin: { new (config: unknown): PluginInstance; prototype: PluginInstance };
+  /** The fields of `config`. */
+  Schema: readonly SchemaField[];
+  /** Fields beside `config`, such as `protocols`. */
+  PluginSchema?: readonly SchemaField[];
+  Version: string;
+  Priority: number;
+  Name: string;
+}
