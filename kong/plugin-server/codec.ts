@@ -1,0 +1,265 @@
+/**
+ * Protobuf messages as data: a message is a table of fields, a codec is derived from it.
+ *
+ * npm `pbf` reads and writes the wire format's primitives; it does not check bounds, because it trusts its input. A plugin
+ * server must not, so every message checks here that it ends where it should and that each field has its wire type.
+ * Proto3 rules hold: an absent scalar is its default, a default is not written; members of a oneof are written whenever
+ * they are there. Field numbers: facts of Kong's pluginsocket protocol, "ProtoBuf:1".
+ */
+import { PbfReader, PbfWriter } from 'pbf';
+
+/** Writes and reads one message type. `read` consumes up to `end` and throws on anything malformed. */
+export interface Codec<T> {
+  write(value: T, writer: PbfWriter): void;
+  read(reader: PbfReader, end: number): T;
+}
+
+/** One field: how a value is written with its tag, and how it is read once its tag has been. */
+export interface Field<T> {
+  readonly number: number;
+  readonly wireType: number;
+  absent(): T;
+  write(value: T, writer: PbfWriter): void;
+  read(reader: PbfReader, previous: T): T;
+}
+
+const VARINT = 0;
+const FIXED64 = 1;
+const LENGTH_DELIMITED = 2;
+const NOTHING = new PbfReader(new Uint8Array(0));
+
+/** Decodes a whole frame. @throws Error if the bytes are not exactly one message of that type. */
+export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  return codec.read(new PbfReader(bytes), bytes.length);
+}
+
+/** Encodes a message into bytes of its own. */
+export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+  const writer = new PbfWriter();
+  codec.write(value, writer);
+  return writer.finish();
+}
+
+/**
+ * Walks the fields of a message, unknown ones skipped.
+ * @param onField reads the value of a known field and returns true; returns false for an unknown one
+ * @throws Error if a field runs past `end` or has another wire type than `wireTypes` says
+ */
+export function readFields(reader: PbfReader, end: number, onField: (field: number, wireType: number) => void): void {
+  if (end > reader.length) throw new Error('a message runs past the end of its frame');
+  let field = reader.nextField(end);
+  while (field !== 0) {
+    onField(field, reader.type);
+    field = reader.nextField(end);
+  }
+  if (reader.pos !== end) throw new Error('a field runs past the end of its message');
+}
+
+/** Throws unless the field just met has the wire type that its number calls for. */
+export function expectWireType(actual: number, expected: number): void {
+  if (actual !== expected) throw new Error(`wire type ${actual} where ${expected} belongs`);
+}
+
+/** Reads an embedded message whose length comes next. */
+export function readEmbedded<T>(codec: Codec<T>, reader: PbfReader): T {
+  const length = reader.readVarint();
+  return codec.read(reader, reader.pos + length);
+}
+
+/** Derives the codec of a message from its fields. */
+export function message<T extends object>(fields: { [K in keyof Required<T>]: Field<T[K & keyof T]> }): Codec<T> {
+  const entries = Object.entries(fields) as [keyof T, Field<T[keyof T]>][];
+  const byNumber = new Map(entries.map(([name, field]) => [field.number, { name, field }]));
+  return {
+    write(value, writer) {
+      for (const [name, field] of entries) field.write(value[name], writer);
+    },
+    read(reader, end) {
+      const value = {} as T;
+      for (const [name, field] of entries) value[name] = field.absent();
+      readFields(reader, end, (number, wireType) => {
+        const known = byNumber.get(number);
+        if (known === undefined) return;
+        expectWireType(wireType, known.field.wireType);
+        value[known.name] = known.field.read(reader, value[known.name]);
+      });
+      return value;
+    },
+  };
+}
+
+/** A message of the one field `v = 1`, seen as that field's value. */
+export function single<T>(field: Field<T>): Codec<T> {
+  return {
+    write: (value, writer) => field.write(value, writer),
+    read(reader, end) {
+      let value = field.absent();
+      readFields(reader, end, (number, wireType) => {
+        if (number !== field.number) return;
+        expectWireType(wireType, field.wireType);
+        value = field.read(reader, value);
+      });
+      return value;
+    },
+  };
+}
+
+/** A field of type string. Bytes that are not UTF-8 become U+FFFD: Kong passes header and path bytes as they came. */
+export function stringField(number: number): Field<string> {
+  return {
+    number,
+    wireType: LENGTH_DELIMITED,
+    absent: () => '',
+    write(value, writer) {
+      if (value !== '') writer.writeStringField(number, value);
+    },
+    read: (reader) => readText(reader),
+  };
+}
+
+/** A field of type int32 or int64; values beyond 2^53 lose digits, and Kong sends none. */
+export function intField(number: number): Field<number> {
+  return {
+    number,
+    wireType: VARINT,
+    absent: () => 0,
+    write(value, writer) {
+      if (value !== 0) writer.writeVarintField(number, value);
+    },
+    read: (reader) => reader.readVarint(true),
+  };
+}
+
+/** A field of type double. */
+export function doubleField(number: number): Field<number> {
+  return {
+    number,
+    wireType: FIXED64,
+    absent: () => 0,
+    write(value, writer) {
+      if (value !== 0) writer.writeDoubleField(number, value);
+    },
+    read: (reader) => reader.readDouble(),
+  };
+}
+
+/** A field of type bool. */
+export function boolField(number: number): Field<boolean> {
+  return {
+    number,
+    wireType: VARINT,
+    absent: () => false,
+    write(value, writer) {
+      if (value) writer.writeBooleanField(number, true);
+    },
+    read: (reader) => reader.readBoolean(),
+  };
+}
+
+/** A field of type bytes. What is read shares the memory of its frame. */
+export function bytesField(number: number): Field<Buffer> {
+  return {
+    number,
+    wireType: LENGTH_DELIMITED,
+    absent: () => Buffer.alloc(0),
+    write(value, writer) {
+      if (value.length > 0) writer.writeBytesField(number, value);
+    },
+    read: (reader) => readBuffer(reader),
+  };
+}
+
+/** A repeated string. */
+export function stringsField(number: number): Field<string[]> {
+  return {
+    number,
+    wireType: LENGTH_DELIMITED,
+    absent: () => [],
+    write(value, writer) {
+      for (const item of value) writer.writeStringField(number, item);
+    },
+    read(reader, previous) {
+      previous.push(readText(reader));
+      return previous;
+    },
+  };
+}
+
+/** A repeated message. */
+export function repeatedField<T>(number: number, codec: Codec<T>): Field<T[]> {
+  return {
+    number,
+    wireType: LENGTH_DELIMITED,
+    absent: () => [],
+    write(value, writer) {
+      for (const item of value) writer.writeMessage(number, codec.write, item);
+    },
+    read(reader, previous) {
+      previous.push(readEmbedded(codec, reader));
+      return previous;
+    },
+  };
+}
+
+/** An embedded message that is always there for its reader: absent on the wire means empty. */
+export function messageField<T>(number: number, codec: Codec<T>): Field<T> {
+  return {
+    number,
+    wireType: LENGTH_DELIMITED,
+    absent: () => codec.read(NOTHING, 0),
+    write: (value, writer) => writer.writeMessage(number, codec.write, value),
+    read: (reader) => readEmbedded(codec, reader),
+  };
+}
+
+/** A member of a oneof: undefined if another member, or none, is set; written even when it holds its type's default. */
+export function oneofField<T>(number: number, codec: Codec<T>): Field<T | undefined> {
+  return {
+    number,
+    wireType: LENGTH_DELIMITED,
+    absent: () => undefined,
+    write(value, writer) {
+      if (value !== undefined) writer.writeMessage(number, codec.write, value);
+    },
+    read: (reader) => readEmbedded(codec, reader),
+  };
+}
+
+/** A oneof member of type string. */
+export function oneofStringField(number: number): Field<string | undefined> {
+  return {
+    number,
+    wireType: LENGTH_DELIMITED,
+    absent: () => undefined,
+    write(value, writer) {
+      if (value !== undefined) writer.writeStringField(number, value);
+    },
+    read: (reader) => readText(reader),
+  };
+}
+
+/** A oneof member of type bytes. What is read shares the memory of its frame. */
+export function oneofBytesField(number: number): Field<Buffer | undefined> {
+  return {
+    number,
+    wireType: LENGTH_DELIMITED,
+    absent: () => undefined,
+    write(value, writer) {
+      if (value !== undefined) writer.writeBytesField(number, value);
+    },
+    read: (reader) => readBuffer(reader),
+  };
+}
+
+function readBuffer(reader: PbfReader): Buffer {
+  const length = reader.readVarint();
+  const start = reader.pos;
+  reader.pos = start + length;
+  if (reader.pos > reader.length) throw new Error('a field runs past the end of its frame');
+  return Buffer.from(reader.buf.buffer, reader.buf.byteOffset + start, length);
+}
+
+function readText(reader: PbfReader): string {
+  const bytes = readBuffer(reader);
+  return bytes.toString('utf8');
+}

@@ -1,0 +1,112 @@
+/**
+ * The command of a plugin, as Kong starts it: `--socket PATH` serves, `--dump` describes. Kong gives it an almost empty
+ * environment, so every setting is a flag. What it prints reaches Kong's error log at level info.
+ */
+import { parseArgs } from 'node:util';
+import type { PluginModule } from '../../plugins/shared/plugin.js';
+import { describePlugin } from './dump.js';
+import { createInstances } from './instances.js';
+import { startServer } from './server.js';
+import { startWatchdog } from './watchdog.js';
+
+const DEFAULT_DEADLINE_SECONDS = 30;
+/** Beyond this the process is taken as hung: longer than any work on one request, shorter than a client's patience. */
+const STALL_MS = 5000;
+
+const USAGE = `usage: NAME --socket PATH [--socket-mode 0600|0660] [--deadline SECONDS] [--name NAME]
+       NAME --dump [--socket PATH] [--name NAME]`;
+
+interface Settings {
+  dump: boolean;
+  name: string;
+  socketPath: string;
+  socketMode: number;
+  deadlineMs: number;
+}
+
+/**
+ * Reads the command line.
+ * @throws Error with one line that says what is wrong
+ */
+export function parseCommandLine(args: readonly string[], defaultName: string): Settings {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      dump: { type: 'boolean', default: false },
+      name: { type: 'string', default: defaultName },
+      socket: { type: 'string', default: '' },
+      'socket-mode': { type: 'string', default: '0600' },
+      deadline: { type: 'string', default: String(DEFAULT_DEADLINE_SECONDS) },
+    },
+  });
+  const deadlineMs = Number(values.deadline) * 1000;
+  if (!(deadlineMs > 0 && deadlineMs <= 3_600_000)) throw new Error(`--deadline ${values.deadline}: seconds, above 0`);
+  if (!/^0?6[06]0$/.test(values['socket-mode'])) {
+    throw new Error(`--socket-mode ${values['socket-mode']}: 0600, or 0660 for the group`);
+  }
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(values.name))
+    throw new Error(`--name ${values.name}: small letters, digits, hyphens`);
+  if (!values.dump && values.socket === '') throw new Error('--socket PATH is missing');
+  return {
+    dump: values.dump,
+    name: values.name,
+    socketPath: values.socket,
+    socketMode: Number.parseInt(values['socket-mode'], 8),
+    deadlineMs,
+  };
+}
+
+/** Runs a plugin's command with the arguments of this process. */
+export async function runPlugin(plugin: PluginModule): Promise<void> {
+  let settings: Settings;
+  try {
+    settings = parseCommandLine(process.argv.slice(2), plugin.Name);
+  } catch (error) {
+    process.stderr.write(`${plugin.Name}: ${(error as Error).message}\n${USAGE.replaceAll('NAME', plugin.Name)}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  if (settings.dump) {
+    process.stdout.write(`${JSON.stringify(describePlugin(plugin, settings.name, settings.socketPath))}\n`);
+    return;
+  }
+  await serve(plugin, settings);
+}
+
+async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
+  const log = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+  };
+  // Whoever read the log may be gone; the requests are not.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+  process.on('unhandledRejection', (reason) => {
+    log(`a promise that nobody waited for failed: ${reason instanceof Error ? reason.stack : String(reason)}`);
+  });
+
+  let leaving = false;
+  const leave = (why: string): void => {
+    if (leaving) process.exit(1);
+    leaving = true;
+    log(`${why}: finishing what has begun`);
+    void server.drain(settings.deadlineMs).then(() => process.exit(0));
+  };
+
+  const instances = createInstances(plugin.Plugin);
+  const server = await startServer({
+    pluginName: settings.name,
+    instances,
+    deadlineMs: settings.deadlineMs,
+    socketPath: settings.socketPath,
+    socketMode: settings.socketMode,
+    log,
+    onTakenOver: () => leave('the socket path leads to another process'),
+  }).catch((error: Error) => {
+    log(`${settings.name}: ${error.message}`);
+    process.exit(1);
+  });
+  startWatchdog(STALL_MS);
+  process.on('SIGTERM', () => leave('SIGTERM'));
+  process.on('SIGINT', () => leave('SIGINT'));
+  log(`${settings.name} ${plugin.Version} listens on ${settings.socketPath}`);
+}

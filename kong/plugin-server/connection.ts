@@ -1,0 +1,262 @@
+/**
+ * One connection from Kong. Kong sends a call and waits; while it waits for an event to end, the plugin server calls back:
+ * PDK calls go out as frames, Kong answers each in order. An empty frame and an RpcReturn end the event.
+ *
+ * Calls of one tick leave in one write, the end of the event with them. The handler that returns, throws or runs out of
+ * time, and the connection that closes, each end the event; after that, calls of its handler fail and nothing is sent.
+ */
+import type { Socket } from 'node:net';
+import type { Phase, PluginInstance } from '../../plugins/shared/plugin.js';
+import { decode } from './codec.js';
+import { answerFailure, type FailureCode } from './failure.js';
+import { FrameReader, FrameWriter } from './frames.js';
+import type { Instance, Instances } from './instances.js';
+import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
+import { METHODS, type Method } from './methods.js';
+import { createKong, PdkError } from './pdk-client.js';
+
+/** How long Kong may take to answer the calls that the answer to a failed event needs, before the connection is cut. */
+const FAILURE_ANSWER_MS = 5000;
+
+export interface ConnectionOptions {
+  pluginName: string;
+  instances: Instances;
+  /** How long a handler may take before its event ends with 504. */
+  deadlineMs: number;
+  /** Takes one line for the operator. */
+  log: (line: string) => void;
+}
+
+export interface Connection {
+  /** Closes the connection as soon as it is idle. */
+  closeWhenIdle(): void;
+  destroy(): void;
+}
+
+/** A running event, as far as its calls need to know. */
+interface RunningEvent {
+  phase: Phase;
+  ended: boolean;
+  timer: NodeJS.Timeout;
+}
+
+/** What waits for the next reply frame; undefined where nobody needs the reply. */
+type Waiting = { take(frame: Buffer | undefined): void; fail(error: Error): void } | undefined;
+
+/** Marks a promise as looked after: a handler may drop it, and its failure must not end the process. */
+const ignore = () => {};
+
+const DONE = Promise.resolve(undefined);
+
+function failed(error: Error): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(ignore);
+  return promise;
+}
+
+/** Serves Kong on a socket until it closes. Never throws: whatever goes wrong ends in an answer or a closed connection. */
+export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
+  const { instances, log, pluginName } = options;
+  const writer = new FrameWriter();
+  const reader = new FrameReader(onFrame);
+  let waiting: Waiting[] = [];
+  let running: RunningEvent | undefined;
+  let closing = false;
+  let flushScheduled = false;
+
+  socket.on('data', onData);
+  socket.on('error', ignore);
+  socket.on('close', onClose);
+
+  function onData(chunk: Buffer): void {
+    try {
+      reader.push(chunk);
+    } catch (error) {
+      log(`connection closed: ${(error as Error).message}`);
+      socket.destroy();
+    }
+  }
+
+  function onClose(): void {
+    if (running !== undefined) conclude(running);
+    const abandoned = waiting;
+    waiting = [];
+    const error = new PdkError('Kong closed the connection while the event was running');
+    for (const entry of abandoned) entry?.fail(error);
+  }
+
+  function onFrame(frame: Buffer | undefined): void {
+    if (socket.destroyed) return;
+    if (waiting.length > 0) {
+      waiting.shift()?.take(frame);
+      return;
+    }
+    if (frame === undefined) throw new Error('a call from Kong is over the limit for a frame');
+    if (running !== undefined) throw new Error('Kong sent a call while an event was running');
+    onCall(decode(rpcCallMessage, frame));
+  }
+
+  function onCall({ sequence, ...call }: RpcCall): void {
+    if (call.cmd_handle_event) {
+      handleEvent(sequence, call.cmd_handle_event.instance_id, call.cmd_handle_event.event_name);
+    } else if (call.cmd_start_instance) {
+      startInstance(sequence, call.cmd_start_instance.config);
+    } else if (call.cmd_close_instance) {
+      const id = call.cmd_close_instance.instance_id;
+      answerAbout(sequence, id, instances.close(id));
+    } else if (call.cmd_get_instance_status) {
+      const id = call.cmd_get_instance_status.instance_id;
+      answerAbout(sequence, id, instances.get(id));
+    } else {
+      throw new Error('Kong sent a call that ProtoBuf:1 does not know');
+    }
+  }
+
+  function startInstance(sequence: number, config: Buffer): void {
+    try {
+      sendStatus(sequence, instances.start(config));
+    } catch (error) {
+      // Kong answers the client with 500 when the connection closes here, and tries again with the next request.
+      log(`configuration refused: ${(error as Error).message}`);
+      socket.destroy();
+    }
+  }
+
+  /** Kong takes a closed connection as "no such instance": it starts it anew and repeats the event. */
+  function closeForUnknownInstance(id: number): void {
+    log(`instance ${id} is not known here: closing the connection, so that Kong starts it anew`);
+    socket.destroy();
+  }
+
+  function answerAbout(sequence: number, id: number, instance: Instance | undefined): void {
+    if (instance === undefined) closeForUnknownInstance(id);
+    else sendStatus(sequence, instance);
+  }
+
+  function sendStatus(sequence: number, instance: Instance): void {
+    const status = { name: pluginName, instance_id: instance.id, started_at: instance.startedAt };
+    writer.frame(rpcReturnMessage, { sequence, instance_status: status });
+    scheduleFlush();
+  }
+
+  function handleEvent(sequence: number, id: number, phase: string): void {
+    const instance = instances.get(id);
+    if (instance === undefined) closeForUnknownInstance(id);
+    else if (phase === 'access' || phase === 'response' || phase === 'log') runEvent(sequence, phase, instance.plugin);
+    else throw new Error(`Kong sent an event of the phase ${phase}, which was not announced`);
+  }
+
+  function runEvent(sequence: number, phase: Phase, plugin: PluginInstance): void {
+    const event = begin(phase, options.deadlineMs, () => {
+      fail('gateway.plugin.timeout', new Error(`no end after ${options.deadlineMs} ms`));
+    });
+
+    const fail = (code: FailureCode, error: unknown): void => {
+      // A handler whose connection has gone, or that goes on after its exit, learns of it by a PdkError: nothing to tell.
+      if (event.ended && error instanceof PdkError) return;
+      const description = error instanceof Error ? error.message : String(error);
+      log(`${pluginName} ${phase}: ${error instanceof Error ? (error.stack ?? description) : description}`);
+      if (event.ended) return;
+      conclude(event);
+      const last = begin(phase, FAILURE_ANSWER_MS, () => socket.destroy());
+      const kong = createKong((method, argument) => call(last, method, argument));
+      void kong.log.err(`${pluginName} ${phase}: ${description}`);
+      if (phase === 'log') end(sequence, last);
+      else answerFailure(kong, phase, code).catch(() => socket.destroy());
+    };
+
+    try {
+      const handled = plugin[phase]?.(createKong((method, argument) => call(event, method, argument)));
+      if (handled === undefined) end(sequence, event);
+      else {
+        handled.then(
+          () => end(sequence, event),
+          (error: unknown) => fail('gateway.plugin.error', error),
+        );
+      }
+    } catch (error) {
+      fail('gateway.plugin.error', error);
+    }
+  }
+
+  function begin(phase: Phase, timeoutMs: number, onTimeout: () => void): RunningEvent {
+    running = { phase, ended: false, timer: setTimeout(onTimeout, timeoutMs) };
+    return running;
+  }
+
+  /** From here on, calls of the event's handler fail. */
+  function conclude(event: RunningEvent): void {
+    event.ended = true;
+    clearTimeout(event.timer);
+  }
+
+  /** Tells Kong that the event is over. */
+  function end(sequence: number, event: RunningEvent): void {
+    if (event.ended) return;
+    conclude(event);
+    running = undefined;
+    writer.emptyFrame();
+    writer.frame(rpcReturnMessage, { sequence, instance_status: undefined });
+    scheduleFlush();
+    if (closing) close();
+  }
+
+  function close(): void {
+    flush();
+    socket.end();
+  }
+
+  /** @throws PdkError if the phase does not allow the method; TypeError for an argument that cannot be sent */
+  function call<A, R>(event: RunningEvent, method: Method<A, R>, argument: A): Promise<R> {
+    if (event.ended) return failed(new PdkError(`${method.name} was called after its event had ended`));
+    if (!method.phases.has(event.phase))
+      throw new PdkError(`${method.name} cannot be called in the ${event.phase} phase`);
+    writer.call(method, argument);
+    scheduleFlush();
+    if ((method as Method) === (METHODS.responseExit as unknown as Method)) {
+      // Kong never answers an exit: it drops the connection when the request ends.
+      conclude(event);
+      return DONE as Promise<R>;
+    }
+    if (method.replyIsEmpty) {
+      waiting.push(undefined);
+      return DONE as Promise<R>;
+    }
+    const reply = new Promise<R>((resolve, reject) => {
+      waiting.push({
+        take(frame) {
+          try {
+            if (frame === undefined) throw new PdkError(`${method.name}: Kong's answer is over the limit for a frame`);
+            resolve(decode(method.reply, frame));
+          } catch (error) {
+            reject(error);
+            if (frame !== undefined) throw error;
+          }
+        },
+        fail: reject,
+      });
+    });
+    reply.catch(ignore);
+    return reply;
+  }
+
+  function scheduleFlush(): void {
+    if (flushScheduled) return;
+    flushScheduled = true;
+    // After the microtasks of this tick, so that what a resumed handler does at once leaves in the same write.
+    queueMicrotask(() => process.nextTick(flush));
+  }
+
+  function flush(): void {
+    flushScheduled = false;
+    if (!writer.isEmpty && !socket.destroyed) socket.write(writer.take());
+  }
+
+  return {
+    closeWhenIdle() {
+      closing = true;
+      if (running === undefined) close();
+    },
+    destroy: () => socket.destroy(),
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * Frames of ProtoBuf:1: a 4-byte little-endian length, then that many bytes. Reading costs time and memory linear in what
+ * arrived, never in what a length claims.
+ */
+import { PbfWriter } from 'pbf';
+import type { Codec } from './codec.js';
+import type { Method } from './methods.js';
+
+/**
+ * The longest frame that is kept, in bytes. Kong's bodies are bounded by its own settings; this bounds what a broken peer
+ * can make the process hold.
+ */
+export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
+
+const LENGTH_BYTES = 4;
+/** A writer that grew beyond this for one large body is dropped after it. */
+const KEPT_WRITER_BYTES = 64 * 1024;
+const INITIAL_WRITER_BYTES = 1024;
+
+const EMPTY_FRAME = Buffer.alloc(LENGTH_BYTES);
+
+/** Called for each whole frame; `undefined` stands for one that was over the limit and has been skipped. */
+export type OnFrame = (frame: Buffer | undefined) => void;
+
+/** Cuts a byte stream into frames. */
+export class FrameReader {
+  readonly #onFrame: OnFrame;
+  readonly #maxFrameBytes: number;
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  /** Bytes of an over-long frame that are still to be thrown away. */
+  #toSkip = 0;
+
+  constructor(onFrame: OnFrame, maxFrameBytes = MAX_FRAME_BYTES) {
+    this.#onFrame = onFrame;
+    this.#maxFrameBytes = maxFrameBytes;
+  }
+
+  /** Takes the next bytes, and calls back for each frame that they complete. Frames share the memory of their chunk. */
+  push(chunk: Buffer): void {
+    let rest = this.#skip(chunk);
+    if (this.#buffered > 0) {
+      this.#chunks.push(rest);
+      this.#buffered += rest.length;
+      if (this.#buffered < this.#needed()) return;
+      rest = Buffer.concat(this.#chunks, this.#buffered);
+      this.#chunks = [];
+      this.#buffered = 0;
+    }
+    this.#cut(rest);
+  }
+
+  /** How many bytes complete the frame whose beginning is buffered. */
+  #needed(): number {
+    let head = this.#chunks[0];
+    if (head === undefined) return LENGTH_BYTES;
+    if (head.length < LENGTH_BYTES && this.#buffered >= LENGTH_BYTES) {
+      head = Buffer.concat(this.#chunks, this.#buffered);
+      this.#chunks = [head];
+    }
+    if (head.length < LENGTH_BYTES) return LENGTH_BYTES;
+    const length = head.readUInt32LE(0);
+    return length > this.#maxFrameBytes ? LENGTH_BYTES : LENGTH_BYTES + length;
+  }
+
+  #cut(bytes: Buffer): void {
+    let rest = bytes;
+    while (rest.length >= LENGTH_BYTES) {
+      const length = rest.readUInt32LE(0);
+      if (length > this.#maxFrameBytes) {
+        this.#toSkip = length;
+        rest = this.#skip(rest.subarray(LENGTH_BYTES));
+        continue;
+      }
+      const end = LENGTH_BYTES + length;
+      if (rest.length < end) break;
+      this.#onFrame(rest.subarray(LENGTH_BYTES, end));
+      rest = rest.subarray(end);
+    }
+    if (rest.length > 0) {
+      this.#chunks = [rest];
+      this.#buffered = rest.length;
+    }
+  }
+
+  #skip(bytes: Buffer): Buffer {
+    if (this.#toSkip === 0) return bytes;
+    const skipped = Math.min(this.#toSkip, bytes.length);
+    this.#toSkip -= skipped;
+    if (this.#toSkip === 0) this.#onFrame(undefined);
+    return bytes.subarray(skipped);
+  }
+}
+
+/** Collects frames into one piece of memory, so that they leave in one write. */
+export class FrameWriter {
+  #writer = new PbfWriter(new Uint8Array(INITIAL_WRITER_BYTES));
+
+  /** Appends a message as a frame. @throws TypeError if the value does not fit the message; nothing is appended then. */
+  frame<T>(codec: Codec<T>, value: T): void {
+    const start = this.#writer.pos;
+    try {
+      this.#frame(codec, value);
+    } catch (error) {
+      this.#writer.pos = start;
+      throw error;
+    }
+  }
+
+  /** Appends a PDK call: the method's name and its argument, a frame each. @throws as `frame` does */
+  call<A, R>(method: Method<A, R>, argument: A): void {
+    const start = this.#writer.pos;
+    try {
+      this.#raw(method.nameFrame);
+      this.#frame(method.argument, argument);
+    } catch (error) {
+      this.#writer.pos = start;
+      throw error;
+    }
+  }
+
+  /** Appends the frame that ends the PDK calls of an event. */
+  emptyFrame(): void {
+    this.#raw(EMPTY_FRAME);
+  }
+
+  get isEmpty(): boolean {
+    return this.#writer.pos === 0;
+  }
+
+  /** Takes out what was collected. The bytes belong to the caller. */
+  take(): Buffer {
+    const writer = this.#writer;
+    const length = writer.pos;
+    if (writer.buf.length > KEPT_WRITER_BYTES) {
+      this.#writer = new PbfWriter(new Uint8Array(INITIAL_WRITER_BYTES));
+      return Buffer.from(writer.buf.buffer, writer.buf.byteOffset, length);
+    }
+    writer.pos = 0;
+    return Buffer.from(writer.buf.subarray(0, length));
+  }
+
+  #frame<T>(codec: Codec<T>, value: T): void {
+    const writer = this.#writer;
+    const start = writer.pos;
+    writer.realloc(LENGTH_BYTES);
+    writer.pos = start + LENGTH_BYTES;
+    codec.write(value, writer);
+    writer.dataView.setUint32(start, writer.pos - start - LENGTH_BYTES, true);
+  }
+
+  #raw(bytes: Uint8Array): void {
+    const writer = this.#writer;
+    writer.realloc(bytes.length);
+    writer.buf.set(bytes, writer.pos);
+    writer.pos += bytes.length;
+  }
+}

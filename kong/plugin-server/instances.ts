@@ -1,0 +1,61 @@
+/**
+ * The plugin instances of a process: Kong starts one per plugin configuration and nginx worker, and another one when the
+ * configuration changes, and refers to it by a number.
+ */
+import { randomInt } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { PluginInstance, PluginModule } from '../../plugins/shared/plugin.js';
+
+/**
+ * Kong does not close the instances of a worker that has left. The least recently used are dropped beyond this number;
+ * should one of them still be asked for, Kong starts it anew.
+ */
+const MAX_INSTANCES = 8192;
+
+/** Instance numbers are int32 on the wire. */
+const MAX_INSTANCE_ID = 2 ** 31 - 1;
+
+export interface Instance {
+  id: number;
+  plugin: PluginInstance;
+  /** Seconds since 1970. */
+  startedAt: number;
+}
+
+export interface Instances {
+  /**
+   * Starts an instance.
+   * @param config the configuration as Kong sent it: JSON
+   * @throws whatever the plugin's constructor throws to refuse the configuration; SyntaxError for broken JSON
+   */
+  start(config: Buffer): Instance;
+  /** Undefined for a number that this process never gave out, or has dropped. */
+  get(id: number): Instance | undefined;
+  close(id: number): Instance | undefined;
+  readonly size: number;
+}
+
+/** Makes the table of a plugin's instances. */
+export function createInstances(Plugin: PluginModule['Plugin']): Instances {
+  const instances = new LRUCache<number, Instance>({ max: MAX_INSTANCES });
+  return {
+    start(config) {
+      const plugin = new Plugin(JSON.parse(config.toString('utf8')));
+      // Random, so that a number from before a restart does not meet another configuration after it.
+      let id = randomInt(1, MAX_INSTANCE_ID);
+      while (instances.has(id)) id = randomInt(1, MAX_INSTANCE_ID);
+      const instance = { id, plugin, startedAt: Math.floor(Date.now() / 1000) };
+      instances.set(id, instance);
+      return instance;
+    },
+    get: (id) => instances.get(id),
+    close(id) {
+      const instance = instances.get(id);
+      instances.delete(id);
+      return instance;
+    },
+    get size() {
+      return instances.size;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** Starts a plugin server's process as Kong does: its own command, an almost empty environment, a socket of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { waitFor } from './wait-for.js';
+
+export const ROOT = resolve(import.meta.dirname, '../..');
+
+export interface PluginServerProcess {
+  process: ChildProcess;
+  pid: number;
+  socketPath: string;
+  /** What the process printed so far. */
+  output(): string;
+  /** Resolves with the exit code, or the signal's name, once the process has ended. */
+  exited: Promise<number | string>;
+  /** Resident memory in bytes. */
+  residentBytes(): number;
+  /** Ends the process and removes its folder. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `dist/<script>` with `--socket` and waits until it listens.
+ * @param script path below dist, such as `bin/genesys-token-manager.js`
+ */
+export async function startPluginServer(
+  script: string,
+  args: string[] = [],
+  socketPath = join(mkdtempSync(join(tmpdir(), 'ps-')), 's'),
+): Promise<PluginServerProcess> {
+  const child = spawn(process.execPath, [join(ROOT, 'dist', script), '--socket', socketPath, ...args], {
+    env: { PWD: '/' },
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output += chunk;
+  });
+  const exited = new Promise<number | string>((done) => {
+    child.on('exit', (code, signal) => done(code ?? signal ?? 'unknown'));
+  });
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`${script} could not be started`);
+  await waitFor(`${script} listens`, () => {
+    if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode}: ${output}`);
+    return output.includes('listens on') && existsSync(socketPath);
+  });
+  return {
+    process: child,
+    pid,
+    socketPath,
+    output: () => output,
+    exited,
+    residentBytes: () => residentBytes(pid),
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      await exited;
+      rmSync(join(socketPath, '..'), { recursive: true, force: true });
+    },
+  };
+}
+
+/** Resident memory of a process, in bytes. Linux only: read from its status in /proc. */
+export function residentBytes(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw new Error(`process ${pid} has ended`);
+  return Number(kilobytes) * 1024;
+}
