@@ -1,0 +1,36 @@
+/**
+ * Genesys Cloud's regions: one organisation lives in one of them, and its OAuth clients log in there only.
+ */
+
+/** Region name to domain, as in Genesys' own SDK (npm purecloud-platform-client-v2 262). */
+const DOMAINS = {
+  us_east_1: 'mypurecloud.com',
+  us_east_2: 'use2.us-gov-pure.cloud',
+  us_west_2: 'usw2.pure.cloud',
+  ca_central_1: 'cac1.pure.cloud',
+  eu_west_1: 'mypurecloud.ie',
+  eu_west_2: 'euw2.pure.cloud',
+  eu_central_1: 'mypurecloud.de',
+  eu_central_2: 'euc2.pure.cloud',
+  mx_central_1: 'mxc1.pure.cloud',
+  sa_east_1: 'sae1.pure.cloud',
+  me_central_1: 'mec1.pure.cloud',
+  ap_northeast_1: 'mypurecloud.jp',
+  ap_northeast_2: 'apne2.pure.cloud',
+  ap_northeast_3: 'apne3.pure.cloud',
+  ap_south_1: 'aps1.pure.cloud',
+  ap_southeast_1: 'apse1.pure.cloud',
+  ap_southeast_2: 'mypurecloud.com.au',
+  eusc_de_east_1: 'edee1.eusc-pure.cloud',
+} as const;
+
+/** A region's name, as in Genesys' documentation and SDKs. */
+export type Region = keyof typeof DOMAINS;
+
+/** All region names, for the schema. */
+export const REGIONS = Object.keys(DOMAINS) as Region[];
+
+/** The token endpoint of a region: `https://login.<domain>/oauth/token`. */
+export function regionTokenUrl(region: Region): string {
+  return `https://login.${DOMAINS[region]}/oauth/token`;
+}

@@ -1,0 +1,59 @@
+/**
+ * When to ask login again: delays between the attempts of one flight, what Retry-After says, and how long a failure is
+ * remembered. Pure; randomness and time come in as arguments.
+ */
+
+/** First ceiling of the delay between two attempts; it doubles with each attempt. */
+export const BACKOFF_BASE_MS = 200;
+/** Highest ceiling of the delay between two attempts. */
+export const BACKOFF_CAP_MS = 2_000;
+/** A Retry-After of more than this is taken as this, so that a wrong header cannot switch a route off for hours. */
+export const RETRY_AFTER_CAP_MS = 60_000;
+/** How long wrong credentials, or any answer that repeating cannot mend, are remembered. */
+export const REFUSAL_HOLD_MS = 10_000;
+/** How long the first failure of login itself is remembered; it doubles with each further one. */
+export const FAILURE_HOLD_BASE_MS = 1_000;
+/** The longest that a failure of login itself is remembered: it bounds how late a recovered login is noticed. */
+export const FAILURE_HOLD_CAP_MS = 10_000;
+
+/**
+ * The delay before the next attempt, in ms: exponential with full jitter (uniform between 0 and the ceiling), so that
+ * gateways that failed together do not return together. A Retry-After comes first, the jitter on top of it.
+ * @param attempt how many attempts have failed, from 1
+ * @param random uniform in [0, 1)
+ * @param retryAfterMs what login asked for, already bounded
+ */
+export function backoffMs(attempt: number, random: number, retryAfterMs = 0): number {
+  return retryAfterMs + random * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (attempt - 1));
+}
+
+/**
+ * How long a failed flight is remembered, in ms: meanwhile login is not asked again.
+ * @param failure `retryable` tells login's trouble from a refusal; `retryAfterMs` is what login asked for, if it did
+ * @param consecutive how many flights in a row have failed, from 1
+ * @param random uniform in [0, 1); the upper half of the time is jittered
+ */
+export function holdMs(
+  failure: { retryable: boolean; retryAfterMs?: number },
+  consecutive: number,
+  random: number,
+): number {
+  if (!failure.retryable) return REFUSAL_HOLD_MS;
+  const ceiling = Math.min(FAILURE_HOLD_CAP_MS, FAILURE_HOLD_BASE_MS * 2 ** Math.min(consecutive - 1, 10));
+  return Math.max(ceiling * (1 + random) * 0.5, failure.retryAfterMs ?? 0);
+}
+
+/**
+ * Reads Retry-After (RFC 9110 10.2.3): whole seconds or an HTTP date.
+ * @param wallClockMs milliseconds since 1970, which a date is compared with
+ * @returns milliseconds from now, between 0 and `RETRY_AFTER_CAP_MS`; undefined if absent or malformed
+ */
+export function parseRetryAfter(header: string | null, wallClockMs: number): number | undefined {
+  const text = header?.trim() ?? '';
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, RETRY_AFTER_CAP_MS);
+  // All three date forms of RFC 9110 5.6.7 begin with the name of a day; Date.parse alone would take much more.
+  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /.test(text)) return undefined;
+  // The asctime form names no zone and means GMT.
+  const at = Date.parse(/GMT$/.test(text) ? text : `${text} GMT`);
+  return Number.isNaN(at) ? undefined : Math.min(Math.max(0, at - wallClockMs), RETRY_AFTER_CAP_MS);
+}

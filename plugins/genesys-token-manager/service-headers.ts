@@ -1,0 +1,40 @@
+/**
+ * The headers with which a request goes to the service: the token in, everything that names or authenticates the client
+ * towards the gateway out. Pure.
+ */
+import type { HeaderValues } from '../shared/pdk.js';
+
+/**
+ * What the service must not see: the client's own credentials, and the identity that Kong's authentication plugins
+ * attach (kong/constants.lua and plugins/oauth2 of Kong 3.9.3; X-Credential-Username is that of Kong before 3.0).
+ */
+const WITHHELD = [
+  'Authorization',
+  'Proxy-Authorization',
+  'Cookie',
+  'X-Anonymous-Consumer',
+  'X-Authenticated-Groups',
+  'X-Authenticated-Scope',
+  'X-Authenticated-UserId',
+  'X-Consumer-Custom-ID',
+  'X-Consumer-Groups',
+  'X-Consumer-ID',
+  'X-Consumer-Username',
+  'X-Credential-Identifier',
+  'X-Credential-Username',
+] as const;
+
+/**
+ * Makes the function that builds the headers for one `kong.service.request.setHeaders` call.
+ *
+ * An empty list clears a header: Kong hands it on to `ngx.req.set_header`, for which an empty table means "remove" (all
+ * lines of that name). So one call does everything, instead of one for each header.
+ * @param headerName gets `Bearer <token>` (RFC 6750 2.1); it may be one of those withheld, in any case
+ */
+export function serviceHeaders(headerName: string): (token: string) => HeaderValues {
+  const taken = headerName.toLowerCase();
+  const cleared: HeaderValues = Object.fromEntries(
+    WITHHELD.filter((name) => name.toLowerCase() !== taken).map((name) => [name, []]),
+  );
+  return (token) => ({ ...cleared, [headerName]: `Bearer ${token}` });
+}

@@ -1,0 +1,78 @@
+/**
+ * One token request to a login service: the client credentials grant (RFC 6749 4.4) with HTTP Basic. The only place that
+ * talks to the network. Never rejects: whatever happens is a result.
+ */
+import type { OauthClient } from './config.js';
+import type { Effects } from './effects.js';
+import { parseRetryAfter } from './retry.js';
+import { classifyAnswer, type LoginResult, trouble } from './token-response.js';
+
+/** A token answer is a few KiB at most; what is larger is not read. */
+export const MAX_ANSWER_BYTES = 65_536;
+
+/**
+ * Asks login for a token.
+ * @param timeoutMs for connecting, the answer and its body together
+ */
+export async function requestToken(client: OauthClient, timeoutMs: number, effects: Effects): Promise<LoginResult> {
+  const abort = new AbortController();
+  const cancelTimer = effects.startTimer(timeoutMs, () => abort.abort());
+  try {
+    const credentials = basicCredentials(client);
+    const fetch = await effects.loadFetch();
+    const response = await fetch(client.tokenUrl, {
+      method: 'POST',
+      headers: {
+        Accept: 'application/json',
+        Authorization: `Basic ${credentials}`,
+        'Content-Type': 'application/x-www-form-urlencoded',
+        'User-Agent': 'genesys-token-manager',
+      },
+      body: grantBody(client.scope),
+      // Not followed: the credentials are for this endpoint only.
+      redirect: 'manual',
+      compress: false,
+      size: MAX_ANSWER_BYTES,
+      signal: abort.signal,
+    });
+    const body = await response.text().catch((error: unknown) => {
+      if (property(error, 'type') === 'max-size') return undefined;
+      throw error;
+    });
+    const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), effects.wallClockMs());
+    const secrets = [credentials, client.clientSecret, formEncode(client.clientSecret)];
+    return classifyAnswer({ status: response.status, body, retryAfterMs }, secrets);
+  } catch (error) {
+    if (abort.signal.aborted) return trouble(`login did not answer within ${Math.round(timeoutMs)} ms`);
+    return trouble(`login could not be reached (${errorCode(error)})`);
+  } finally {
+    cancelTimer();
+    // Closes the connection of an answer that was not read to its end.
+    abort.abort();
+  }
+}
+
+/** Id and secret are form-encoded before Base64 (RFC 6749 2.3.1), so that a colon in the id cannot move the border. */
+function basicCredentials(client: OauthClient): string {
+  return Buffer.from(`${formEncode(client.clientId)}:${formEncode(client.clientSecret)}`).toString('base64');
+}
+
+/** One value as application/x-www-form-urlencoded: a space becomes a plus. */
+function formEncode(value: string): string {
+  return new URLSearchParams({ v: value }).toString().slice('v='.length);
+}
+
+function grantBody(scope: string | undefined): string {
+  const grant = { grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) };
+  return new URLSearchParams(grant).toString();
+}
+
+/** ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED, ...: the code only, since messages of node-fetch hold the URL. */
+function errorCode(error: unknown): string {
+  const code = property(error, 'code') ?? property(error, 'type') ?? property(error, 'name');
+  return typeof code === 'string' && /^[\w-]{1,64}$/.test(code) ? code : 'unknown error';
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
