@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { configError, parseConfig } from '../shared/config.js';
-import { regionTokenUrl } from './regions.js';
+import { regionTokenUrl } from '../shared/regions.js';
 import { Schema } from './schema.js';
 
 /** An OAuth client of one token endpoint. */

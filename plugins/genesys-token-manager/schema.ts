@@ -3,7 +3,7 @@
  * configuration is derived from. Rules that this language cannot say are in config.ts.
  */
 import type { SchemaField } from '../shared/plugin.js';
-import { REGIONS } from './regions.js';
+import { REGIONS } from '../shared/regions.js';
 
 /** The fields of `config`. */
 export const Schema = [

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { waitFor } from './wait-for.js';
 
-export const ROOT = resolve(import.meta.dirname, '../..');
+/** The repository's folder, whether this file runs as TypeScript or from dist. */
+export const ROOT = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../../..');
 
 export interface PluginServerProcess {
   process: ChildProcess;

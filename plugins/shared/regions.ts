@@ -34,3 +34,17 @@ export const REGIONS = Object.keys(DOMAINS) as Region[];
 export function regionTokenUrl(region: Region): string {
   return `https://login.${DOMAINS[region]}/oauth/token`;
 }
+
+/** The API host of a region: `https://api.<domain>`. */
+export function regionApiUrl(region: Region): string {
+  return `https://api.${DOMAINS[region]}`;
+}
+
+/**
+ * Reads a region as people write it: its name, also with hyphens (us-east-1), or its domain (mypurecloud.com).
+ * Undefined if there is no such region.
+ */
+export function parseRegion(text: string): Region | undefined {
+  const written = text.trim().toLowerCase();
+  return REGIONS.find((region) => region === written.replaceAll('-', '_') || DOMAINS[region] === written);
+}

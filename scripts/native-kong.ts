@@ -1,0 +1,135 @@
+/**
+ * A real Kong on this machine, DB-less, on loopback ports, with the plugin servers of this repository. Needs `KONG_BIN`,
+ * or `kong` on PATH.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type ExternalPlugin, pluginServerCommands } from './plugin-servers.js';
+
+/** A declarative configuration, as kong.yml holds it. */
+export type Declarative = Record<string, unknown>;
+
+export interface NativeKongOptions {
+  config: Declarative;
+  plugins: readonly ExternalPlugin[];
+  /** Added to Kong's environment, for `{vault://env/...}`. */
+  env?: Record<string, string>;
+  /** nginx workers. */
+  workers?: number;
+  /** 0 takes a free port. */
+  port?: number;
+}
+
+export interface NativeKong {
+  url: string;
+  adminUrl: string;
+  /** Kong's error log: its path, and its text so far. */
+  errorLogPath: string;
+  errorLog(): string;
+  /** The process that serves a plugin now; undefined while there is none. */
+  pluginServerPid(name: string): number | undefined;
+  close(): Promise<void>;
+}
+
+const STOP_TIMEOUT_MS = 40_000;
+
+/**
+ * Starts Kong and waits until it and its plugin servers accept.
+ * @throws Error of one line or Kong's own words, if there is no Kong or it does not start
+ */
+export async function startNativeKong(options: NativeKongOptions): Promise<NativeKong> {
+  const { config, plugins, env = {}, workers = 1 } = options;
+  const kong = process.env.KONG_BIN ?? 'kong';
+  const prefix = mkdtempSync(join(tmpdir(), 'kong-'));
+  const [port, adminPort] = [options.port || (await freePort()), await freePort()];
+  const declarative = join(prefix, 'kong.json');
+  writeFileSync(declarative, JSON.stringify({ _format_version: '3.0', ...config }), { mode: 0o600 });
+  const kongEnv = {
+    ...process.env,
+    ...env,
+    KONG_PREFIX: prefix,
+    KONG_DATABASE: 'off',
+    KONG_DECLARATIVE_CONFIG: declarative,
+    KONG_PROXY_LISTEN: `127.0.0.1:${port} backlog=16384`,
+    KONG_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
+    KONG_ADMIN_GUI_LISTEN: 'off',
+    KONG_STATUS_LISTEN: 'off',
+    KONG_ANONYMOUS_REPORTS: 'off',
+    // At info, Kong's log holds what the plugin servers print.
+    KONG_LOG_LEVEL: 'info',
+    KONG_PROXY_ACCESS_LOG: 'off',
+    KONG_ADMIN_ACCESS_LOG: 'off',
+    KONG_NGINX_WORKER_PROCESSES: String(workers),
+    KONG_PLUGINS: ['bundled', ...plugins.map(({ name }) => name)].join(','),
+    KONG_PLUGINSERVER_NAMES: plugins.map(({ name }) => name).join(','),
+    ...Object.assign({}, ...plugins.map((plugin) => pluginServerSettings(plugin, prefix))),
+  };
+  const run = promisify(execFile);
+  try {
+    await run(kong, ['start'], { env: kongEnv });
+  } catch (error) {
+    rmSync(prefix, { recursive: true, force: true });
+    throw new Error(startFailure(kong, error as NodeJS.ErrnoException & { stderr?: string }));
+  }
+  const errorLogPath = join(prefix, 'logs/error.log');
+  const pluginServerPid = (name: string): number | undefined => processServing(join(prefix, `${name}.socket`));
+  return {
+    url: `http://127.0.0.1:${port}`,
+    adminUrl: `http://127.0.0.1:${adminPort}`,
+    errorLogPath,
+    errorLog: () => readFileSync(errorLogPath, 'utf8'),
+    pluginServerPid,
+    async close() {
+      await run(kong, ['stop', '--prefix', prefix], { env: kongEnv });
+      const giveUpAt = performance.now() + STOP_TIMEOUT_MS;
+      while (plugins.some(({ name }) => pluginServerPid(name) !== undefined) && performance.now() < giveUpAt) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      rmSync(prefix, { recursive: true, force: true });
+    },
+  };
+}
+
+function pluginServerSettings(plugin: ExternalPlugin, folder: string): Record<string, string> {
+  const setting = `KONG_PLUGINSERVER_${plugin.name.toUpperCase().replaceAll('-', '_')}`;
+  const { socket, startCommand, queryCommand } = pluginServerCommands(plugin, folder);
+  return {
+    [`${setting}_SOCKET`]: socket,
+    [`${setting}_START_CMD`]: startCommand,
+    [`${setting}_QUERY_CMD`]: queryCommand,
+  };
+}
+
+function startFailure(kong: string, error: NodeJS.ErrnoException & { stderr?: string }): string {
+  if (error.code === 'ENOENT') return `${kong} is not there: install Kong 3.9, or name it by KONG_BIN`;
+  return `${kong} start: ${error.stderr?.trim() || error.message}`;
+}
+
+/** The process that was started to serve this socket (Linux: by its command line in /proc). */
+function processServing(socket: string): number | undefined {
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      if (command[0] === process.execPath && command.includes(socket)) return Number(pid);
+    } catch {
+      // The process has ended while we looked.
+    }
+  }
+  return undefined;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}

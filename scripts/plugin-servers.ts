@@ -1,0 +1,31 @@
+/** The plugins of this repository, as a gateway starts their servers: Kong's socket, start command and query command. */
+import { join, resolve } from 'node:path';
+
+/** dist, where this file runs compiled or not. */
+const DIST = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../dist' : '..');
+
+/** A plugin that a gateway runs in a plugin server of ours. */
+export interface ExternalPlugin {
+  name: string;
+  /** The executable, below dist. */
+  script: string;
+  args?: string[];
+}
+
+/** Kong's three settings of a plugin server. */
+export interface PluginServerCommands {
+  socket: string;
+  startCommand: string;
+  queryCommand: string;
+}
+
+export const PLUGINS: readonly ExternalPlugin[] = [
+  { name: 'genesys-token-manager', script: 'bin/genesys-token-manager.js' },
+];
+
+/** The settings for a plugin whose socket lies in `folder`. Commands are absolute: Kong gives the process no PATH. */
+export function pluginServerCommands(plugin: ExternalPlugin, folder: string): PluginServerCommands {
+  const socket = join(folder, `${plugin.name}.socket`);
+  const command = [process.execPath, join(DIST, plugin.script), '--socket', socket, ...(plugin.args ?? [])].join(' ');
+  return { socket, startCommand: command, queryCommand: `${command} --dump` };
+}

@@ -1,0 +1,113 @@
+/**
+ * `npm start`: Genesys Cloud (a simulator, or the real one if credentials are set) behind a gateway on this machine.
+ * Stays in the foreground; Ctrl-C stops everything that it started.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startLocalGateway } from '../kong/local-gateway/index.js';
+import { DEFAULT_CLIENT, startGenesysCloud } from '../test/genesys-cloud/index.js';
+import { type Destination, developmentConfig } from './development-config.js';
+import { startNativeKong } from './native-kong.js';
+import { PLUGINS, pluginServerCommands } from './plugin-servers.js';
+import { readCredentials, readSettings, type Settings } from './start-settings.js';
+
+/** What has been started, to be stopped in reverse. */
+const stops: (() => Promise<void>)[] = [];
+
+async function start(): Promise<void> {
+  const settings = readSettings(process.argv.slice(2));
+  const credentials = readCredentials(process.env);
+  let destination: Destination;
+  if (credentials === undefined) {
+    const simulator = await startGenesysCloud({ port: settings.simulatorPort }).catch(portTaken('--simulator-port'));
+    stops.push(() => simulator.close());
+    destination = { kind: 'simulator', url: simulator.url, tokenUrl: simulator.tokenUrl };
+    console.log(`Genesys Cloud (simulator)  ${simulator.url}`);
+  } else {
+    destination = { kind: 'region', region: credentials.region };
+    console.log(`Genesys Cloud (the real one)  ${credentials.region}`);
+  }
+  // A key that everyone knows opens a simulator only.
+  const key = credentials === undefined ? 'demo-key' : randomBytes(16).toString('hex');
+  const config = developmentConfig(destination, key);
+  const env = {
+    GENESYS_CLIENT_ID: credentials?.clientId ?? DEFAULT_CLIENT.clientId,
+    GENESYS_CLIENT_SECRET: credentials?.clientSecret ?? DEFAULT_CLIENT.clientSecret,
+  };
+  const url =
+    settings.gateway === 'kong' ? await startKong(settings, config, env) : await startLocal(settings, config, env);
+  printExamples(url, key, destination);
+}
+
+async function startLocal({ port }: Settings, config: object, env: Record<string, string>): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'genesys-gateway-'));
+  stops.push(async () => rmSync(folder, { recursive: true, force: true }));
+  const gateway = await startLocalGateway({
+    config: config as never,
+    port,
+    env,
+    pluginServers: PLUGINS.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
+    onRequest: ({ method, path, consumer, status, ms }) => {
+      console.log(`${method} ${path}  ${consumer ?? '-'}  ${status}  ${Math.round(ms)} ms`);
+    },
+    onLog: ({ level, message }) => {
+      if (level !== 'debug' && level !== 'info' && level !== 'notice') console.error(`[${level}] ${message}`);
+    },
+  }).catch(portTaken('--port'));
+  stops.push(() => gateway.close());
+  console.log(`Gateway (local, for development and tests)  ${gateway.url}`);
+  return gateway.url;
+}
+
+async function startKong(
+  { port }: Settings,
+  config: Record<string, unknown>,
+  env: Record<string, string>,
+): Promise<string> {
+  const kong = await startNativeKong({ config, plugins: PLUGINS, env, port });
+  stops.push(() => kong.close());
+  console.log(`Gateway (Kong)  ${kong.url}, its log ${kong.errorLogPath}`);
+  return kong.url;
+}
+
+function printExamples(url: string, key: string, destination: Destination): void {
+  console.log(`
+A page of users, with a gateway key and no Genesys credential:
+  curl -s -H 'apikey: ${key}' '${url}/api/v2/users?pageSize=2'
+Without a key, nothing reaches Genesys:
+  curl -s -i '${url}/api/v2/users'`);
+  if (destination.kind === 'simulator') {
+    console.log(`What Genesys received last:
+  curl -s '${destination.url}/_control/requests?kind=api&limit=1'`);
+  }
+  console.log('\nCtrl-C stops all of it.\n');
+}
+
+function portTaken(option: string) {
+  return (error: NodeJS.ErrnoException): never => {
+    if (error.code !== 'EADDRINUSE') throw error;
+    const port = /:(\d+)$/.exec(error.message)?.[1] ?? 'it';
+    throw new Error(`port ${port} is taken: stop what listens there, or choose another with ${option}`);
+  };
+}
+
+async function stop(exitCode: number): Promise<void> {
+  for (const stopOne of stops.splice(0).reverse())
+    await stopOne().catch((error: Error) => console.error(error.message));
+  process.exit(exitCode);
+}
+
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    void stop(0);
+  });
+}
+start().catch(async (error: Error) => {
+  console.error(error.message);
+  await stop(1);
+});

@@ -1,0 +1,99 @@
+/**
+ * The gateway under test, the same to every end-to-end case: `local` (kong/local-gateway, in this process) or `kong`
+ * (a real Kong, DB-less, on free ports). The environment variable GATEWAY chooses; `npm run test:e2e` sets it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Declarative, type NativeKongOptions, startNativeKong } from '../../scripts/native-kong.js';
+import { type ExternalPlugin, pluginServerCommands } from '../../scripts/plugin-servers.js';
+import { waitFor } from '../support/wait-for.js';
+
+export interface Gateway {
+  kind: 'local' | 'kong';
+  url: string;
+  /** Puts another configuration in place, as POST /config does. @throws Error with the gateway's reasons */
+  reconfigure(config: Declarative): Promise<void>;
+  /** The process that serves a plugin now; undefined while there is none. */
+  pluginServerPid(name: string): number | undefined;
+  /** The gateway's error log so far. */
+  log(): string;
+  close(): Promise<void>;
+}
+
+export const GATEWAY_KIND = process.env.GATEWAY === 'kong' ? 'kong' : 'local';
+
+export const PROBE: ExternalPlugin = { name: 'probe', script: 'test/support/probe-server.js' };
+
+/** Starts the gateway under test, and waits until the plugin servers listen. */
+export async function startGateway(options: NativeKongOptions): Promise<Gateway> {
+  const gateway = await (GATEWAY_KIND === 'kong' ? startKong(options) : startLocal(options));
+  await waitFor('the plugin servers', () => {
+    const listening = gateway.log().split('listens on').length - 1;
+    return listening >= options.plugins.filter(({ script }) => !script.includes('crashing')).length;
+  });
+  return gateway;
+}
+
+async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Promise<Gateway> {
+  const { startLocalGateway } = await import('../../kong/local-gateway/index.js');
+  const folder = mkdtempSync(join(tmpdir(), 'gw-'));
+  const lines: string[] = [];
+  const gateway = await startLocalGateway({
+    config: config as never,
+    port: 0,
+    env,
+    pluginServers: plugins.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
+    onLog: ({ level, message }) => lines.push(`[${level}] ${message}`),
+  });
+  return {
+    kind: 'local',
+    url: gateway.url,
+    reconfigure: (next) => gateway.reconfigure(next as never),
+    pluginServerPid: (name) => gateway.pluginServerPid(name),
+    log: () => lines.join('\n'),
+    async close() {
+      await gateway.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startKong(options: NativeKongOptions): Promise<Gateway> {
+  const kong = await startNativeKong(options);
+  let generation = 0;
+  return {
+    kind: 'kong',
+    url: kong.url,
+    async reconfigure(next) {
+      generation += 1;
+      const response = await fetch(`${kong.adminUrl}/config`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(withGeneration({ _format_version: '3.0', ...next }, generation)),
+      });
+      if (response.status !== 201) throw new Error(await response.text());
+      // Kong answers before its workers use the new configuration.
+      await waitFor('the new configuration', async () => {
+        const seen = await fetch(`${kong.url}${generationPath(generation)}`, { headers: { Connection: 'close' } });
+        await seen.arrayBuffer();
+        return seen.status === 200;
+      });
+    },
+    pluginServerPid: kong.pluginServerPid,
+    log: kong.errorLog,
+    close: kong.close,
+  };
+}
+
+function generationPath(generation: number): string {
+  return `/generation-${generation}`;
+}
+
+/** Adds a route by which a configuration can be told from the one before it. */
+function withGeneration(config: Declarative, generation: number): Declarative {
+  const plugins = [{ name: 'request-termination', config: { status_code: 200 } }];
+  const route = { name: 'generation', paths: [generationPath(generation)], plugins };
+  const service = { name: 'generation', url: 'http://127.0.0.1:9', routes: [route] };
+  return { ...config, services: [...(config.services as unknown[]), service] };
+}

@@ -1,0 +1,63 @@
+/** A Genesys Cloud simulator and a gateway in front of it, with the configuration that ships. */
+import { developmentConfig, type KongConfig } from '../../scripts/development-config.js';
+import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
+import { PLUGINS } from '../../scripts/plugin-servers.js';
+import {
+  DEFAULT_CLIENT,
+  type GenesysCloud,
+  type GenesysCloudOptions,
+  startGenesysCloud,
+} from '../genesys-cloud/index.js';
+import { type Gateway, startGateway } from './gateway.js';
+
+export const KEY = { apikey: 'demo-key' };
+
+export interface GenesysGateway {
+  gateway: Gateway;
+  genesys: GenesysCloud;
+  /** The configuration that is in place; `edit` changes a copy of it and puts that in place. */
+  reconfigure(edit: (config: KongConfig) => void): Promise<void>;
+  /** A request with the development consumer's key. */
+  get(path: string, init?: RequestInit): Promise<Response>;
+  close(): Promise<void>;
+}
+
+/** The configuration of the token manager in the shipped configuration. */
+export function tokenManagerConfig(config: KongConfig): Record<string, unknown> {
+  const entry = config.services[0]?.routes[0]?.plugins.find(({ name }) => name === 'genesys-token-manager');
+  if (entry === undefined) throw new Error('kong.yml has no genesys-token-manager');
+  return entry.config;
+}
+
+/**
+ * Starts both.
+ * @param edit changes the shipped configuration before the gateway starts
+ */
+export async function startGenesysGateway(
+  options: GenesysCloudOptions & { plugins?: readonly ExternalPlugin[]; edit?: (config: KongConfig) => void } = {},
+): Promise<GenesysGateway> {
+  const genesys = await startGenesysCloud({ rateLimitPerMinute: 0, ...options });
+  const config = (): KongConfig =>
+    developmentConfig({ kind: 'simulator', url: genesys.url, tokenUrl: genesys.tokenUrl });
+  const first = config();
+  options.edit?.(first);
+  const gateway = await startGateway({
+    config: first,
+    plugins: options.plugins ?? PLUGINS,
+    env: { GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId, GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret },
+  });
+  return {
+    gateway,
+    genesys,
+    async reconfigure(edit) {
+      const next = config();
+      edit(next);
+      await gateway.reconfigure(next);
+    },
+    get: (path, init = {}) => fetch(`${gateway.url}${path}`, { ...init, headers: { ...KEY, ...init.headers } }),
+    async close() {
+      await gateway.close();
+      await genesys.close();
+    },
+  };
+}

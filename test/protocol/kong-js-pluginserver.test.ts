@@ -1,0 +1,47 @@
+/** Every plugin of the suite also starts under npm kong-pdk's own plugin server, and does its work there. */
+import { execFileSync } from 'node:child_process';
+import { afterEach, describe, expect, it } from 'vitest';
+import { PLUGINS } from '../../scripts/plugin-servers.js';
+import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import { type KongJsPluginServer, MsgPackDriver, startKongJsPluginServer } from '../support/kong-js-pluginserver.js';
+
+let server: KongJsPluginServer | undefined;
+let genesys: GenesysCloud | undefined;
+let driver: MsgPackDriver | undefined;
+
+afterEach(async () => {
+  driver?.close();
+  await server?.stop();
+  await genesys?.close();
+});
+
+describe.each(PLUGINS.map(({ name }) => name))('%s under kong-js-pluginserver', (name) => {
+  it('is described as by our own server', async () => {
+    server = await startKongJsPluginServer(`plugins/${name}/index.js`);
+    const [command = '', ...args] = server.dump;
+    const dump = JSON.parse(execFileSync(command, args, { env: server.env, cwd: '/' }).toString());
+    const described = [dump].flat()[0];
+    const plugin = await import(`../../dist/plugins/${name}/index.js`);
+    expect(described).toMatchObject({
+      Name: name,
+      Version: plugin.Version,
+      Priority: plugin.Priority,
+      Phases: ['access'],
+    });
+  });
+});
+
+it('genesys-token-manager injects the token there', async () => {
+  server = await startKongJsPluginServer('plugins/genesys-token-manager/index.js');
+  genesys = await startGenesysCloud();
+  driver = await MsgPackDriver.connect(server.socketPath);
+  const { clientId: client_id, clientSecret: client_secret } = DEFAULT_CLIENT;
+  const id = await driver.startInstance('genesys-token-manager', {
+    token_url: genesys.tokenUrl,
+    client_id,
+    client_secret,
+  });
+  const { calls } = await driver.event(id, 'access');
+  expect(calls.map(({ method }) => method)).toEqual(['kong.service.request.set_headers']);
+  expect(calls[0]?.args[0]).toMatchObject({ Authorization: expect.stringMatching(/^Bearer \S+$/), Cookie: [] });
+});

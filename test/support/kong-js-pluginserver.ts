@@ -1,0 +1,138 @@
+/**
+ * npm kong-pdk's own plugin server, `kong-js-pluginserver`, with a plugin module of ours, and Kong's side of the MsgPack:1
+ * that it speaks (kong/runloop/plugin_servers/rpc/mp_rpc.lua): a request a PDK call, never fewer.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Decoder, encode } from '@msgpack/msgpack';
+import { ROOT } from './plugin-server.js';
+import { waitFor } from './wait-for.js';
+
+const KONG_PDK = dirname(createRequire(import.meta.url).resolve('kong-pdk/package.json'));
+/** kong-pdk loads ts-node, which would take this repository's TypeScript, of another major version. */
+const TS_NODE_COMPILER = createRequire(join(KONG_PDK, 'package.json')).resolve('typescript');
+
+export interface KongJsPluginServer {
+  process: ChildProcess;
+  pid: number;
+  socketPath: string;
+  /** The command that prints the plugin's description, and the environment that it needs. */
+  dump: string[];
+  env: Record<string, string>;
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts kong-js-pluginserver with one plugin.
+ * @param module path below dist of the plugin's module
+ */
+export async function startKongJsPluginServer(module: string): Promise<KongJsPluginServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'kjs-'));
+  const plugins = mkdtempSync(join(folder, 'plugins-'));
+  writeFileSync(
+    join(plugins, 'plugin.js'),
+    `module.exports = require(${JSON.stringify(join(ROOT, 'dist', module))});\n`,
+  );
+  const command = [join(KONG_PDK, 'bin/kong-js-pluginserver'), '-p', folder, '-d', plugins];
+  const env = { PWD: '/', TS_NODE_COMPILER };
+  const child = spawn(process.execPath, command, {
+    env: { PWD: '/', TS_NODE_COMPILER },
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output += chunk;
+  });
+  const socketPath = join(folder, 'js_pluginserver.sock');
+  await waitFor('kong-js-pluginserver listens', () => {
+    if (child.exitCode !== null) throw new Error(`kong-js-pluginserver ended: ${output}`);
+    return existsSync(socketPath);
+  });
+  if (child.pid === undefined) throw new Error('kong-js-pluginserver could not be started');
+  return {
+    process: child,
+    pid: child.pid,
+    socketPath,
+    dump: [process.execPath, ...command, '--dump-all-plugins'],
+    env,
+    output: () => output,
+    async stop() {
+      const exited = new Promise((resolve) => child.once('exit', resolve));
+      if (child.exitCode === null && child.kill('SIGKILL')) await exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What a call's result is for MsgPack:1: a PDK call to carry out, or the end of the event. */
+export interface EventStep {
+  Data: 'ret' | { Method: string; Args: unknown[] };
+  EventId: number;
+}
+
+/** Kong's side of MsgPack:1 on one connection. */
+export class MsgPackDriver {
+  readonly #socket: Socket;
+  readonly #decoder = new Decoder();
+  #resolve: ((answer: unknown[]) => void) | undefined;
+  #reject: ((error: Error) => void) | undefined;
+  #messageId = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk) => this.#resolve?.(this.#decoder.decode(chunk) as unknown[]));
+    socket.on('error', () => {});
+    socket.on('close', () => this.#reject?.(new Error('kong-js-pluginserver closed the connection')));
+  }
+
+  static connect(path: string): Promise<MsgPackDriver> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path, () => resolve(new MsgPackDriver(socket)));
+      socket.once('error', reject);
+    });
+  }
+
+  async #call<T>(method: string, argument: unknown): Promise<T> {
+    this.#messageId += 1;
+    const answered = new Promise<unknown[]>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#socket.write(encode([0, this.#messageId, `plugin.${method}`, [argument]]));
+    const [, , error, result] = await answered;
+    if (error !== null && error !== undefined) throw new Error(String(error));
+    return result as T;
+  }
+
+  async startInstance(name: string, config: unknown): Promise<number> {
+    const { Id } = await this.#call<{ Id: number }>('StartInstance', { Name: name, Config: JSON.stringify(config) });
+    return Id;
+  }
+
+  /** Runs an event to its end; returns the PDK calls that it made, with how often Kong had to wait. */
+  async event(id: number, phase: string, answer: (method: string, args: unknown[]) => unknown = () => null) {
+    const calls: { method: string; args: unknown[] }[] = [];
+    let step = await this.#call<EventStep>('HandleEvent', { InstanceId: id, EventName: phase });
+    let roundTrips = 1;
+    while (step.Data !== 'ret') {
+      const { Method: method, Args: args } = step.Data;
+      calls.push({ method, args });
+      step = await this.#call<EventStep>('Step', { EventId: step.EventId, Data: answer(method, args) });
+      roundTrips += 1;
+    }
+    return { calls, roundTrips };
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
