@@ -41,17 +41,16 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 /**
- * Walks the fields of a message, unknown ones skipped.
- * @param onField reads the value of a known field and returns true; returns false for an unknown one
- * @throws Error if a field runs past `end` or has another wire type than `wireTypes` says
+ * Begins to walk the fields of a message; `reader.nextField` goes on, skipping what was not read, until it answers 0.
+ * @throws Error if the message claims to be longer than its frame
  */
-export function readFields(reader: PbfReader, end: number, onField: (field: number, wireType: number) => void): void {
+export function firstField(reader: PbfReader, end: number): number {
   if (end > reader.length) throw new Error('a message runs past the end of its frame');
-  let field = reader.nextField(end);
-  while (field !== 0) {
-    onField(field, reader.type);
-    field = reader.nextField(end);
-  }
+  return reader.nextField(end);
+}
+
+/** Ends the walk. @throws Error if the last field ran past the end of its message */
+export function expectEnd(reader: PbfReader, end: number): void {
   if (reader.pos !== end) throw new Error('a field runs past the end of its message');
 }
 
@@ -69,7 +68,6 @@ export function readEmbedded<T>(codec: Codec<T>, reader: PbfReader): T {
 /** Derives the codec of a message from its fields. */
 export function message<T extends object>(fields: { [K in keyof Required<T>]: Field<T[K & keyof T]> }): Codec<T> {
   const entries = Object.entries(fields) as [keyof T, Field<T[keyof T]>][];
-  const byNumber = new Map(entries.map(([name, field]) => [field.number, { name, field }]));
   return {
     write(value, writer) {
       for (const [name, field] of entries) field.write(value[name], writer);
@@ -77,12 +75,15 @@ export function message<T extends object>(fields: { [K in keyof Required<T>]: Fi
     read(reader, end) {
       const value = {} as T;
       for (const [name, field] of entries) value[name] = field.absent();
-      readFields(reader, end, (number, wireType) => {
-        const known = byNumber.get(number);
-        if (known === undefined) return;
-        expectWireType(wireType, known.field.wireType);
-        value[known.name] = known.field.read(reader, value[known.name]);
-      });
+      for (let number = firstField(reader, end); number !== 0; number = reader.nextField(end)) {
+        for (const [name, field] of entries) {
+          if (field.number !== number) continue;
+          expectWireType(reader.type, field.wireType);
+          value[name] = field.read(reader, value[name]);
+          break;
+        }
+      }
+      expectEnd(reader, end);
       return value;
     },
   };
@@ -94,11 +95,12 @@ export function single<T>(field: Field<T>): Codec<T> {
     write: (value, writer) => field.write(value, writer),
     read(reader, end) {
       let value = field.absent();
-      readFields(reader, end, (number, wireType) => {
-        if (number !== field.number) return;
-        expectWireType(wireType, field.wireType);
+      for (let number = firstField(reader, end); number !== 0; number = reader.nextField(end)) {
+        if (number !== field.number) continue;
+        expectWireType(reader.type, field.wireType);
         value = field.read(reader, value);
-      });
+      }
+      expectEnd(reader, end);
       return value;
     },
   };

@@ -48,6 +48,19 @@ const ignore = () => {};
 
 const DONE = Promise.resolve(undefined);
 
+let toFlush: (() => void)[] = [];
+
+/** Calls back once all that has arrived is handled, so that what a resumed handler does at once leaves in the same write. */
+function scheduleForFlush(flush: () => void): void {
+  if (toFlush.push(flush) === 1) setImmediate(flushAll);
+}
+
+function flushAll(): void {
+  const flushes = toFlush;
+  toFlush = [];
+  for (const flush of flushes) flush();
+}
+
 function failed(error: Error): Promise<never> {
   const promise = Promise.reject(error);
   promise.catch(ignore);
@@ -96,16 +109,17 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     onCall(decode(rpcCallMessage, frame));
   }
 
-  function onCall({ sequence, ...call }: RpcCall): void {
-    if (call.cmd_handle_event) {
-      handleEvent(sequence, call.cmd_handle_event.instance_id, call.cmd_handle_event.event_name);
-    } else if (call.cmd_start_instance) {
-      startInstance(sequence, call.cmd_start_instance.config);
-    } else if (call.cmd_close_instance) {
-      const id = call.cmd_close_instance.instance_id;
+  function onCall(call: RpcCall): void {
+    const { sequence, cmd_handle_event, cmd_start_instance, cmd_close_instance, cmd_get_instance_status } = call;
+    if (cmd_handle_event) {
+      handleEvent(sequence, cmd_handle_event.instance_id, cmd_handle_event.event_name);
+    } else if (cmd_start_instance) {
+      startInstance(sequence, cmd_start_instance.config);
+    } else if (cmd_close_instance) {
+      const id = cmd_close_instance.instance_id;
       answerAbout(sequence, id, instances.close(id));
-    } else if (call.cmd_get_instance_status) {
-      const id = call.cmd_get_instance_status.instance_id;
+    } else if (cmd_get_instance_status) {
+      const id = cmd_get_instance_status.instance_id;
       answerAbout(sequence, id, instances.get(id));
     } else {
       throw new Error('Kong sent a call that ProtoBuf:1 does not know');
@@ -243,8 +257,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   function scheduleFlush(): void {
     if (flushScheduled) return;
     flushScheduled = true;
-    // After the microtasks of this tick, so that what a resumed handler does at once leaves in the same write.
-    queueMicrotask(() => process.nextTick(flush));
+    scheduleForFlush(flush);
   }
 
   function flush(): void {

@@ -137,7 +137,9 @@ export class FrameWriter {
       return Buffer.from(writer.buf.buffer, writer.buf.byteOffset, length);
     }
     writer.pos = 0;
-    return Buffer.from(writer.buf.subarray(0, length));
+    const bytes = Buffer.allocUnsafe(length);
+    bytes.set(writer.buf.subarray(0, length));
+    return bytes;
   }
 
   #frame<T>(codec: Codec<T>, value: T): void {

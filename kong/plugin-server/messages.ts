@@ -17,8 +17,10 @@ import {
   bytesField,
   type Codec,
   doubleField,
+  expectEnd,
   expectWireType,
   type Field,
+  firstField,
   intField,
   message,
   messageField,
@@ -26,7 +28,6 @@ import {
   oneofField,
   oneofStringField,
   readEmbedded,
-  readFields,
   repeatedField,
   single,
   stringField,
@@ -37,7 +38,8 @@ import {
 export const emptyMessage: Codec<undefined> = {
   write() {},
   read(reader, end) {
-    readFields(reader, end, () => {});
+    while (firstField(reader, end) !== 0);
+    expectEnd(reader, end);
     return undefined;
   },
 };
@@ -84,10 +86,10 @@ export const valueMessage: Codec<PdkValue> = {
   },
   read(reader, end) {
     let value: PdkValue = null;
-    readFields(reader, end, (field, wireType) => {
+    for (let field = firstField(reader, end); field !== 0; field = reader.nextField(end)) {
       const expected = VALUE_WIRE_TYPES[field];
-      if (expected === undefined) return;
-      expectWireType(wireType, expected);
+      if (expected === undefined) continue;
+      expectWireType(reader.type, expected);
       if (field === NULL) {
         reader.readVarint();
         value = null;
@@ -96,7 +98,8 @@ export const valueMessage: Codec<PdkValue> = {
       else if (field === BOOL) value = reader.readBoolean();
       else if (field === STRUCT) value = readEmbedded(structMessage, reader);
       else value = readEmbedded(listMessage, reader);
-    });
+    }
+    expectEnd(reader, end);
     return value;
   },
 };

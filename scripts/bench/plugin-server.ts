@@ -79,7 +79,7 @@ async function prepareOurs(path: string): Promise<RunEvents> {
   return (connection, count) => runOurs(sockets[connection] as Socket, eventFrame, count);
 }
 
-/** Kong's part, as lean as Kong's own: a reply a call, nothing decoded. */
+/** Kong's part, lean so that the plugin server is what is measured: replies to what one read brought leave in one write. */
 function runOurs(socket: Socket, eventFrame: Buffer, count: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let left = count;
@@ -87,16 +87,17 @@ function runOurs(socket: Socket, eventFrame: Buffer, count: number): Promise<num
     let expectsArgument = false;
     let expectsReturn = false;
     let reply = EMPTY_REPLY;
+    let outgoing: Buffer[] = [];
     const reader = new FrameReader((received) => {
       if (received === undefined) return;
       if (expectsReturn) {
         expectsReturn = false;
         left -= 1;
-        if (left > 0) socket.write(eventFrame);
+        if (left > 0) outgoing.push(eventFrame);
         else finish();
       } else if (expectsArgument) {
         expectsArgument = false;
-        socket.write(reply);
+        outgoing.push(reply);
       } else if (received.length === 0) expectsReturn = true;
       else {
         reply = received.length === GET_HEADER.length ? HEADER_REPLY : EMPTY_REPLY;
@@ -106,6 +107,9 @@ function runOurs(socket: Socket, eventFrame: Buffer, count: number): Promise<num
     const onData = (chunk: Buffer): void => {
       roundTrips += 1;
       reader.push(chunk);
+      const [only = EMPTY_REPLY, ...others] = outgoing;
+      if (outgoing.length > 0) socket.write(others.length === 0 ? only : Buffer.concat(outgoing));
+      outgoing = [];
     };
     const finish = (): void => {
       socket.off('data', onData);
