@@ -23,9 +23,22 @@ export const PLUGINS: readonly ExternalPlugin[] = [
   { name: 'genesys-token-manager', script: 'bin/genesys-token-manager.js' },
 ];
 
+/**
+ * Small young generations suit a process whose garbage is small: measured, less memory (67 against 77 MB after 600,000
+ * events) and a fifth more events a second.
+ */
+const NODE_OPTIONS = ['--max-semi-space-size=2'];
+
 /** The settings for a plugin whose socket lies in `folder`. Commands are absolute: Kong gives the process no PATH. */
 export function pluginServerCommands(plugin: ExternalPlugin, folder: string): PluginServerCommands {
   const socket = join(folder, `${plugin.name}.socket`);
-  const command = [process.execPath, join(DIST, plugin.script), '--socket', socket, ...(plugin.args ?? [])].join(' ');
+  const command = [
+    process.execPath,
+    ...NODE_OPTIONS,
+    join(DIST, plugin.script),
+    '--socket',
+    socket,
+    ...(plugin.args ?? []),
+  ].join(' ');
   return { socket, startCommand: command, queryCommand: `${command} --dump` };
 }

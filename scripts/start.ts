@@ -41,11 +41,15 @@ async function start(): Promise<void> {
   printExamples(url, key, destination);
 }
 
-async function startLocal({ port }: Settings, config: object, env: Record<string, string>): Promise<string> {
+async function startLocal(
+  { port }: Settings,
+  config: Record<string, unknown>,
+  env: Record<string, string>,
+): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'genesys-gateway-'));
   stops.push(async () => rmSync(folder, { recursive: true, force: true }));
   const gateway = await startLocalGateway({
-    config: config as never,
+    config,
     port,
     env,
     pluginServers: PLUGINS.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),

@@ -15,9 +15,6 @@ import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
 import { METHODS, type Method } from './methods.js';
 import { createKong, PdkError } from './pdk-client.js';
 
-/** How long Kong may take to answer the calls that the answer to a failed event needs, before the connection is cut. */
-const FAILURE_ANSWER_MS = 5000;
-
 export interface ConnectionOptions {
   pluginName: string;
   instances: Instances;
@@ -33,11 +30,12 @@ export interface Connection {
   destroy(): void;
 }
 
-/** A running event, as far as its calls need to know. */
+/** A running event, as far as its calls and its deadline need to know. */
 interface RunningEvent {
-  phase: Phase;
+  readonly phase: Phase;
+  /** From then on, calls of the event's handler fail. */
   ended: boolean;
-  timer: NodeJS.Timeout;
+  onDeadline(): void;
 }
 
 /** What waits for the next reply frame; undefined where nobody needs the reply. */
@@ -77,6 +75,11 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   let closing = false;
   let flushScheduled = false;
 
+  // One timer a connection, set anew by each event: the cheapest that Node has.
+  const deadline = setTimeout(() => {
+    if (running?.ended === false) running.onDeadline();
+  }, options.deadlineMs);
+
   socket.on('data', onData);
   socket.on('error', ignore);
   socket.on('close', onClose);
@@ -91,7 +94,8 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   function onClose(): void {
-    if (running !== undefined) conclude(running);
+    clearTimeout(deadline);
+    if (running !== undefined) running.ended = true;
     const abandoned = waiting;
     waiting = [];
     const error = new PdkError('Kong closed the connection while the event was running');
@@ -161,24 +165,14 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   function runEvent(sequence: number, phase: Phase, plugin: PluginInstance): void {
-    const event = begin(phase, options.deadlineMs, () => {
-      fail('gateway.plugin.timeout', new Error(`no end after ${options.deadlineMs} ms`));
-    });
-
-    const fail = (code: FailureCode, error: unknown): void => {
-      // A handler whose connection has gone, or that goes on after its exit, learns of it by a PdkError: nothing to tell.
-      if (event.ended && error instanceof PdkError) return;
-      const description = error instanceof Error ? error.message : String(error);
-      log(`${pluginName} ${phase}: ${error instanceof Error ? (error.stack ?? description) : description}`);
-      if (event.ended) return;
-      conclude(event);
-      const last = begin(phase, FAILURE_ANSWER_MS, () => socket.destroy());
-      const kong = createKong((method, argument) => call(last, method, argument));
-      void kong.log.err(`${pluginName} ${phase}: ${description}`);
-      if (phase === 'log') end(sequence, last);
-      else answerFailure(kong, phase, code).catch(() => socket.destroy());
+    const fail = (code: FailureCode, error: unknown): void => failEvent(sequence, event, code, error);
+    const event: RunningEvent = {
+      phase,
+      ended: false,
+      onDeadline: () => fail('gateway.plugin.timeout', new Error(`no end after ${options.deadlineMs} ms`)),
     };
-
+    running = event;
+    deadline.refresh();
     try {
       const handled = plugin[phase]?.(createKong((method, argument) => call(event, method, argument)));
       if (handled === undefined) end(sequence, event);
@@ -193,21 +187,27 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     }
   }
 
-  function begin(phase: Phase, timeoutMs: number, onTimeout: () => void): RunningEvent {
-    running = { phase, ended: false, timer: setTimeout(onTimeout, timeoutMs) };
-    return running;
-  }
-
-  /** From here on, calls of the event's handler fail. */
-  function conclude(event: RunningEvent): void {
+  function failEvent(sequence: number, event: RunningEvent, code: FailureCode, error: unknown): void {
+    // A handler whose connection has gone, or that goes on after its exit, learns of it by a PdkError: nothing to tell.
+    if (event.ended && error instanceof PdkError) return;
+    const description = error instanceof Error ? error.message : String(error);
+    log(`${pluginName} ${event.phase}: ${error instanceof Error ? (error.stack ?? description) : description}`);
+    if (event.ended) return;
     event.ended = true;
-    clearTimeout(event.timer);
+    // What answers the client is an event of its own: the handler may still be running, and must not interfere.
+    const last: RunningEvent = { phase: event.phase, ended: false, onDeadline: () => socket.destroy() };
+    running = last;
+    deadline.refresh();
+    const kong = createKong((method, argument) => call(last, method, argument));
+    void kong.log.err(`${pluginName} ${event.phase}: ${description}`);
+    if (event.phase === 'log') end(sequence, last);
+    else answerFailure(kong, event.phase, code).catch(() => socket.destroy());
   }
 
   /** Tells Kong that the event is over. */
   function end(sequence: number, event: RunningEvent): void {
     if (event.ended) return;
-    conclude(event);
+    event.ended = true;
     running = undefined;
     writer.emptyFrame();
     writer.frame(rpcReturnMessage, { sequence, instance_status: undefined });
@@ -229,7 +229,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     scheduleFlush();
     if ((method as Method) === (METHODS.responseExit as unknown as Method)) {
       // Kong never answers an exit: it drops the connection when the request ends.
-      conclude(event);
+      event.ended = true;
       return DONE as Promise<R>;
     }
     if (method.replyIsEmpty) {

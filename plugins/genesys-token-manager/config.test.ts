@@ -1,7 +1,7 @@
 /** What the plugin refuses beyond Kong's schema, what it makes of a configuration, and that no secret is in an error. */
 import { describe, expect, it } from 'vitest';
-import { readConfig } from './config.js';
 import { REGIONS, regionTokenUrl } from '../shared/regions.js';
+import { readConfig } from './config.js';
 
 const GOOD = { client_id: 'id', client_secret: 'the-secret' };
 

@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startLocalGateway } from '../../kong/local-gateway/index.js';
 import { type Declarative, type NativeKongOptions, startNativeKong } from '../../scripts/native-kong.js';
 import { type ExternalPlugin, pluginServerCommands } from '../../scripts/plugin-servers.js';
 import { waitFor } from '../support/wait-for.js';
@@ -36,11 +37,10 @@ export async function startGateway(options: NativeKongOptions): Promise<Gateway>
 }
 
 async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Promise<Gateway> {
-  const { startLocalGateway } = await import('../../kong/local-gateway/index.js');
   const folder = mkdtempSync(join(tmpdir(), 'gw-'));
   const lines: string[] = [];
   const gateway = await startLocalGateway({
-    config: config as never,
+    config,
     port: 0,
     env,
     pluginServers: plugins.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
@@ -49,7 +49,7 @@ async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Pro
   return {
     kind: 'local',
     url: gateway.url,
-    reconfigure: (next) => gateway.reconfigure(next as never),
+    reconfigure: (next) => gateway.reconfigure(next),
     pluginServerPid: (name) => gateway.pluginServerPid(name),
     log: () => lines.join('\n'),
     async close() {

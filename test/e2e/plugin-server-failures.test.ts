@@ -88,7 +88,7 @@ it('that crashes at start is tried again, and meanwhile every request is answere
   setup = await startGenesysGateway({ plugins, edit: useProbe });
   await waitFor(
     'a second start',
-    () => (setup.gateway.log().match(/started, pid|starting pluginserver/g) ?? []).length >= 2,
+    () => (setup.gateway.log().match(/\[pluginserver\] started, pid/g) ?? []).length >= 2,
   );
   for (let count = 0; count < 5; count += 1) expect(await status()).toBe(500);
   expect(setup.genesys.control.counts().apiRequests).toBe(0);

@@ -1,0 +1,129 @@
+/**
+ * Reads a declarative configuration (decK format 3.0) and flattens it: entities nested in others become lists with
+ * references, as Kong's own importer does. Nothing is checked here beyond the document's shape.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+import { isPlainObject, type PlainObject } from './schema.js';
+import { ConfigError, type DeclarativeConfig } from './types.js';
+
+/** Kinds of entities that the local gateway knows. */
+export const KINDS = [
+  'services',
+  'routes',
+  'upstreams',
+  'targets',
+  'consumers',
+  'plugins',
+  'keyauth_credentials',
+  'basicauth_credentials',
+  'jwt_secrets',
+  'acls',
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** An entity as it was written, and where. */
+export interface Written {
+  path: string;
+  value: PlainObject;
+}
+export type Flattened = Record<Kind, Written[]>;
+
+/** Which kinds may stand inside which, and the field that then refers to the outer entity. */
+const NESTED: Partial<Record<Kind, { kinds: readonly Kind[]; field: string }>> = {
+  services: { kinds: ['routes', 'plugins'], field: 'service' },
+  routes: { kinds: ['plugins'], field: 'route' },
+  upstreams: { kinds: ['targets'], field: 'upstream' },
+  consumers: {
+    kinds: ['plugins', 'keyauth_credentials', 'basicauth_credentials', 'jwt_secrets', 'acls'],
+    field: 'consumer',
+  },
+};
+const TOLERATED = new Set(['_format_version', '_transform', '_info', '_comment', '_ignore']);
+
+/**
+ * Reads a configuration from a file, or takes a parsed one.
+ * @throws ConfigError if the file cannot be read or is no YAML mapping
+ */
+export function readDocument(config: string | DeclarativeConfig): DeclarativeConfig {
+  if (typeof config !== 'string') return config;
+  let text: string;
+  try {
+    text = readFileSync(config, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`${config}: ${(error as Error).message}`]);
+  }
+  const document = parseDocument(text, { merge: true });
+  const [fault] = document.errors;
+  if (fault !== undefined) throw new ConfigError([`${config}: ${fault.message.split('\n')[0]}`]);
+  const value: unknown = document.toJS();
+  if (!isPlainObject(value)) throw new ConfigError([`${config}: expected a mapping`]);
+  return value;
+}
+
+/** Flattens a document. @throws ConfigError with one line for each entity or version that is not known */
+export function flatten(document: DeclarativeConfig): Flattened {
+  const lines: string[] = [];
+  const version = document._format_version;
+  if (version !== undefined && version !== '3.0') lines.push(`_format_version: expected "3.0", got "${version}"`);
+  const flattened = Object.fromEntries(KINDS.map((kind) => [kind, [] as Written[]])) as Flattened;
+  for (const [key, value] of Object.entries(document)) {
+    if (TOLERATED.has(key) || value === null) continue;
+    if (!(KINDS as readonly string[]).includes(key)) {
+      lines.push(`${key}: the local gateway does not know this kind of entity`);
+    } else collect(key as Kind, value, key, undefined, flattened, lines);
+  }
+  if (lines.length > 0) throw new ConfigError(lines);
+  return flattened;
+}
+
+function collect(
+  kind: Kind,
+  list: unknown,
+  path: string,
+  outer: PlainObject | undefined,
+  flattened: Flattened,
+  lines: string[],
+): void {
+  if (!Array.isArray(list)) {
+    lines.push(`${path}: expected an array`);
+    return;
+  }
+  const nested = NESTED[kind];
+  list.forEach((item: unknown, index) => {
+    const here = `${path}${label(item, index)}`;
+    if (!isPlainObject(item)) {
+      lines.push(`${here}: expected a record`);
+      return;
+    }
+    const own: PlainObject = { ...item, ...outer };
+    own.id ??= deriveId(`${kind}:${own.name ?? own.username ?? own.key ?? here}`);
+    for (const inner of nested?.kinds ?? []) {
+      const entities = own[inner];
+      delete own[inner];
+      if (entities === undefined || entities === null) continue;
+      collect(inner, entities, `${here}.${inner}`, { [nested?.field ?? '']: { id: own.id } }, flattened, lines);
+    }
+    flattened[kind].push({ path: here, value: own });
+  });
+}
+
+function label(item: unknown, index: number): string {
+  if (!isPlainObject(item)) return `[${index}]`;
+  const name = item.name ?? item.username ?? item.target;
+  return typeof name === 'string' ? `[${name}]` : `[${index}]`;
+}
+
+/** An id that stays the same as long as what it is derived from does, in the form of a version 5 UUID. */
+export function deriveId(text: string): string {
+  const hex = createHash('sha1').update(`kong-genesys-cloud:${text}`).digest('hex');
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `5${hex.slice(13, 16)}`,
+    variant + hex.slice(17, 20),
+    hex.slice(20, 32),
+  ].join('-');
+}

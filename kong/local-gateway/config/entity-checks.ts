@@ -1,0 +1,83 @@
+/** Kong's `entity_checks`: conditions over several fields of one record (kong/db/schema/init.lua). */
+import type { Field, PlainObject, Problem } from './schema.js';
+import { isPlainObject, validate } from './schema.js';
+
+/** Reports the checks that a record fails. @throws Error for a check that is not known here */
+export function checkEntities(
+  checks: readonly unknown[],
+  record: PlainObject,
+  path: string,
+  problems: Problem[],
+): void {
+  for (const check of checks) {
+    if (!isPlainObject(check)) throw new Error(`${path}: an entity check is no table`);
+    for (const [name, argument] of Object.entries(check)) {
+      const message = runCheck(name, argument, record, path);
+      if (message !== undefined) problems.push({ path, message });
+    }
+  }
+}
+
+function runCheck(name: string, argument: unknown, record: PlainObject, path: string): string | undefined {
+  if (name === 'conditional' && isPlainObject(argument)) return conditional(argument, record);
+  if (!Array.isArray(argument)) throw new Error(`${path}: the local gateway cannot check "${name}" of the schema`);
+  const names = argument.map(String);
+  const present = names.filter((field) => isPresent(read(record, field)));
+  const list = names.map((field) => `'${field}'`).join(', ');
+  switch (name) {
+    case 'at_least_one_of':
+      return present.length > 0 ? undefined : `at least one of these fields must be non-empty: ${list}`;
+    case 'only_one_of':
+      return present.length === 1 ? undefined : `exactly one of these fields must be non-empty: ${list}`;
+    case 'mutually_exclusive':
+      return present.length <= 1 ? undefined : `only one or none of these fields must be set: ${list}`;
+    case 'mutually_required':
+      return present.length === 0 || present.length === names.length
+        ? undefined
+        : `all or none of these fields must be set: ${list}`;
+    case 'distinct': {
+      const values = present.map((field) => JSON.stringify(read(record, field)));
+      return new Set(values).size === values.length ? undefined : `values of these fields must be distinct: ${list}`;
+    }
+    default:
+      throw new Error(`${path}: the local gateway cannot check "${name}" of the schema`);
+  }
+}
+
+function conditional(check: PlainObject, record: PlainObject): string | undefined {
+  const ifField = String(check.if_field);
+  const condition = check.if_match as Field;
+  if (!holds(condition, read(record, ifField))) return undefined;
+  if (holds(check.then_match as Field, read(record, String(check.then_field)))) return undefined;
+  return typeof check.then_err === 'string'
+    ? check.then_err
+    : `failed conditional validation given value of field '${ifField}'`;
+}
+
+function holds(match: Field & { contains?: unknown }, value: unknown): boolean {
+  if ('eq' in match) return match.eq === null ? !isPresent(value) : value === match.eq;
+  if (value === undefined)
+    return (
+      match.required !== true &&
+      match.contains === undefined &&
+      match.gt === undefined &&
+      match.one_of === undefined &&
+      match.match === undefined
+    );
+  if (match.contains !== undefined) return Array.isArray(value) && value.includes(match.contains);
+  return validate(match, value) === undefined;
+}
+
+function isPresent(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return false;
+  return !(Array.isArray(value) && value.length === 0);
+}
+
+function read(record: PlainObject, path: string): unknown {
+  let value: unknown = record;
+  for (const key of path.split('.')) {
+    if (!isPlainObject(value)) return undefined;
+    value = value[key];
+  }
+  return value;
+}

@@ -1,0 +1,153 @@
+/** What a declarative configuration becomes once it is checked: the entities, with every default filled in. */
+
+export interface ServiceEntity {
+  id: string;
+  name?: string;
+  protocol: 'http' | 'https';
+  host: string;
+  port: number;
+  path?: string;
+  retries: number;
+  /** Milliseconds, as the next two. */
+  connect_timeout: number;
+  write_timeout: number;
+  read_timeout: number;
+  enabled: boolean;
+  tls_verify?: boolean;
+  tags?: string[];
+  created_at: number;
+  updated_at: number;
+}
+
+export interface RouteEntity {
+  id: string;
+  name?: string;
+  protocols: string[];
+  methods?: string[];
+  hosts?: string[];
+  paths?: string[];
+  headers?: Record<string, string[]>;
+  https_redirect_status_code: number;
+  regex_priority: number;
+  strip_path: boolean;
+  preserve_host: boolean;
+  request_buffering: boolean;
+  response_buffering: boolean;
+  path_handling: 'v0' | 'v1';
+  tags?: string[];
+  created_at: number;
+  updated_at: number;
+  service?: { id: string };
+}
+
+export interface TargetEntity {
+  id: string;
+  target: string;
+  /** The host and port that `target` stands for. */
+  host: string;
+  port: number;
+  weight: number;
+}
+
+export interface ActiveChecks {
+  type: 'tcp' | 'http' | 'https';
+  /** Seconds. */
+  timeout: number;
+  concurrency: number;
+  http_path: string;
+  https_verify_certificate: boolean;
+  headers?: Record<string, string[]>;
+  healthy: { interval: number; http_statuses: number[]; successes: number };
+  unhealthy: {
+    interval: number;
+    http_statuses: number[];
+    tcp_failures: number;
+    timeouts: number;
+    http_failures: number;
+  };
+}
+
+export interface PassiveChecks {
+  healthy: { http_statuses: number[]; successes: number };
+  unhealthy: { http_statuses: number[]; tcp_failures: number; timeouts: number; http_failures: number };
+}
+
+export interface UpstreamEntity {
+  id: string;
+  name: string;
+  host_header?: string;
+  healthchecks: { threshold: number; active: ActiveChecks; passive: PassiveChecks };
+  targets: TargetEntity[];
+}
+
+export interface ConsumerEntity {
+  id: string;
+  username?: string;
+  custom_id?: string;
+  tags?: string[];
+  created_at: number;
+  updated_at: number;
+}
+
+/** A credential of any kind: what it is looked up by is the key of its map. */
+export interface CredentialEntity {
+  id: string;
+  consumer: { id: string };
+}
+export interface BasicCredential extends CredentialEntity {
+  username: string;
+  /** SHA-1 of the password and the consumer's id, in hex: the form in which Kong keeps it. */
+  password: string;
+}
+export interface KeyCredential extends CredentialEntity {
+  key: string;
+}
+export interface JwtCredential extends CredentialEntity {
+  key: string;
+  algorithm: string;
+  secret?: string;
+  rsa_public_key?: string;
+}
+
+export interface PluginEntity {
+  id: string;
+  name: string;
+  instance_name?: string;
+  enabled: boolean;
+  config: Record<string, unknown>;
+  routeId?: string;
+  serviceId?: string;
+  consumerId?: string;
+  protocols?: string[];
+}
+
+/** One checked configuration. */
+export interface Snapshot {
+  services: ReadonlyMap<string, ServiceEntity>;
+  routes: readonly RouteEntity[];
+  /** By name. */
+  upstreams: ReadonlyMap<string, UpstreamEntity>;
+  /** By id. */
+  consumers: ReadonlyMap<string, ConsumerEntity>;
+  consumersByUsername: ReadonlyMap<string, ConsumerEntity>;
+  keyCredentials: ReadonlyMap<string, KeyCredential>;
+  basicCredentials: ReadonlyMap<string, BasicCredential>;
+  jwtCredentials: ReadonlyMap<string, JwtCredential>;
+  /** Groups by consumer id. */
+  groups: ReadonlyMap<string, readonly string[]>;
+  plugins: readonly PluginEntity[];
+}
+
+/** The document as YAML gives it. */
+export type DeclarativeConfig = Record<string, unknown>;
+
+/** A configuration that is refused; `lines` has one fault each, with its path in the document. */
+export class ConfigError extends Error {
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.name = 'ConfigError';
+    this.lines = lines;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The headers of one message, in order and in their own spelling, with nginx' rules for changing them. Values are bytes
+ * read as latin1, as Node gives and takes them; `toText` and `fromText` convert for plugins.
+ */
+export class HeaderList {
+  #entries: [name: string, value: string][] = [];
+
+  /** From Node's flat list of names and values. */
+  static from(raw: readonly string[]): HeaderList {
+    const list = new HeaderList();
+    for (let index = 0; index + 1 < raw.length; index += 2) list.add(raw[index] ?? '', raw[index + 1] ?? '');
+    return list;
+  }
+
+  /** The first value of a header. */
+  get(name: string): string | undefined {
+    const wanted = name.toLowerCase();
+    return this.#entries.find(([own]) => own.toLowerCase() === wanted)?.[1];
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  all(name: string): string[] {
+    const wanted = name.toLowerCase();
+    return this.#entries.filter(([own]) => own.toLowerCase() === wanted).map(([, value]) => value);
+  }
+
+  add(name: string, value: string): void {
+    this.#entries.push([name, escapeControls(value)]);
+  }
+
+  /** Replaces a header by these values; an empty list removes it. */
+  set(name: string, values: readonly string[]): void {
+    this.remove(name);
+    for (const value of values) this.add(name, value);
+  }
+
+  remove(name: string): void {
+    const wanted = name.toLowerCase();
+    this.#entries = this.#entries.filter(([own]) => own.toLowerCase() !== wanted);
+  }
+
+  clone(): HeaderList {
+    const copy = new HeaderList();
+    copy.#entries = [...this.#entries];
+    return copy;
+  }
+
+  entries(): readonly [string, string][] {
+    return this.#entries;
+  }
+
+  /** Node's flat list. */
+  raw(): string[] {
+    return this.#entries.flat();
+  }
+
+  /** Values by name in lower case, of at most `max` headers. */
+  toMap(max = 1000): Record<string, string[]> {
+    const map: Record<string, string[]> = Object.create(null);
+    for (const [name, value] of this.#entries.slice(0, max)) {
+      const key = name.toLowerCase();
+      const values = map[key] ?? [];
+      values.push(toText(value));
+      map[key] = values;
+    }
+    return map;
+  }
+}
+
+/** Bytes read as latin1 as the text that they are in UTF-8. */
+export function toText(value: string): string {
+  return isAscii(value) ? value : Buffer.from(value, 'latin1').toString('utf8');
+}
+
+/** Text as its UTF-8 bytes read as latin1. */
+export function fromText(value: string): string {
+  return isAscii(value) ? value : Buffer.from(value, 'utf8').toString('latin1');
+}
+
+function isAscii(value: string): boolean {
+  for (let index = 0; index < value.length; index += 1) if (value.charCodeAt(index) > 0x7f) return false;
+  return true;
+}
+
+/** Control characters but tab. */
+const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
+
+function percentEncode(byte: number): string {
+  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+/** OpenResty percent-encodes control characters in header values, so that no header can be smuggled in. */
+function escapeControls(value: string): string {
+  return value.replace(CONTROLS, (character) => percentEncode(character.charCodeAt(0)));
+}

@@ -1,0 +1,170 @@
+/**
+ * The local gateway: stands in for Kong where there is none, for `npm start` and the tests. It reads the same kong.yml,
+ * starts the same plugin servers and speaks to them as Kong does. For development and tests only: it binds loopback.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { keyAuth } from './bundled/key-auth.js';
+import { isReference, type ResolveReference, resolveFromEnvironment } from './config/references.js';
+import { type Fields, isPlainObject, type PlainObject } from './config/schema.js';
+import { buildSnapshot } from './config/snapshot.js';
+import type { DeclarativeConfig, PluginEntity } from './config/types.js';
+import type { PdkHost } from './pdk.js';
+import type { GatewayPlugin, PluginPhase } from './plugin.js';
+import { PluginServerClient, type PluginServerDefinition } from './plugin-server-client.js';
+import type { RequestContext } from './request-context.js';
+import { sortRoutes } from './router.js';
+import { type RequestLine, type Running, startHttp } from './server.js';
+
+export type { DeclarativeConfig } from './config/types.js';
+export type { PluginServerDefinition } from './plugin-server-client.js';
+export type { RequestLine } from './server.js';
+
+/** A line of what would be Kong's error log. */
+export interface LogEntry {
+  level: string;
+  message: string;
+}
+
+export interface LocalGatewayOptions {
+  /** Path of a kong.yml, or the parsed document. */
+  config: string | DeclarativeConfig;
+  /** 0 takes a free port; default 8000. */
+  port?: number;
+  pluginServers?: readonly PluginServerDefinition[];
+  /** Plugins in the configuration that are left out. */
+  ignorePlugins?: readonly string[];
+  /** What `{vault://env/...}` is resolved from; default the environment of this process. */
+  env?: Readonly<Record<string, string | undefined>>;
+  onRequest?: (line: RequestLine) => void;
+  onLog?: (entry: LogEntry) => void;
+}
+
+export interface LocalGateway {
+  url: string;
+  port: number;
+  /** Takes another configuration as POST /config does: as a whole or not at all. @throws ConfigError with every fault */
+  reconfigure(config: string | DeclarativeConfig): Promise<void>;
+  pluginServerPid(name: string): number | undefined;
+  /** Ends the plugin servers and frees everything. */
+  close(): Promise<void>;
+}
+
+/** Kong's own plugins that the local gateway knows. */
+const BUNDLED: readonly GatewayPlugin[] = [keyAuth];
+
+/** nginx' client_body_buffer_size, Kong's default. */
+const CLIENT_BODY_BUFFER_BYTES = 8 * 1024;
+
+/**
+ * Starts the gateway.
+ * @throws ConfigError for a configuration that is refused; Error for a plugin server that cannot be queried or a port that is taken
+ */
+export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
+  const log = (level: string, message: string): void => options.onLog?.({ level, message });
+  const spillFolder = mkdtempSync(join(tmpdir(), 'local-gateway-'));
+  const host: PdkHost = {
+    log,
+    clientBodyBufferBytes: CLIENT_BODY_BUFFER_BYTES,
+    spillFolder,
+    nodeId: randomUUID(),
+    readBody,
+  };
+  const resolveReference = resolveFromEnvironment(options.env ?? process.env);
+  const clients = (options.pluginServers ?? []).map((definition) => new PluginServerClient(definition, host));
+  const stopClients = async (): Promise<void> => {
+    await Promise.all(clients.map((client) => client.close()));
+    rmSync(spillFolder, { recursive: true, force: true });
+  };
+  let sequence = 0;
+  let running: Running;
+
+  const configure = (config: string | DeclarativeConfig): void => {
+    const checked = buildSnapshot(config, { handlers, ignorePlugins: new Set(options.ignorePlugins) });
+    const withSecrets = (entity: PluginEntity) => ({
+      ...entity,
+      config: resolveSecrets(entity.config, resolveReference, log),
+    });
+    const snapshot = { ...checked, plugins: checked.plugins.map(withSecrets) };
+    sequence += 1;
+    running = { snapshot, routes: sortRoutes(snapshot) };
+  };
+  const plugins: GatewayPlugin[] = [...BUNDLED, ...clients.map((client) => externalPlugin(client, () => sequence))];
+  const handlers = new Map(plugins.map((plugin) => [plugin.name, plugin]));
+  try {
+    configure(options.config);
+    const http = await startHttp({
+      port: options.port ?? 8000,
+      plugins,
+      running: () => running,
+      log,
+      onRequest: options.onRequest ?? (() => {}),
+    });
+    return {
+      url: `http://127.0.0.1:${http.port}`,
+      port: http.port,
+      reconfigure: async (config) => configure(config),
+      pluginServerPid: (name) => clients.find(({ info }) => info.Name === name)?.pid,
+      async close() {
+        await http.close();
+        await stopClients();
+      },
+    };
+  } catch (error) {
+    await stopClients();
+    throw error;
+  }
+}
+
+/** A plugin of a plugin server. Its configuration carries Kong's bookkeeping keys. */
+function externalPlugin(client: PluginServerClient, sequence: () => number): GatewayPlugin {
+  const { Name: name, Priority: priority, Phases, Schema } = client.info;
+  const phase =
+    (event: string): PluginPhase =>
+    (context, { id, routeId, serviceId, consumerId, config }) =>
+      client.handleEvent(context, event, {
+        key: id,
+        sequence: sequence(),
+        config: {
+          ...config,
+          __plugin_id: id,
+          __seq__: sequence(),
+          __key__: `plugins:${name}:${routeId ?? ''}:${serviceId ?? ''}:${consumerId ?? ''}`,
+          ...(routeId === undefined ? {} : { route_id: routeId }),
+          ...(serviceId === undefined ? {} : { service_id: serviceId }),
+          ...(consumerId === undefined ? {} : { consumer_id: consumerId }),
+        },
+      });
+  const phases = Object.fromEntries(Phases.map((event) => [event, phase(event)]));
+  return { name, priority, fields: Schema.fields as Fields, ...phases };
+}
+
+/** Puts the values of references in their places; one that cannot be resolved becomes an empty string (measured). */
+function resolveSecrets(
+  value: PlainObject,
+  resolve: ResolveReference,
+  log: (level: string, message: string) => void,
+): PlainObject {
+  const references: PlainObject = {};
+  const each = (item: unknown, key: string): unknown => {
+    if (Array.isArray(item)) return item.map((element) => each(element, key));
+    if (isPlainObject(item)) return resolveSecrets(item, resolve, log);
+    if (!isReference(item)) return item;
+    references[key] = item;
+    const secret = resolve(item);
+    if (secret === undefined) log('warn', `${item} could not be resolved`);
+    return secret ?? '';
+  };
+  const resolved = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, each(item, key)]));
+  return Object.keys(references).length === 0 ? resolved : { ...resolved, $refs: references };
+}
+
+async function readBody(context: RequestContext): Promise<Buffer> {
+  if (context.body !== undefined) return context.body;
+  const chunks: Buffer[] = [];
+  for await (const chunk of context.request) chunks.push(chunk as Buffer);
+  context.body = Buffer.concat(chunks);
+  return context.body;
+}

@@ -1,0 +1,81 @@
+/** One request on its way through the gateway: what came, what plugins made of it, what goes back. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PdkValue } from '../../plugins/shared/pdk.js';
+import type { ConsumerEntity, RouteEntity, ServiceEntity, Snapshot } from './config/types.js';
+import { HeaderList } from './headers.js';
+
+/** An answer, of the service or of the gateway. */
+export interface Answer {
+  status: number;
+  headers: HeaderList;
+  body: Buffer;
+}
+
+export interface RequestContext {
+  /** The configuration that was in place when the request came; it holds to the request's end. */
+  snapshot: Snapshot;
+  /** Kong's request id: 32 hexadecimal digits. */
+  id: string;
+  startedAtMs: number;
+  request: IncomingMessage;
+  response: ServerResponse;
+  clientIp: string;
+  phase: 'access' | 'response' | 'log';
+  /** As the client sent them. */
+  method: string;
+  rawPath: string;
+  rawQuery: string;
+  /** Headers as plugins see and change them; they go to the service. */
+  headers: HeaderList;
+  route: RouteEntity;
+  service: ServiceEntity;
+  consumer?: ConsumerEntity;
+  credentialId?: string;
+  shared: Map<string, PdkValue>;
+  nginxCtx: Map<string, PdkValue>;
+  /** Where and how the request goes to the service. */
+  upstream: {
+    scheme: string;
+    host: string;
+    port: number;
+    path: string;
+    query: string;
+    method: string;
+    hostHeader?: string;
+  };
+  /** The request body, once a plugin has asked for it or set it. */
+  body?: Buffer;
+  /** Set by nginx when the client asks for another protocol; such requests are not buffered. */
+  upgrade: string;
+  /** Response headers that plugins set before there is a response. */
+  early: HeaderList;
+  earlyStatus?: number;
+  /** The answer that a plugin gave; ends the phase. */
+  exit?: Answer;
+  /** The service's answer, where the response phase runs. */
+  answer?: Answer;
+  /** The body of the service, before any rewriting. */
+  serviceBody?: Buffer;
+  serviceStatus?: number;
+  serviceHeaders?: HeaderList;
+  source: 'service' | 'exit' | 'error';
+  sentStatus: number;
+  sentHeaders: HeaderList;
+  serializeValues: Map<string, PdkValue>;
+  /** Milliseconds; -1 while unknown. */
+  latencies: { proxy: number; kong: number };
+  tries: { ip: string; port: number }[];
+}
+
+/** Kong's body for its own errors. */
+export function kongError(
+  context: { id: string },
+  status: number,
+  message: string,
+  headers: [string, string][] = [],
+): Answer {
+  const list = new HeaderList();
+  list.set('Content-Type', ['application/json; charset=utf-8']);
+  for (const [name, value] of headers) list.set(name, [value]);
+  return { status, headers: list, body: Buffer.from(JSON.stringify({ message, request_id: context.id })) };
+}

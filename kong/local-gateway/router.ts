@@ -1,0 +1,72 @@
+/** Which route a request takes: hosts, headers, methods and paths, the most specific first, as Kong's traditional router. */
+import type { RouteEntity, Snapshot } from './config/types.js';
+import type { HeaderList } from './headers.js';
+
+export interface Match {
+  route: RouteEntity;
+  /** The part of the path that `strip_path` takes off. */
+  prefix: string;
+}
+
+export interface Routed {
+  method: string;
+  /** Normalised. */
+  path: string;
+  host: string;
+  headers: HeaderList;
+}
+
+/** Orders the routes of a configuration once, so that the first that matches is the one. */
+export function sortRoutes({ routes }: Snapshot): RouteEntity[] {
+  const attributes = (route: RouteEntity): number =>
+    [route.hosts, route.methods, route.paths, Object.keys(route.headers ?? {})].filter((list) => list?.length).length;
+  const longest = (route: RouteEntity): number => Math.max(0, ...(route.paths ?? []).map((path) => path.length));
+  return [...routes].sort(
+    (a, b) =>
+      attributes(b) - attributes(a) ||
+      Object.keys(b.headers ?? {}).length - Object.keys(a.headers ?? {}).length ||
+      b.regex_priority - a.regex_priority ||
+      longest(b) - longest(a) ||
+      a.created_at - b.created_at,
+  );
+}
+
+/** The first route that matches. */
+export function findRoute(routes: readonly RouteEntity[], request: Routed): Match | undefined {
+  for (const route of routes) {
+    const prefix = matchPaths(route, request.path);
+    if (prefix === undefined || !matchRest(route, request)) continue;
+    return { route, prefix };
+  }
+  return undefined;
+}
+
+function matchPaths(route: RouteEntity, path: string): string | undefined {
+  if (!route.paths?.length) return '';
+  const matches = route.paths.flatMap((pattern) => {
+    if (pattern.startsWith('~')) {
+      const found = new RegExp(`^(?:${pattern.slice(1).replaceAll('(?P<', '(?<')})`).exec(path);
+      return found === null ? [] : [found[0]];
+    }
+    return path.startsWith(pattern) ? [pattern] : [];
+  });
+  return matches.sort((a, b) => b.length - a.length)[0];
+}
+
+function matchRest(route: RouteEntity, { method, host, headers }: Routed): boolean {
+  if (route.methods?.length && !route.methods.includes(method)) return false;
+  if (route.hosts?.length && !route.hosts.some((pattern) => matchHost(pattern, host))) return false;
+  return Object.entries(route.headers ?? {}).every(([name, values]) => {
+    const seen = headers.get(name);
+    if (seen === undefined) return false;
+    return values.some((value) =>
+      value.startsWith('~*') ? new RegExp(value.slice(2), 'i').test(seen) : value.toLowerCase() === seen.toLowerCase(),
+    );
+  });
+}
+
+function matchHost(pattern: string, host: string): boolean {
+  if (pattern.startsWith('*.')) return host.endsWith(pattern.slice(1));
+  if (pattern.endsWith('.*')) return host.startsWith(pattern.slice(0, -1));
+  return pattern === host;
+}

@@ -1,0 +1,278 @@
+/**
+ * One request from socket to answer: route, access phase, service, response phase, log phase, in Kong's order and with
+ * Kong's refusals. Plugins run from the highest priority down; an exit ends its phase.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { PluginEntity, RouteEntity, Snapshot } from './config/types.js';
+import { HeaderList } from './headers.js';
+import type { GatewayPlugin } from './plugin.js';
+import { answerHeaders, createProxy } from './proxy.js';
+import { type Answer, kongError, type RequestContext } from './request-context.js';
+import { findRoute } from './router.js';
+import { normalizePath } from './uri.js';
+
+/** One configuration with what is derived from it once. */
+export interface Running {
+  snapshot: Snapshot;
+  routes: readonly RouteEntity[];
+}
+
+/** One finished request, for people to read. */
+export interface RequestLine {
+  method: string;
+  path: string;
+  consumer: string | undefined;
+  status: number;
+  ms: number;
+}
+
+export interface HttpOptions {
+  port: number;
+  plugins: readonly GatewayPlugin[];
+  running: () => Running;
+  log: (level: string, message: string) => void;
+  onRequest: (line: RequestLine) => void;
+}
+
+const HOST = '127.0.0.1';
+const BACKLOG = 4096;
+
+/** Listens on loopback. @throws the error of listen, with code EADDRINUSE for a port that is taken */
+export async function startHttp(options: HttpOptions): Promise<{ port: number; close(): Promise<void> }> {
+  const proxy = createProxy();
+  const plugins = [...options.plugins].sort((a, b) => b.priority - a.priority);
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: Error) => {
+      options.log('err', error.stack ?? error.message);
+      response.destroy();
+    });
+  });
+  // nginx sets no limit on how long a whole request may take.
+  server.requestTimeout = 0;
+  server.on('upgrade', (request, socket) => {
+    // Without a service that switches protocols, nginx answers like any request; Node wants a response made for it.
+    socket.end(`HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n`);
+    request.destroy();
+  });
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const running = options.running();
+    const [rawPath = '/', rawQuery = ''] = splitOnce(request.url ?? '/', '?');
+    const headers = HeaderList.from(request.rawHeaders);
+    const path = normalizePath(rawPath);
+    const id = randomBytes(16).toString('hex');
+    const host = (headers.get('host') ?? '').replace(/:\d+$/, '');
+    const match = findRoute(running.routes, { method: request.method ?? 'GET', path, host, headers });
+    const service = match?.route.service && running.snapshot.services.get(match.route.service.id);
+    const began = performance.now();
+    if (match === undefined || service === undefined) {
+      await write(response, kongError({ id }, 404, 'no Route matched with those values'), id);
+      return;
+    }
+    const stripped = match.route.strip_path ? path.slice(match.prefix.length) : path;
+    const context: RequestContext = {
+      snapshot: running.snapshot,
+      id,
+      startedAtMs: Date.now(),
+      request,
+      response,
+      clientIp: request.socket.remoteAddress ?? HOST,
+      phase: 'access',
+      method: request.method ?? 'GET',
+      rawPath,
+      rawQuery,
+      headers,
+      route: match.route,
+      service,
+      shared: new Map(),
+      nginxCtx: new Map(),
+      upstream: {
+        scheme: service.protocol,
+        host: service.host,
+        port: service.port,
+        path: join(service.path ?? '', stripped),
+        query: rawQuery,
+        method: request.method ?? 'GET',
+      },
+      upgrade: request.httpVersion === '1.1' ? (headers.get('upgrade') ?? '') : '',
+      early: new HeaderList(),
+      source: 'exit',
+      sentStatus: 0,
+      sentHeaders: new HeaderList(),
+      serializeValues: new Map(),
+      latencies: { proxy: -1, kong: 0 },
+      tries: [],
+    };
+    await answer(context);
+    const ms = performance.now() - began;
+    options.onRequest({
+      method: context.method,
+      path: rawPath,
+      consumer: context.consumer?.username,
+      status: context.sentStatus,
+      ms,
+    });
+    setImmediate(() => void runLogPhase(context));
+  }
+
+  /** Runs access, the service and response, and writes what came of it. */
+  async function answer(context: RequestContext): Promise<void> {
+    await runPhase('access', context);
+    if (context.exit !== undefined) return send(context, context.exit);
+    const sentAt = performance.now();
+    const received = await proxy.send(context);
+    if (!(received instanceof IncomingMessage)) {
+      context.source = 'error';
+      return send(context, received);
+    }
+    context.latencies.proxy = Math.round(performance.now() - sentAt);
+    context.source = 'service';
+    context.serviceStatus = received.statusCode ?? 502;
+    context.serviceHeaders = answerHeaders(received);
+    const buffered = context.upgrade === '' && active(context).some(({ plugin }) => plugin.response !== undefined);
+    if (!buffered) return stream(context, received);
+    context.serviceBody = await readAll(received);
+    context.answer = {
+      status: context.earlyStatus ?? context.serviceStatus,
+      headers: merge(context.serviceHeaders, context.early),
+      body: context.serviceBody,
+    };
+    context.phase = 'response';
+    await runPhase('response', context);
+    const exit: Answer | undefined = context.exit;
+    await send(context, exit ?? context.answer);
+  }
+
+  async function runPhase(phase: 'access' | 'response', context: RequestContext): Promise<void> {
+    for (const plugin of plugins) {
+      const handler = plugin[phase];
+      const entity = handler && configurationFor(plugin.name, context);
+      if (handler === undefined || entity === undefined) continue;
+      try {
+        await handler(context, entity);
+      } catch (error) {
+        options.log('err', `[${plugin.name}] ${(error as Error).message}`);
+        context.source = 'error';
+        context.exit = kongError(context, 500, 'An unexpected error occurred');
+      }
+      if (context.exit === undefined) continue;
+      if (context.source !== 'error') context.source = 'exit';
+      return;
+    }
+  }
+
+  async function runLogPhase(context: RequestContext): Promise<void> {
+    context.phase = 'log';
+    for (const { plugin, entity } of active(context)) {
+      await Promise.resolve(plugin.log?.(context, entity)).catch((error: Error) => {
+        options.log('err', `[${plugin.name}] ${error.message}`);
+      });
+    }
+  }
+
+  function active(context: RequestContext): { plugin: GatewayPlugin; entity: PluginEntity }[] {
+    return plugins.flatMap((plugin) => {
+      const entity = configurationFor(plugin.name, context);
+      return entity === undefined ? [] : [{ plugin, entity }];
+    });
+  }
+
+  async function stream(context: RequestContext, received: IncomingMessage): Promise<void> {
+    const { response } = context;
+    const headers = merge(context.serviceHeaders ?? new HeaderList(), context.early);
+    context.sentStatus = context.earlyStatus ?? received.statusCode ?? 502;
+    context.sentHeaders = headers;
+    addKongHeaders(headers, context.id, context.latencies.proxy);
+    response.writeHead(context.sentStatus, received.statusMessage ?? '', headers.raw() as never);
+    await new Promise<void>((resolve) => {
+      received.on('error', () => response.destroy());
+      received.on('aborted', () => response.destroy());
+      response.on('close', resolve);
+      received.pipe(response);
+    });
+  }
+
+  async function send(context: RequestContext, answer: Answer): Promise<void> {
+    context.sentStatus = answer.status;
+    context.sentHeaders = answer.headers;
+    context.request.resume();
+    await write(context.response, answer, context.id);
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port: options.port, host: HOST, backlog: BACKLOG }, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+        proxy.close();
+      }),
+  };
+}
+
+/** The configuration of a plugin that holds for a request, the most specific first (Kong's precedence). */
+function configurationFor(
+  name: string,
+  { route, service, consumer, snapshot }: RequestContext,
+): PluginEntity | undefined {
+  let best: PluginEntity | undefined;
+  let bestRank = -1;
+  for (const plugin of snapshot.plugins) {
+    if (plugin.name !== name || !plugin.enabled) continue;
+    if (plugin.routeId !== undefined && plugin.routeId !== route.id) continue;
+    if (plugin.serviceId !== undefined && plugin.serviceId !== service.id) continue;
+    if (plugin.consumerId !== undefined && plugin.consumerId !== consumer?.id) continue;
+    const rank = (plugin.consumerId ? 4 : 0) + (plugin.routeId ? 2 : 0) + (plugin.serviceId ? 1 : 0);
+    if (rank > bestRank) [best, bestRank] = [plugin, rank];
+  }
+  return best;
+}
+
+async function write(response: ServerResponse, answer: Answer, id: string): Promise<void> {
+  const headers = answer.headers.clone();
+  addKongHeaders(headers, id);
+  const bodiless = answer.status === 204 || answer.status === 304;
+  if (!bodiless) headers.set('Content-Length', [String(answer.body.length)]);
+  response.writeHead(answer.status, headers.raw() as never);
+  await new Promise<void>((resolve) => {
+    response.on('close', resolve);
+    response.end(bodiless ? undefined : answer.body, resolve);
+  });
+}
+
+function addKongHeaders(headers: HeaderList, id: string, proxyMs?: number): void {
+  if (proxyMs === undefined) headers.set('Server', ['kong/3.9.3']);
+  else {
+    headers.set('Via', ['1.1 kong/3.9.3']);
+    headers.set('X-Kong-Upstream-Latency', [String(proxyMs)]);
+  }
+  headers.set('X-Kong-Request-Id', [id]);
+}
+
+function merge(headers: HeaderList, over: HeaderList): HeaderList {
+  const merged = headers.clone();
+  for (const name of new Set(over.entries().map(([own]) => own))) merged.set(name, over.all(name));
+  return merged;
+}
+
+async function readAll(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function join(prefix: string, path: string): string {
+  const joined = `${prefix.replace(/\/$/, '')}/${path.replace(/^\//, '')}`;
+  return joined === '' ? '/' : joined;
+}
