@@ -10,6 +10,8 @@ export interface ExternalPlugin {
   /** The executable, below dist. */
   script: string;
   args?: string[];
+  /** Settings of its own, for a plugin server that is not ours. */
+  commands?(folder: string): PluginServerCommands;
 }
 
 /** Kong's three settings of a plugin server. */
@@ -31,6 +33,7 @@ const NODE_OPTIONS = ['--max-semi-space-size=2'];
 
 /** The settings for a plugin whose socket lies in `folder`. Commands are absolute: Kong gives the process no PATH. */
 export function pluginServerCommands(plugin: ExternalPlugin, folder: string): PluginServerCommands {
+  if (plugin.commands !== undefined) return plugin.commands(folder);
   const socket = join(folder, `${plugin.name}.socket`);
   const command = [
     process.execPath,

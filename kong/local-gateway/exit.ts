@@ -1,7 +1,6 @@
 /** What `kong.response.exit` makes of a request. */
 import type { PdkValue } from '../../plugins/shared/pdk.js';
-import { decode } from '../plugin-server/codec.js';
-import { exitArgsMessage } from '../plugin-server/messages.js';
+import type { ExitArgs } from '../plugin-server/messages.js';
 import { fromText } from './headers.js';
 import type { Answer, RequestContext } from './request-context.js';
 
@@ -9,8 +8,7 @@ import type { Answer, RequestContext } from './request-context.js';
  * The answer of an exit. In the response phase the service's headers stay, Content-Encoding too although the body is
  * another (measured); Content-Length is Kong's own.
  */
-export function answerOf(context: RequestContext, argumentBytes: Buffer): Answer {
-  const { status, body, headers } = decode(exitArgsMessage, argumentBytes);
+export function answerOf(context: RequestContext, { status, body, headers }: ExitArgs): Answer {
   const list = context.answer === undefined ? context.early.clone() : context.answer.headers.clone();
   for (const [name, value] of Object.entries(headers)) {
     list.set(

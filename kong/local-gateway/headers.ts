@@ -85,14 +85,13 @@ function isAscii(value: string): boolean {
   return true;
 }
 
-/** Control characters but tab. */
-const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
-
-function percentEncode(byte: number): string {
-  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-}
-
-/** OpenResty percent-encodes control characters in header values, so that no header can be smuggled in. */
+/** OpenResty percent-encodes control characters but tab in header values, so that no header can be smuggled in. */
 function escapeControls(value: string): string {
-  return value.replace(CONTROLS, (character) => percentEncode(character.charCodeAt(0)));
+  let escaped = '';
+  for (const character of value) {
+    const code = character.charCodeAt(0);
+    const isControl = (code < 0x20 && code !== 0x09) || code === 0x7f;
+    escaped += isControl ? `%${code.toString(16).toUpperCase().padStart(2, '0')}` : character;
+  }
+  return escaped;
 }

@@ -13,7 +13,7 @@ import { buildSnapshot } from './config/snapshot.js';
 import type { DeclarativeConfig, PluginEntity } from './config/types.js';
 import type { PdkHost } from './pdk.js';
 import type { GatewayPlugin, PluginPhase } from './plugin.js';
-import { PluginServerClient, type PluginServerDefinition } from './plugin-server-client.js';
+import { type PluginServerClient, type PluginServerDefinition, startPluginServer } from './plugin-server-client.js';
 import type { RequestContext } from './request-context.js';
 import { sortRoutes } from './router.js';
 import { type RequestLine, type Running, startHttp } from './server.js';
@@ -73,7 +73,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     readBody,
   };
   const resolveReference = resolveFromEnvironment(options.env ?? process.env);
-  const clients = (options.pluginServers ?? []).map((definition) => new PluginServerClient(definition, host));
+  const clients = (options.pluginServers ?? []).map((definition) => startPluginServer(definition, host));
   const stopClients = async (): Promise<void> => {
     await Promise.all(clients.map((client) => client.close()));
     rmSync(spillFolder, { recursive: true, force: true });

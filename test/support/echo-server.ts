@@ -1,4 +1,7 @@
-/** A service that answers with what it received, and remembers it. */
+/**
+ * A service that answers with what it received, and remembers it. Headers of the request choose the answer: X-Echo-Status,
+ * X-Echo-Encoding (only named, not done), X-Echo-Bytes (that many bytes of text instead).
+ */
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -28,6 +31,15 @@ export async function startEchoServer(): Promise<EchoServer> {
         body: Buffer.concat(chunks),
       };
       received.push(seen);
+      const wish = (name: string): string | undefined => request.headers[`x-echo-${name}`]?.toString();
+      response.statusCode = Number(wish('status') ?? 200);
+      const encoding = wish('encoding');
+      if (encoding !== undefined) response.setHeader('Content-Encoding', encoding);
+      const bytes = wish('bytes');
+      if (bytes !== undefined) {
+        response.end(Buffer.alloc(Number(bytes), 'x'));
+        return;
+      }
       response.setHeader('Content-Type', 'application/json');
       response.end(JSON.stringify({ ...seen, body: undefined, bodyBytes: seen.body.length }));
     });

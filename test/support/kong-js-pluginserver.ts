@@ -9,12 +9,17 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Decoder, encode } from '@msgpack/msgpack';
+import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
 import { ROOT } from './plugin-server.js';
 import { waitFor } from './wait-for.js';
 
 const KONG_PDK = dirname(createRequire(import.meta.url).resolve('kong-pdk/package.json'));
-/** kong-pdk loads ts-node, which would take this repository's TypeScript, of another major version. */
-const TS_NODE_COMPILER = createRequire(join(KONG_PDK, 'package.json')).resolve('typescript');
+const KONG_JS_PLUGINSERVER = join(KONG_PDK, 'bin/kong-js-pluginserver');
+/** kong-pdk loads ts-node, which would take this repository's TypeScript, of another major version, and its tsconfig.json. */
+const TS_NODE = {
+  TS_NODE_COMPILER: createRequire(join(KONG_PDK, 'package.json')).resolve('typescript'),
+  TS_NODE_SKIP_PROJECT: 'true',
+};
 
 export interface KongJsPluginServer {
   process: ChildProcess;
@@ -38,10 +43,10 @@ export async function startKongJsPluginServer(module: string): Promise<KongJsPlu
     join(plugins, 'plugin.js'),
     `module.exports = require(${JSON.stringify(join(ROOT, 'dist', module))});\n`,
   );
-  const command = [join(KONG_PDK, 'bin/kong-js-pluginserver'), '-p', folder, '-d', plugins];
-  const env = { PWD: '/', TS_NODE_COMPILER };
+  const command = [KONG_JS_PLUGINSERVER, '-p', folder, '-d', plugins];
+  const env = { PWD: '/', ...TS_NODE };
   const child = spawn(process.execPath, command, {
-    env: { PWD: '/', TS_NODE_COMPILER },
+    env: { PWD: '/', ...TS_NODE },
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -71,6 +76,30 @@ export async function startKongJsPluginServer(module: string): Promise<KongJsPlu
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * The plugin server as a gateway starts it.
+ * @param module path below dist of the plugin's module
+ */
+export function kongJsPluginServer(name: string, module: string): ExternalPlugin {
+  return {
+    name,
+    script: module,
+    commands(folder) {
+      const plugins = mkdtempSync(join(folder, 'plugins-'));
+      writeFileSync(join(plugins, 'plugin.js'), pluginFile(module));
+      const variables = Object.entries(TS_NODE).map(([key, value]) => `${key}=${value}`);
+      const command = ['/usr/bin/env', ...variables, process.execPath, KONG_JS_PLUGINSERVER].join(' ');
+      const socketName = `${name}.sock`;
+      const startCommand = `${command} -p ${folder} -d ${plugins} --sock-name ${socketName}`;
+      return { socket: join(folder, socketName), startCommand, queryCommand: `${startCommand} --dump-all-plugins` };
+    },
+  };
+}
+
+function pluginFile(module: string): string {
+  return `module.exports = require(${JSON.stringify(join(ROOT, 'dist', module))});\n`;
 }
 
 /** What a call's result is for MsgPack:1: a PDK call to carry out, or the end of the event. */

@@ -15,7 +15,7 @@ export const Schema = [
   { pipelined: { type: 'boolean', default: false } },
 ] as const;
 
-/** `[method, argument]`, or one of: throw, throw-late, hang, spin, detached-rejection, call-after-end, refuse. */
+/** `[method, argument]`, or one of the ways to go wrong below, or `echo-header`, `rewrite-body`, `read-body`. */
 type Step = [string, unknown];
 
 interface Config {
@@ -50,7 +50,7 @@ export class Plugin implements PluginInstance {
     const steps = JSON.parse(json) as Step[];
     const replies: Promise<unknown>[] = [];
     for (const [name, argument] of steps) {
-      const reply = name.startsWith('kong.') ? callByName(kong, name, toArguments(argument)) : misbehave(kong, name);
+      const reply = name.startsWith('kong.') ? callByName(kong, name, toArguments(argument)) : act(kong, name);
       if (this.#config.pipelined) replies.push(reply);
       else await reply;
     }
@@ -67,7 +67,15 @@ function callByName(kong: Kong, name: string, args: unknown[]): Promise<unknown>
   ]?.(...args) as Promise<unknown>;
 }
 
-async function misbehave(kong: Kong, how: string): Promise<void> {
+async function act(kong: Kong, how: string): Promise<void> {
+  if (how === 'echo-header')
+    await kong.response.setHeader('X-Seen', (await kong.request.getHeader('x-who')) ?? 'nobody');
+  if (how === 'rewrite-body') {
+    const body = await kong.service.response.getRawBody();
+    await kong.response.exit(200, Buffer.concat([Buffer.from('rewritten:'), body]), { 'X-Rewritten': '1' });
+  }
+  if (how === 'read-body')
+    await kong.service.request.setHeader('X-Body-Bytes', (await kong.request.getRawBody(0)).length);
   if (how === 'throw') throw new Error('the probe throws');
   if (how === 'throw-late') {
     await kong.node.getId();
