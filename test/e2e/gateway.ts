@@ -31,7 +31,10 @@ export async function startGateway(options: NativeKongOptions): Promise<Gateway>
   const gateway = await (GATEWAY_KIND === 'kong' ? startKong(options) : startLocal(options));
   await waitFor('the plugin servers', () => {
     const listening = gateway.log().split('listens on').length - 1;
-    return listening >= options.plugins.filter(({ script, commands }) => !script.includes('crashing') && commands === undefined).length;
+    return (
+      listening >=
+      options.plugins.filter(({ script, commands }) => !script.includes('crashing') && commands === undefined).length
+    );
   });
   return gateway;
 }

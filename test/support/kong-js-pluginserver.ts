@@ -39,14 +39,11 @@ export interface KongJsPluginServer {
 export async function startKongJsPluginServer(module: string): Promise<KongJsPluginServer> {
   const folder = mkdtempSync(join(tmpdir(), 'kjs-'));
   const plugins = mkdtempSync(join(folder, 'plugins-'));
-  writeFileSync(
-    join(plugins, 'plugin.js'),
-    `module.exports = require(${JSON.stringify(join(ROOT, 'dist', module))});\n`,
-  );
+  writeFileSync(join(plugins, 'plugin.js'), pluginFile(module));
   const command = [KONG_JS_PLUGINSERVER, '-p', folder, '-d', plugins];
   const env = { PWD: '/', ...TS_NODE };
   const child = spawn(process.execPath, command, {
-    env: { PWD: '/', ...TS_NODE },
+    env,
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
   });

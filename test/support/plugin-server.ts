@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { NODE_OPTIONS } from '../../scripts/plugin-servers.js';
 import { waitFor } from './wait-for.js';
 
 /** The repository's folder, whether this file runs as TypeScript or from dist. */
@@ -31,11 +32,15 @@ export async function startPluginServer(
   args: string[] = [],
   socketPath = join(mkdtempSync(join(tmpdir(), 'ps-')), 's'),
 ): Promise<PluginServerProcess> {
-  const child = spawn(process.execPath, [join(ROOT, 'dist', script), '--socket', socketPath, ...args], {
-    env: { PWD: '/' },
-    cwd: '/',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...NODE_OPTIONS, join(ROOT, 'dist', script), '--socket', socketPath, ...args],
+    {
+      env: { PWD: '/' },
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += chunk;
