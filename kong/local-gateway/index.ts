@@ -81,17 +81,18 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   let sequence = 0;
   let running: Running;
 
+  const external = new Set(clients.map(({ info }) => info.Name));
   const configure = (config: string | DeclarativeConfig): void => {
     const checked = buildSnapshot(config, { handlers, ignorePlugins: new Set(options.ignorePlugins) });
-    const withSecrets = (entity: PluginEntity) => ({
-      ...entity,
-      config: resolveSecrets(entity.config, resolveReference, log),
-    });
-    const snapshot = { ...checked, plugins: checked.plugins.map(withSecrets) };
     sequence += 1;
+    const complete = (entity: PluginEntity): PluginEntity => {
+      const resolved = resolveSecrets(entity.config, resolveReference, log);
+      return { ...entity, config: external.has(entity.name) ? withBookkeeping(entity, resolved, sequence) : resolved };
+    };
+    const snapshot = { ...checked, plugins: checked.plugins.map(complete) };
     running = { snapshot, routes: sortRoutes(snapshot) };
   };
-  const plugins: GatewayPlugin[] = [...BUNDLED, ...clients.map((client) => externalPlugin(client, () => sequence))];
+  const plugins: GatewayPlugin[] = [...BUNDLED, ...clients.map(externalPlugin)];
   const handlers = new Map(plugins.map((plugin) => [plugin.name, plugin]));
   try {
     configure(options.config);
@@ -118,27 +119,32 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   }
 }
 
-/** A plugin of a plugin server. Its configuration carries Kong's bookkeeping keys. */
-function externalPlugin(client: PluginServerClient, sequence: () => number): GatewayPlugin {
+/** A plugin of a plugin server. A configuration and its `__seq__` belong together, whichever is in place by now. */
+function externalPlugin(client: PluginServerClient): GatewayPlugin {
   const { Name: name, Priority: priority, Phases, Schema } = client.info;
   const phase =
     (event: string): PluginPhase =>
-    (context, { id, routeId, serviceId, consumerId, config }) =>
-      client.handleEvent(context, event, {
-        key: id,
-        sequence: sequence(),
-        config: {
-          ...config,
-          __plugin_id: id,
-          __seq__: sequence(),
-          __key__: `plugins:${name}:${routeId ?? ''}:${serviceId ?? ''}:${consumerId ?? ''}`,
-          ...(routeId === undefined ? {} : { route_id: routeId }),
-          ...(serviceId === undefined ? {} : { service_id: serviceId }),
-          ...(consumerId === undefined ? {} : { consumer_id: consumerId }),
-        },
-      });
+    (context, { id, config }) =>
+      client.handleEvent(context, event, { key: id, sequence: Number(config.__seq__), config });
   const phases = Object.fromEntries(Phases.map((event) => [event, phase(event)]));
   return { name, priority, fields: Schema.fields as Fields, ...phases };
+}
+
+/** Adds the keys that Kong adds to the configuration of an external plugin. */
+function withBookkeeping(
+  { id, name, routeId, serviceId, consumerId }: PluginEntity,
+  config: PlainObject,
+  sequence: number,
+): PlainObject {
+  return {
+    ...config,
+    __plugin_id: id,
+    __seq__: sequence,
+    __key__: `plugins:${name}:${routeId ?? ''}:${serviceId ?? ''}:${consumerId ?? ''}`,
+    ...(routeId === undefined ? {} : { route_id: routeId }),
+    ...(serviceId === undefined ? {} : { service_id: serviceId }),
+    ...(consumerId === undefined ? {} : { consumer_id: consumerId }),
+  };
 }
 
 /** Puts the values of references in their places; one that cannot be resolved becomes an empty string (measured). */
