@@ -30,6 +30,7 @@ const NOTHING = new PbfReader(new Uint8Array(0));
 
 /** Decodes a whole frame. @throws Error if the bytes are not exactly one message of that type. */
 export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  if (bytes.length === 0) return codec.read(NOTHING, 0);
   return codec.read(new PbfReader(bytes), bytes.length);
 }
 
@@ -67,16 +68,19 @@ export function readEmbedded<T>(codec: Codec<T>, reader: PbfReader): T {
 
 /** Derives the codec of a message from its fields. */
 export function message<T extends object>(fields: { [K in keyof Required<T>]: Field<T[K & keyof T]> }): Codec<T> {
-  const entries = Object.entries(fields) as [keyof T, Field<T[keyof T]>][];
+  const entries = Object.entries(fields).map(([name, field]) => ({
+    name: name as keyof T,
+    field: field as Field<T[keyof T]>,
+  }));
   return {
     write(value, writer) {
-      for (const [name, field] of entries) field.write(value[name], writer);
+      for (const entry of entries) entry.field.write(value[entry.name], writer);
     },
     read(reader, end) {
       const value = {} as T;
-      for (const [name, field] of entries) value[name] = field.absent();
+      for (const entry of entries) value[entry.name] = entry.field.absent();
       for (let number = firstField(reader, end); number !== 0; number = reader.nextField(end)) {
-        for (const [name, field] of entries) {
+        for (const { name, field } of entries) {
           if (field.number !== number) continue;
           expectWireType(reader.type, field.wireType);
           value[name] = field.read(reader, value[name]);
@@ -254,14 +258,25 @@ export function oneofBytesField(number: number): Field<Buffer | undefined> {
 }
 
 function readBuffer(reader: PbfReader): Buffer {
+  const start = skipBytes(reader);
+  return Buffer.from(reader.buf.buffer, reader.buf.byteOffset + start, reader.pos - start);
+}
+
+function readText(reader: PbfReader): string {
+  const start = skipBytes(reader);
+  if (reader.pos === start) return '';
+  // A frame is a Buffer; anything else that is decoded gets the view that a Buffer is.
+  const { buf } = reader;
+  return Buffer.isBuffer(buf)
+    ? buf.toString('utf8', start, reader.pos)
+    : Buffer.from(buf.buffer, buf.byteOffset + start, reader.pos - start).toString('utf8');
+}
+
+/** Goes over a length and that many bytes; returns where the bytes began. */
+function skipBytes(reader: PbfReader): number {
   const length = reader.readVarint();
   const start = reader.pos;
   reader.pos = start + length;
   if (reader.pos > reader.length) throw new Error('a field runs past the end of its frame');
-  return Buffer.from(reader.buf.buffer, reader.buf.byteOffset + start, length);
-}
-
-function readText(reader: PbfReader): string {
-  const bytes = readBuffer(reader);
-  return bytes.toString('utf8');
+  return start;
 }

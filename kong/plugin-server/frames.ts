@@ -13,11 +13,13 @@ import type { Method } from './methods.js';
 export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
 
 const LENGTH_BYTES = 4;
-/** A writer that grew beyond this for one large body is dropped after it. */
-const KEPT_WRITER_BYTES = 64 * 1024;
-const INITIAL_WRITER_BYTES = 1024;
+/** Frames are written one behind the other into pieces of memory of this size. */
+const SLAB_BYTES = 16 * 1024;
+/** With less room than this, the next frames begin a new piece. */
+const LEAST_ROOM_BYTES = 1024;
 
 const EMPTY_FRAME = Buffer.alloc(LENGTH_BYTES);
+const EMPTY = Buffer.alloc(0);
 
 /** Called for each whole frame; `undefined` stands for one that was over the limit and has been skipped. */
 export type OnFrame = (frame: Buffer | undefined) => void;
@@ -64,22 +66,25 @@ export class FrameReader {
   }
 
   #cut(bytes: Buffer): void {
-    let rest = bytes;
-    while (rest.length >= LENGTH_BYTES) {
-      const length = rest.readUInt32LE(0);
+    let chunk = bytes;
+    let start = 0;
+    while (chunk.length - start >= LENGTH_BYTES) {
+      const length = chunk.readUInt32LE(start);
       if (length > this.#maxFrameBytes) {
         this.#toSkip = length;
-        rest = this.#skip(rest.subarray(LENGTH_BYTES));
+        chunk = this.#skip(chunk.subarray(start + LENGTH_BYTES));
+        start = 0;
         continue;
       }
-      const end = LENGTH_BYTES + length;
-      if (rest.length < end) break;
-      this.#onFrame(rest.subarray(LENGTH_BYTES, end));
-      rest = rest.subarray(end);
+      const end = start + LENGTH_BYTES + length;
+      if (chunk.length < end) break;
+      const frame = length === 0 ? EMPTY : chunk.subarray(start + LENGTH_BYTES, end);
+      start = end;
+      this.#onFrame(frame);
     }
-    if (rest.length > 0) {
-      this.#chunks = [rest];
-      this.#buffered = rest.length;
+    if (start < chunk.length) {
+      this.#chunks = [start === 0 ? chunk : chunk.subarray(start)];
+      this.#buffered = chunk.length - start;
     }
   }
 
@@ -94,7 +99,9 @@ export class FrameReader {
 
 /** Collects frames into one piece of memory, so that they leave in one write. */
 export class FrameWriter {
-  #writer = new PbfWriter(new Uint8Array(INITIAL_WRITER_BYTES));
+  #writer = new PbfWriter(new Uint8Array(SLAB_BYTES));
+  /** Where the frames begin that have not been taken. */
+  #taken = 0;
 
   /** Appends a message as a frame. @throws TypeError if the value does not fit the message; nothing is appended then. */
   frame<T>(codec: Codec<T>, value: T): void {
@@ -125,20 +132,19 @@ export class FrameWriter {
   }
 
   get isEmpty(): boolean {
-    return this.#writer.pos === 0;
+    return this.#writer.pos === this.#taken;
   }
 
-  /** Takes out what was collected. The bytes belong to the caller. */
+  /** Takes out what was collected. The bytes belong to the caller: they are not written to again. */
   take(): Buffer {
-    const writer = this.#writer;
-    const length = writer.pos;
-    if (writer.buf.length > KEPT_WRITER_BYTES) {
-      this.#writer = new PbfWriter(new Uint8Array(INITIAL_WRITER_BYTES));
-      return Buffer.from(writer.buf.buffer, writer.buf.byteOffset, length);
+    const { buf, pos } = this.#writer;
+    const bytes = Buffer.from(buf.buffer, buf.byteOffset + this.#taken, pos - this.#taken);
+    if (buf.length > SLAB_BYTES || buf.length - pos < LEAST_ROOM_BYTES) {
+      this.#writer = new PbfWriter(new Uint8Array(SLAB_BYTES));
+      this.#taken = 0;
+    } else {
+      this.#taken = pos;
     }
-    writer.pos = 0;
-    const bytes = Buffer.allocUnsafe(length);
-    bytes.set(writer.buf.subarray(0, length));
     return bytes;
   }
 

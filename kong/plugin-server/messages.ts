@@ -302,18 +302,17 @@ export interface RpcCall {
   cmd_handle_event: { instance_id: number; event_name: string } | undefined;
 }
 const instanceIdMessage = message<{ instance_id: number }>({ instance_id: intField(1) });
+const startInstanceMessage = message<{ name: string; config: Buffer }>({ name: stringField(1), config: bytesField(2) });
+const handleEventMessage = message<{ instance_id: number; event_name: string }>({
+  instance_id: intField(1),
+  event_name: stringField(2),
+});
 export const rpcCallMessage = message<RpcCall>({
   sequence: intField(1),
-  cmd_start_instance: oneofField(
-    33,
-    message<{ name: string; config: Buffer }>({ name: stringField(1), config: bytesField(2) }),
-  ),
+  cmd_start_instance: oneofField(33, startInstanceMessage),
   cmd_get_instance_status: oneofField(34, instanceIdMessage),
   cmd_close_instance: oneofField(35, instanceIdMessage),
-  cmd_handle_event: oneofField(
-    36,
-    message<{ instance_id: number; event_name: string }>({ instance_id: intField(1), event_name: stringField(2) }),
-  ),
+  cmd_handle_event: oneofField(36, handleEventMessage),
 });
 
 export interface InstanceStatus {
