@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keyAuth } from './bundled/key-auth.js';
+import { createBundledPlugins } from './bundled/index.js';
 import { isReference, type ResolveReference, resolveFromEnvironment } from './config/references.js';
 import { type Fields, isPlainObject, type PlainObject } from './config/schema.js';
 import { buildSnapshot } from './config/snapshot.js';
@@ -52,9 +52,6 @@ export interface LocalGateway {
   close(): Promise<void>;
 }
 
-/** Kong's own plugins that the local gateway knows. */
-const BUNDLED: readonly GatewayPlugin[] = [keyAuth];
-
 /** nginx' client_body_buffer_size, Kong's default. */
 const CLIENT_BODY_BUFFER_BYTES = 8 * 1024;
 
@@ -92,7 +89,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     const snapshot = { ...checked, plugins: checked.plugins.map(complete) };
     running = { snapshot, routes: sortRoutes(snapshot) };
   };
-  const plugins: GatewayPlugin[] = [...BUNDLED, ...clients.map(externalPlugin)];
+  const plugins: GatewayPlugin[] = [...createBundledPlugins(), ...clients.map(externalPlugin)];
   const handlers = new Map(plugins.map((plugin) => [plugin.name, plugin]));
   try {
     configure(options.config);

@@ -1,29 +1,37 @@
-/** Kong's key-auth (kong/plugins/key-auth/handler.lua), keys in a header, the query or not at all. */
+/** Kong's key-auth (kong/plugins/key-auth/handler.lua), keys in a header or the query. */
+import { toText } from '../headers.js';
 import type { GatewayPlugin } from '../plugin.js';
-import { kongError, type RequestContext } from '../request-context.js';
-import { decodeArgs, removeArg } from '../uri.js';
+import type { Answer, RequestContext } from '../request-context.js';
+import { removeArg } from '../uri.js';
+import { errorAnswer } from './answers.js';
+import { type Authenticated, authenticate } from './authentication.js';
+import { flag, headerName, noConsumer, protocolsHttp } from './fields.js';
+import { headerValues, queryArgs } from './request-values.js';
 
 interface KeyAuthConfig {
   key_names: string[];
   hide_credentials: boolean;
+  anonymous?: string;
   key_in_header: boolean;
   key_in_query: boolean;
-  key_in_body: boolean;
+  run_on_preflight: boolean;
   realm?: string;
 }
 
 const FIELDS: GatewayPlugin['fields'] = [
-  { protocols: { type: 'set', elements: { type: 'string' } } },
+  { consumer: noConsumer },
+  { protocols: protocolsHttp },
   {
     config: {
       type: 'record',
       fields: [
-        { key_names: { type: 'array', required: true, elements: { type: 'string' }, default: ['apikey'] } },
-        { hide_credentials: { type: 'boolean', required: true, default: false } },
-        { key_in_header: { type: 'boolean', required: true, default: true } },
-        { key_in_query: { type: 'boolean', required: true, default: true } },
-        { key_in_body: { type: 'boolean', required: true, default: false } },
-        { run_on_preflight: { type: 'boolean', required: true, default: true } },
+        { key_names: { type: 'array', required: true, elements: headerName, default: ['apikey'] } },
+        { hide_credentials: flag(false) },
+        { anonymous: { type: 'string' } },
+        { key_in_header: flag(true) },
+        { key_in_query: flag(true) },
+        { key_in_body: flag(false) },
+        { run_on_preflight: flag(true) },
         { realm: { type: 'string' } },
       ],
     },
@@ -34,44 +42,39 @@ export const keyAuth: GatewayPlugin = {
   name: 'key-auth',
   priority: 1250,
   fields: FIELDS,
-  access: (context, { config }) => authenticate(context, config as unknown as KeyAuthConfig),
+  *check(config) {
+    if (config.key_in_body === true) yield 'key_in_body: the local gateway does not look for keys in bodies';
+  },
+  async access(context, entity) {
+    const config = entity.config as unknown as KeyAuthConfig;
+    if (!config.run_on_preflight && context.method === 'OPTIONS') return;
+    await authenticate(context, config.anonymous, () => byKey(context, config));
+  },
 };
 
-/** Authenticates a request, or ends it with Kong's 401. */
-function authenticate(context: RequestContext, config: KeyAuthConfig): void {
-  const { snapshot } = context;
-  const query = decodeArgs(context.upstream.query);
-  let key: string | undefined;
+function byKey(context: RequestContext, config: KeyAuthConfig): Authenticated | Answer {
+  const realm = config.realm === undefined ? 'Key' : `Key realm="${config.realm}"`;
+  const refuse = (message: string): Answer => errorAnswer(context, 401, message, [['WWW-Authenticate', realm]]);
+  const query = queryArgs(context);
+  let key = '';
   for (const name of config.key_names) {
-    const fromHeader = config.key_in_header ? context.headers.get(name) : undefined;
-    const [fromQuery] = config.key_in_query ? (query[name] ?? []) : [];
-    const found = fromHeader ?? (fromQuery === true ? undefined : fromQuery);
-    if (found === undefined) continue;
-    key = found;
+    let values: readonly (string | true)[] = config.key_in_header
+      ? headerValues(context.headers, name).map(toText)
+      : [];
+    if (values.length === 0 && config.key_in_query) values = query[name] ?? [];
+    const [value] = values;
+    if (values.length > 1) return refuse('Duplicate API key found');
+    if (value === undefined || value === true) continue;
+    key = value;
     if (config.hide_credentials) {
       context.headers.remove(name);
-      if (config.key_in_query) context.upstream.query = removeArg(context.upstream.query, name);
+      context.upstream.query = removeArg(context.upstream.query, name);
     }
     break;
   }
-  const realm = config.realm === undefined ? 'Key' : `Key realm="${config.realm}"`;
-  if (key === undefined || key === '') {
-    context.exit = kongError(context, 401, 'No API key found in request', [['WWW-Authenticate', realm]]);
-    return;
-  }
-  const credential = snapshot.keyCredentials.get(key);
-  const consumer = credential && snapshot.consumers.get(credential.consumer.id);
-  if (credential === undefined || consumer === undefined) {
-    context.exit = kongError(context, 401, 'Unauthorized', [['WWW-Authenticate', realm]]);
-    return;
-  }
-  context.consumer = consumer;
-  context.credentialId = credential.id;
-  const set = (name: string, value: string | undefined): void =>
-    context.headers.set(name, value === undefined ? [] : [value]);
-  set('X-Consumer-ID', consumer.id);
-  set('X-Consumer-Custom-ID', consumer.custom_id);
-  set('X-Consumer-Username', consumer.username);
-  set('X-Credential-Identifier', credential.id);
-  set('X-Anonymous-Consumer', undefined);
+  if (key === '') return refuse('No API key found in request');
+  const credential = context.snapshot.keyCredentials.get(key);
+  const consumer = credential && context.snapshot.consumers.get(credential.consumer.id);
+  if (credential === undefined || consumer === undefined) return refuse('Unauthorized');
+  return { consumer, credentialId: credential.id, identifier: credential.id };
 }

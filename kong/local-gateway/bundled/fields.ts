@@ -1,0 +1,23 @@
+/** Fields that the schemas of several of Kong's own plugins share (kong/db/schema/typedefs.lua). */
+import type { Field } from '../config/schema.js';
+
+/** What a plugin speaks that is for HTTP only. */
+export const protocolsHttp: Field = {
+  type: 'set',
+  required: true,
+  default: ['grpc', 'grpcs', 'http', 'https'],
+  elements: { type: 'string', one_of: ['grpc', 'grpcs', 'http', 'https'] },
+};
+
+/** A plugin that may not be put on a consumer. */
+export const noConsumer: Field = { type: 'record', eq: null };
+
+export const headerName: Field = {
+  type: 'string',
+  match: '^[%w%-_]+$',
+  err: "bad header name, allowed characters are A-Z, a-z, 0-9, '_', and '-'",
+};
+
+export const flag = (value: boolean): Field => ({ type: 'boolean', required: true, default: value });
+
+export const strings = (values: string[]): Field => ({ type: 'set', elements: { type: 'string' }, default: values });
