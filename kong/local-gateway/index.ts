@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createBalancer } from './balancer.js';
 import { createBundledPlugins } from './bundled/index.js';
 import { isReference, type ResolveReference, resolveFromEnvironment } from './config/references.js';
 import { type Fields, isPlainObject, type PlainObject } from './config/schema.js';
@@ -78,6 +79,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   let sequence = 0;
   let running: Running;
 
+  const balancer = createBalancer(log);
   const external = new Set(clients.map(({ info }) => info.Name));
   const configure = (config: string | DeclarativeConfig): void => {
     const checked = buildSnapshot(config, { handlers, ignorePlugins: new Set(options.ignorePlugins) });
@@ -88,6 +90,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     };
     const snapshot = { ...checked, plugins: checked.plugins.map(complete) };
     running = { snapshot, routes: sortRoutes(snapshot) };
+    balancer.configure(snapshot);
   };
   const plugins: GatewayPlugin[] = [...createBundledPlugins(), ...clients.map(externalPlugin)];
   const handlers = new Map(plugins.map((plugin) => [plugin.name, plugin]));
@@ -97,6 +100,8 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       port: options.port ?? 8000,
       plugins,
       running: () => running,
+      balancer,
+      readBody,
       log,
       onRequest: options.onRequest ?? (() => {}),
     });
@@ -106,6 +111,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       reconfigure: async (config) => configure(config),
       pluginServerPid: (name) => clients.find(({ info }) => info.Name === name)?.pid,
       async close() {
+        balancer.close();
         await http.close();
         await stopClients();
       },
@@ -165,6 +171,8 @@ function resolveSecrets(
 }
 
 async function readBody(context: RequestContext): Promise<Buffer> {
+  // A request for another protocol has no body, and its stream no end.
+  if (context.request.headers.upgrade !== undefined && context.method === 'GET') context.body ??= Buffer.alloc(0);
   if (context.body !== undefined) return context.body;
   const chunks: Buffer[] = [];
   for await (const chunk of context.request) chunks.push(chunk as Buffer);

@@ -1,70 +1,123 @@
-/** The way to the service and back: a target, the request streamed or from memory, the answer streamed or buffered. */
-import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+/** The way to the service and back: a target, another one where that is allowed, and what the client gets if all fail. */
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, type RequestOptions as HttpsRequestOptions, request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Balancer } from './balancer.js';
+import type { TargetEntity } from './config/types.js';
 import { HeaderList } from './headers.js';
 import { type Answer, kongError, type RequestContext } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1), and what `Connection` names besides. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
 
+/** Methods that are not sent again once they were sent (nginx' proxy_next_upstream without non_idempotent). */
+const NON_IDEMPOTENT = new Set(['POST', 'LOCK', 'PATCH']);
+
+/** The client and the service talk to each other directly from now on: the service has switched protocols. */
+export const TUNNELLED = Symbol('tunnelled');
+
 export interface Proxy {
   /** Sends the request; resolves with the service's answer, its body not read yet, or with Kong's own for a failure. */
-  send(context: RequestContext): Promise<IncomingMessage | Answer>;
+  send(context: RequestContext): Promise<IncomingMessage | Answer | typeof TUNNELLED>;
   close(): void;
 }
 
-export function createProxy(): Proxy {
-  const agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
-  const turns = new Map<string, number>();
+type Peer = Pick<TargetEntity, 'host' | 'port'>;
 
-  function target(context: RequestContext): { host: string; port: number } | undefined {
-    const upstream = context.snapshot.upstreams.get(context.upstream.host);
-    if (upstream === undefined) return context.upstream;
-    const wheel = upstream.targets.flatMap((item) =>
-      Array<typeof item>(item.weight > 0 ? Math.max(1, Math.round(item.weight / 10)) : 0).fill(item),
-    );
-    const turn = turns.get(upstream.name) ?? 0;
-    turns.set(upstream.name, turn + 1);
-    return wheel[turn % wheel.length];
+/** Why a try failed. */
+class TryFailed extends Error {
+  readonly kind: 'connect' | 'timeout' | 'broken';
+  /** Whether the service may have got the request. */
+  readonly wasSent: boolean;
+
+  constructor(kind: TryFailed['kind'], wasSent: boolean) {
+    super(kind);
+    this.kind = kind;
+    this.wasSent = wasSent;
   }
+}
 
-  async function send(context: RequestContext): Promise<IncomingMessage | Answer> {
-    const peer = target(context);
-    if (peer === undefined) return kongError(context, 503, 'failure to get a peer from the ring-balancer');
-    const attempts = 1 + context.service.retries;
-    for (let attempt = 1; ; attempt += 1) {
+/** @param readBody reads the whole request body, as nginx does before it sends anything on */
+export function createProxy(balancer: Balancer, readBody: (context: RequestContext) => Promise<Buffer>): Proxy {
+  const agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
+
+  async function send(context: RequestContext): Promise<IncomingMessage | Answer | typeof TUNNELLED> {
+    const upstream = context.snapshot.upstreams.get(context.upstream.host);
+    if (context.route.request_buffering) await readBody(context);
+    const tried: TargetEntity[] = [];
+    for (let attempt = 0; ; attempt += 1) {
+      const target = upstream && balancer.next(upstream, tried);
+      const peer: Peer | undefined = upstream === undefined ? context.upstream : target;
+      if (peer === undefined) return kongError(context, 503, 'failure to get a peer from the ring-balancer');
+      if (target !== undefined) tried.push(target);
+      context.tries.push({ ip: peer.host, port: peer.port });
       try {
-        context.tries.push({ ip: peer.host, port: peer.port });
-        return await sendTo(context, peer);
+        const answer = await sendTo(context, peer, upstream?.host_header);
+        if (upstream && target && answer !== TUNNELLED) {
+          balancer.report(upstream, target, { kind: 'status', status: answer.statusCode ?? 0 });
+        }
+        return answer;
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'ECONNREFUSED' && attempt < attempts && context.body !== undefined) continue;
-        if (code === 'ETIMEDOUT') return kongError(context, 504, 'The upstream server is timing out');
-        return kongError(context, 502, 'An invalid response was received from the upstream server');
+        if (!(error instanceof TryFailed)) throw error;
+        if (upstream && target) {
+          balancer.report(upstream, target, { kind: error.kind === 'timeout' ? 'timeout' : 'tcp-failure' });
+        }
+        const repeatable =
+          context.body !== undefined && !(error.wasSent && NON_IDEMPOTENT.has(context.upstream.method));
+        if (attempt < context.service.retries && repeatable && !context.response.destroyed) continue;
+        return error.kind === 'timeout'
+          ? kongError(context, 504, 'The upstream server is timing out')
+          : kongError(context, 502, 'An invalid response was received from the upstream server');
       }
     }
   }
 
-  function sendTo(context: RequestContext, peer: { host: string; port: number }): Promise<IncomingMessage> {
-    const { upstream, service } = context;
+  function sendTo(
+    context: RequestContext,
+    peer: Peer,
+    hostHeader?: string,
+  ): Promise<IncomingMessage | typeof TUNNELLED> {
+    const { upstream, service, response } = context;
     const protocol = upstream.scheme === 'https' ? 'https:' : 'http:';
-    const options: RequestOptions = {
-      agent: agents[protocol],
+    const options: HttpsRequestOptions = {
+      agent: context.upgrade === '' ? agents[protocol] : false,
       host: peer.host,
       port: peer.port,
       method: upstream.method,
       path: upstream.query === '' ? upstream.path : `${upstream.path}?${upstream.query}`,
       setHost: false,
-      headers: serviceHeaders(context, peer) as never,
+      headers: serviceHeaders(context, peer, hostHeader) as never,
+      // Kong does not verify certificates unless the service says so (measured).
+      rejectUnauthorized: service.tls_verify === true,
+      servername: isIP(upstream.host) === 0 ? upstream.host : '',
     };
     return new Promise((resolve, reject) => {
-      const outgoing = (protocol === 'https:' ? httpsRequest : httpRequest)(options, resolve);
-      outgoing.on('error', reject);
-      outgoing.setTimeout(service.read_timeout, () => {
-        outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
+      let wasSent = false;
+      const outgoing = (protocol === 'https:' ? httpsRequest : httpRequest)(options);
+      const fail = (kind: TryFailed['kind']): void => {
+        reject(new TryFailed(kind, wasSent));
+        outgoing.destroy();
+      };
+      const connecting = setTimeout(() => fail('timeout'), service.connect_timeout);
+      const connected = (): void => {
+        wasSent = true;
+        clearTimeout(connecting);
+        outgoing.setTimeout(service.read_timeout, () => fail('timeout'));
+      };
+      outgoing.on('socket', (socket) => {
+        if (socket.connecting) socket.once('connect', connected);
+        else connected();
       });
-      context.response.on('close', () => {
-        if (!context.response.writableFinished) outgoing.destroy();
+      outgoing.on('response', (answer) => resolve(answer));
+      outgoing.on('upgrade', (answer, socket, head) => {
+        tunnel(context, answer, socket, head);
+        resolve(TUNNELLED);
+      });
+      outgoing.on('error', () => fail(wasSent ? 'broken' : 'connect'));
+      outgoing.on('close', () => clearTimeout(connecting));
+      response.on('close', () => {
+        if (!response.writableFinished) outgoing.destroy();
       });
       if (context.body !== undefined) outgoing.end(context.body);
       else context.request.pipe(outgoing);
@@ -79,7 +132,31 @@ export function createProxy(): Proxy {
   };
 }
 
-function serviceHeaders(context: RequestContext, peer: { host: string; port: number }): string[] {
+/** Hands the client's connection over to the service, which has answered 101. */
+function tunnel({ response }: RequestContext, answer: IncomingMessage, service: Duplex, head: Buffer): void {
+  const client = response.socket;
+  if (client === null) {
+    service.destroy();
+    return;
+  }
+  response.detachSocket(client);
+  const lines = [`HTTP/1.1 101 ${answer.statusMessage ?? 'Switching Protocols'}`];
+  for (let index = 0; index + 1 < answer.rawHeaders.length; index += 2) {
+    lines.push(`${answer.rawHeaders[index]}: ${answer.rawHeaders[index + 1]}`);
+  }
+  client.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  client.write(head);
+  for (const [from, to] of [
+    [client, service],
+    [service, client],
+  ] as const) {
+    from.on('error', () => to.destroy());
+    from.on('close', () => to.destroy());
+    from.pipe(to);
+  }
+}
+
+function serviceHeaders(context: RequestContext, peer: Peer, hostHeader?: string): string[] {
   const headers = context.headers.clone();
   // As Kong: what the client's Connection header names goes, also when a plugin has set it (runloop/handler.lua).
   for (const name of context.headers.all('connection').flatMap((value) => value.split(',')))
@@ -88,13 +165,15 @@ function serviceHeaders(context: RequestContext, peer: { host: string; port: num
   const { upstream } = context;
   const standard = upstream.scheme === 'https' ? 443 : 80;
   const own = upstream.hostHeader ?? (context.route.preserve_host ? context.headers.get('host') : undefined);
-  headers.set('Host', [own ?? (peer.port === standard ? peer.host : `${peer.host}:${peer.port}`)]);
+  const withPort = (host: string): string => (peer.port === standard ? host : `${host}:${peer.port}`);
+  headers.set('Host', [own ?? withPort(hostHeader ?? peer.host)]);
   const forwarded = context.headers.get('x-forwarded-for');
   headers.set('X-Forwarded-For', [forwarded === undefined ? context.clientIp : `${forwarded}, ${context.clientIp}`]);
   headers.set('X-Forwarded-Proto', ['http']);
   headers.set('X-Forwarded-Host', [(context.headers.get('host') ?? '').replace(/:\d+$/, '')]);
   headers.set('X-Forwarded-Port', [String(context.request.socket.localPort)]);
   headers.set('X-Forwarded-Path', [context.rawPath]);
+  if (context.strippedPrefix !== '') headers.set('X-Forwarded-Prefix', [context.strippedPrefix]);
   headers.set('X-Real-IP', [context.clientIp]);
   headers.set('X-Kong-Request-Id', [context.id]);
   headers.set('Via', ['1.1 kong/3.9.3']);

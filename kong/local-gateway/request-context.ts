@@ -28,6 +28,8 @@ export interface RequestContext {
   /** Headers as plugins see and change them; they go to the service. */
   headers: HeaderList;
   route: RouteEntity;
+  /** What `strip_path` took off the path; empty if nothing. */
+  strippedPrefix: string;
   service: ServiceEntity;
   consumer?: ConsumerEntity;
   credentialId?: string;

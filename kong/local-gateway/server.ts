@@ -3,12 +3,14 @@
  * Kong's refusals. Plugins run from the highest priority down; an exit ends its phase.
  */
 import { randomBytes } from 'node:crypto';
-import { createServer, IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Balancer } from './balancer.js';
 import type { PluginEntity, RouteEntity, Snapshot } from './config/types.js';
 import { HeaderList } from './headers.js';
 import type { GatewayPlugin } from './plugin.js';
-import { answerHeaders, createProxy } from './proxy.js';
+import { answerHeaders, createProxy, TUNNELLED } from './proxy.js';
 import { type Answer, kongError, type RequestContext } from './request-context.js';
 import { findRoute } from './router.js';
 import { normalizePath } from './uri.js';
@@ -32,6 +34,9 @@ export interface HttpOptions {
   port: number;
   plugins: readonly GatewayPlugin[];
   running: () => Running;
+  balancer: Balancer;
+  /** Reads the whole request body. */
+  readBody: (context: RequestContext) => Promise<Buffer>;
   log: (level: string, message: string) => void;
   onRequest: (line: RequestLine) => void;
 }
@@ -41,20 +46,28 @@ const BACKLOG = 4096;
 
 /** Listens on loopback. @throws the error of listen, with code EADDRINUSE for a port that is taken */
 export async function startHttp(options: HttpOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const proxy = createProxy();
+  const proxy = createProxy(options.balancer, options.readBody);
   const plugins = [...options.plugins].sort((a, b) => b.priority - a.priority);
-  const server = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     serve(request, response).catch((error: Error) => {
       options.log('err', error.stack ?? error.message);
       response.destroy();
     });
-  });
+  };
+  const server = createServer(onRequest);
   // nginx sets no limit on how long a whole request may take.
   server.requestTimeout = 0;
+  const upgraded = new Set<Duplex>();
+  // Node sets a request with `Connection: upgrade` apart; here it goes the way of all others.
   server.on('upgrade', (request, socket) => {
-    // Without a service that switches protocols, nginx answers like any request; Node wants a response made for it.
-    socket.end(`HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n`);
-    request.destroy();
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    socket.on('error', () => socket.destroy());
+    response.on('finish', () => socket.end());
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
+    onRequest(request, response);
   });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -85,6 +98,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       rawQuery,
       headers,
       route: match.route,
+      strippedPrefix: match.route.strip_path ? match.prefix.replace(/\/$/, '') : '',
       service,
       shared: new Map(),
       nginxCtx: new Map(),
@@ -96,7 +110,8 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
         query: rawQuery,
         method: request.method ?? 'GET',
       },
-      upgrade: request.httpVersion === '1.1' ? (headers.get('upgrade') ?? '') : '',
+      upgrade:
+        request.httpVersion === '1.1' && headers.get('upgrade')?.toLowerCase() === 'websocket' ? 'websocket' : '',
       early: new HeaderList(),
       source: 'exit',
       sentStatus: 0,
@@ -123,9 +138,14 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     if (context.exit !== undefined) return send(context, context.exit);
     const sentAt = performance.now();
     const received = await proxy.send(context);
+    if (received === TUNNELLED) {
+      context.source = 'service';
+      context.sentStatus = 101;
+      return;
+    }
     if (!(received instanceof IncomingMessage)) {
       context.source = 'error';
-      return send(context, received);
+      return send(context, { ...received, headers: merge(received.headers, context.early) });
     }
     context.latencies.proxy = Math.round(performance.now() - sentAt);
     context.source = 'service';
@@ -155,7 +175,8 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       } catch (error) {
         options.log('err', `[${plugin.name}] ${(error as Error).message}`);
         context.source = 'error';
-        context.exit = kongError(context, 500, 'An unexpected error occurred');
+        const failure = kongError(context, 500, 'An unexpected error occurred');
+        context.exit = { ...failure, headers: merge(failure.headers, context.early) };
       }
       if (context.exit === undefined) continue;
       if (context.source !== 'error') context.source = 'exit';
@@ -211,6 +232,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
         proxy.close();
       }),
   };

@@ -1,0 +1,167 @@
+/**
+ * Which target of an upstream takes a request: weighted round robin over the healthy ones, as Kong's, and the health that
+ * requests (passive) and probes (active) report. Kong's rules (lua-resty-healthcheck): one success clears the failures, a
+ * failure clears the successes, a counter of 0 in the configuration is switched off.
+ */
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
+import type { ActiveChecks, PassiveChecks, Snapshot, TargetEntity, UpstreamEntity } from './config/types.js';
+
+/** What became of a request or a probe to a target. */
+export type Report = { kind: 'status'; status: number } | { kind: 'tcp-failure' } | { kind: 'timeout' };
+
+interface TargetState {
+  target: TargetEntity;
+  healthy: boolean;
+  /** Where the smooth weighted round robin stands. */
+  turn: number;
+  successes: number;
+  tcpFailures: number;
+  timeouts: number;
+  httpFailures: number;
+}
+
+export interface Balancer {
+  /** Takes the upstreams of a configuration; what is known of targets that stay is kept. */
+  configure(snapshot: Snapshot): void;
+  /** The next target; undefined if none is healthy. `tried` are passed over while there is another. */
+  next(upstream: UpstreamEntity, tried: readonly TargetEntity[]): TargetEntity | undefined;
+  report(upstream: UpstreamEntity, target: TargetEntity, report: Report): void;
+  close(): void;
+}
+
+export function createBalancer(log: (level: string, message: string) => void): Balancer {
+  let upstreams = new Map<string, Map<string, TargetState>>();
+  let timers: NodeJS.Timeout[] = [];
+
+  const statesOf = (upstream: UpstreamEntity): TargetState[] => [...(upstreams.get(upstream.name)?.values() ?? [])];
+
+  function count(
+    upstream: UpstreamEntity,
+    state: TargetState,
+    report: Report,
+    checks: ActiveChecks | PassiveChecks,
+  ): void {
+    const { healthy, unhealthy } = checks;
+    const reached = (counter: number, limit: number): boolean => limit > 0 && counter >= limit;
+    if (report.kind === 'status' && healthy.http_statuses.includes(report.status)) {
+      Object.assign(state, { tcpFailures: 0, timeouts: 0, httpFailures: 0, successes: state.successes + 1 });
+      if (!state.healthy && reached(state.successes, healthy.successes)) set(upstream, state, true);
+      return;
+    }
+    const isFailure = report.kind !== 'status' || unhealthy.http_statuses.includes(report.status);
+    if (!isFailure) return;
+    state.successes = 0;
+    if (report.kind === 'tcp-failure') state.tcpFailures += 1;
+    else if (report.kind === 'timeout') state.timeouts += 1;
+    else state.httpFailures += 1;
+    const failed =
+      reached(state.tcpFailures, unhealthy.tcp_failures) ||
+      reached(state.timeouts, unhealthy.timeouts) ||
+      reached(state.httpFailures, unhealthy.http_failures);
+    if (state.healthy && failed) set(upstream, state, false);
+  }
+
+  function set(upstream: UpstreamEntity, state: TargetState, healthy: boolean): void {
+    state.healthy = healthy;
+    Object.assign(state, { successes: 0, tcpFailures: 0, timeouts: 0, httpFailures: 0 });
+    log('warn', `[healthchecks] ${upstream.name}: ${state.target.target} is ${healthy ? 'healthy' : 'unhealthy'}`);
+  }
+
+  function watch(upstream: UpstreamEntity): void {
+    const { active } = upstream.healthchecks;
+    for (const healthy of [true, false]) {
+      const { interval } = healthy ? active.healthy : active.unhealthy;
+      if (interval === 0) continue;
+      const timer = setInterval(() => {
+        for (const state of statesOf(upstream).filter((item) => item.healthy === healthy)) {
+          void probe(active, state.target).then((report) => count(upstream, state, report, active));
+        }
+      }, interval * 1000);
+      timer.unref();
+      timers.push(timer);
+    }
+  }
+
+  function stopWatching(): void {
+    for (const timer of timers) clearInterval(timer);
+    timers = [];
+  }
+
+  return {
+    configure(snapshot) {
+      stopWatching();
+      const before = upstreams;
+      upstreams = new Map();
+      for (const upstream of snapshot.upstreams.values()) {
+        const known = before.get(upstream.name);
+        const states = upstream.targets.map((target): [string, TargetState] => {
+          const key = `${target.host}:${target.port}`;
+          const fresh = { healthy: true, turn: 0, successes: 0, tcpFailures: 0, timeouts: 0, httpFailures: 0 };
+          return [key, { ...fresh, ...known?.get(key), target }];
+        });
+        upstreams.set(upstream.name, new Map(states));
+        watch(upstream);
+      }
+    },
+    next(upstream, tried) {
+      const states = statesOf(upstream).filter(({ target }) => target.weight > 0);
+      const total = states.reduce((sum, { target }) => sum + target.weight, 0);
+      const healthy = states.filter((state) => state.healthy);
+      const healthyWeight = healthy.reduce((sum, { target }) => sum + target.weight, 0);
+      if (healthyWeight === 0 || (healthyWeight / total) * 100 < upstream.healthchecks.threshold) return undefined;
+      const untried = healthy.filter(({ target }) => !tried.some(({ id }) => id === target.id));
+      const candidates = untried.length > 0 ? untried : healthy;
+      const weight = candidates.reduce((sum, { target }) => sum + target.weight, 0);
+      for (const state of candidates) state.turn += state.target.weight;
+      const chosen = candidates.reduce((best, state) => (state.turn > best.turn ? state : best));
+      chosen.turn -= weight;
+      return chosen.target;
+    },
+    report(upstream, { host, port }, report) {
+      const state = upstreams.get(upstream.name)?.get(`${host}:${port}`);
+      if (state !== undefined) count(upstream, state, report, upstream.healthchecks.passive);
+    },
+    close: stopWatching,
+  };
+}
+
+/** One active check of a target. Never rejects. */
+function probe(checks: ActiveChecks, { host, port }: TargetEntity): Promise<Report> {
+  const timeoutMs = checks.timeout * 1000;
+  return new Promise((resolve) => {
+    if (checks.type === 'tcp') {
+      const socket = connect(port, host, () => {
+        resolve({ kind: 'status', status: checks.healthy.http_statuses[0] ?? 200 });
+        socket.destroy();
+      });
+      socket.setTimeout(timeoutMs, () => {
+        resolve({ kind: 'timeout' });
+        socket.destroy();
+      });
+      socket.on('error', () => resolve({ kind: 'tcp-failure' }));
+      return;
+    }
+    const send = checks.type === 'https' ? httpsRequest : httpRequest;
+    const options = {
+      host,
+      port,
+      path: checks.http_path,
+      headers: checks.headers ?? {},
+      timeout: timeoutMs,
+      rejectUnauthorized: checks.https_verify_certificate,
+      agent: false as const,
+    };
+    const request = send(options, (response) => {
+      response.resume();
+      resolve({ kind: 'status', status: response.statusCode ?? 0 });
+    });
+    request.on('timeout', () => {
+      resolve({ kind: 'timeout' });
+      request.destroy();
+    });
+    request.on('error', () => resolve({ kind: 'tcp-failure' }));
+    request.end();
+  });
+}
