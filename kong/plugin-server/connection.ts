@@ -41,7 +41,6 @@ interface RunningEvent {
 /** What waits for the next reply frame; undefined where nobody needs the reply. */
 type Waiting = { take(frame: Buffer | undefined): void; fail(error: Error): void } | undefined;
 
-/** Marks a promise as looked after: a handler may drop it, and its failure must not end the process. */
 const ignore = () => {};
 
 const DONE = Promise.resolve(undefined);
@@ -237,20 +236,27 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       return DONE as Promise<R>;
     }
     const reply = new Promise<R>((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        // A handler may have dropped the promise; its failure must not end the process.
+        reply.catch(ignore);
+        reject(error);
+      };
       waiting.push({
         take(frame) {
+          if (frame === undefined) {
+            fail(new PdkError(`${method.name}: Kong's answer is over the limit for a frame`));
+            return;
+          }
           try {
-            if (frame === undefined) throw new PdkError(`${method.name}: Kong's answer is over the limit for a frame`);
             resolve(decode(method.reply, frame));
           } catch (error) {
-            reject(error);
-            if (frame !== undefined) throw error;
+            fail(error);
+            throw error;
           }
         },
-        fail: reject,
+        fail,
       });
     });
-    reply.catch(ignore);
     return reply;
   }
 

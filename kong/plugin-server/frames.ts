@@ -13,10 +13,9 @@ import type { Method } from './methods.js';
 export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
 
 const LENGTH_BYTES = 4;
-/** Frames are written one behind the other into pieces of memory of this size. */
-const SLAB_BYTES = 16 * 1024;
-/** With less room than this, the next frames begin a new piece. */
-const LEAST_ROOM_BYTES = 1024;
+/** A writer that grew beyond this for one large body is dropped after it. */
+const KEPT_WRITER_BYTES = 64 * 1024;
+const INITIAL_WRITER_BYTES = 1024;
 
 const EMPTY_FRAME = Buffer.alloc(LENGTH_BYTES);
 const EMPTY = Buffer.alloc(0);
@@ -99,9 +98,7 @@ export class FrameReader {
 
 /** Collects frames into one piece of memory, so that they leave in one write. */
 export class FrameWriter {
-  #writer = new PbfWriter(new Uint8Array(SLAB_BYTES));
-  /** Where the frames begin that have not been taken. */
-  #taken = 0;
+  #writer = new PbfWriter(new Uint8Array(INITIAL_WRITER_BYTES));
 
   /** Appends a message as a frame. @throws TypeError if the value does not fit the message; nothing is appended then. */
   frame<T>(codec: Codec<T>, value: T): void {
@@ -132,19 +129,21 @@ export class FrameWriter {
   }
 
   get isEmpty(): boolean {
-    return this.#writer.pos === this.#taken;
+    return this.#writer.pos === 0;
   }
 
   /** Takes out what was collected. The bytes belong to the caller: they are not written to again. */
   take(): Buffer {
-    const { buf, pos } = this.#writer;
-    const bytes = Buffer.from(buf.buffer, buf.byteOffset + this.#taken, pos - this.#taken);
-    if (buf.length > SLAB_BYTES || buf.length - pos < LEAST_ROOM_BYTES) {
-      this.#writer = new PbfWriter(new Uint8Array(SLAB_BYTES));
-      this.#taken = 0;
-    } else {
-      this.#taken = pos;
+    const writer = this.#writer;
+    const length = writer.pos;
+    if (writer.buf.length > KEPT_WRITER_BYTES) {
+      this.#writer = new PbfWriter(new Uint8Array(INITIAL_WRITER_BYTES));
+      return Buffer.from(writer.buf.buffer, writer.buf.byteOffset, length);
     }
+    writer.pos = 0;
+    // A copy from Buffer's pool: memory of its own for each write would outlive many small collections.
+    const bytes = Buffer.allocUnsafe(length);
+    bytes.set(writer.buf.subarray(0, length));
     return bytes;
   }
 
