@@ -15,7 +15,6 @@ import type { DeclarativeConfig, PluginEntity } from './config/types.js';
 import type { PdkHost } from './pdk.js';
 import type { GatewayPlugin, PluginPhase } from './plugin.js';
 import { type PluginServerClient, type PluginServerDefinition, startPluginServer } from './plugin-server-client.js';
-import type { RequestContext } from './request-context.js';
 import { sortRoutes } from './router.js';
 import { type RequestLine, type Running, startHttp } from './server.js';
 
@@ -68,7 +67,6 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     clientBodyBufferBytes: CLIENT_BODY_BUFFER_BYTES,
     spillFolder,
     nodeId: randomUUID(),
-    readBody,
   };
   const resolveReference = resolveFromEnvironment(options.env ?? process.env);
   const clients = (options.pluginServers ?? []).map((definition) => startPluginServer(definition, host));
@@ -101,7 +99,6 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       plugins,
       running: () => running,
       balancer,
-      readBody,
       log,
       onRequest: options.onRequest ?? (() => {}),
     });
@@ -168,14 +165,4 @@ function resolveSecrets(
   };
   const resolved = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, each(item, key)]));
   return Object.keys(references).length === 0 ? resolved : { ...resolved, $refs: references };
-}
-
-async function readBody(context: RequestContext): Promise<Buffer> {
-  // A request for another protocol has no body, and its stream no end.
-  if (context.request.headers.upgrade !== undefined && context.method === 'GET') context.body ??= Buffer.alloc(0);
-  if (context.body !== undefined) return context.body;
-  const chunks: Buffer[] = [];
-  for await (const chunk of context.request) chunks.push(chunk as Buffer);
-  context.body = Buffer.concat(chunks);
-  return context.body;
 }

@@ -5,6 +5,7 @@ import type { PdkValue } from '../../plugins/shared/pdk.js';
 import type { ConsumerEntity } from './config/types.js';
 import { fromText, type HeaderList, toText } from './headers.js';
 import { serialize } from './log-entry.js';
+import { readRequestBody } from './request-body.js';
 import type { RequestContext } from './request-context.js';
 import { decodeArgs, encodeArgs, escapePath, normalizePath } from './uri.js';
 
@@ -14,7 +15,6 @@ export interface PdkHost {
   clientBodyBufferBytes: number;
   spillFolder: string;
   nodeId: string;
-  readBody(context: RequestContext): Promise<Buffer>;
 }
 
 type Implementation = (context: RequestContext, argument: never, host: PdkHost) => unknown;
@@ -142,7 +142,7 @@ export const PDK = {
   },
   'kong.request.get_headers': (context, max: number) => context.headers.toMap(max),
   'kong.request.get_raw_body': async (context, _argument, host) => {
-    const body = await host.readBody(context);
+    const body = await readRequestBody(context);
     if (body.length <= host.clientBodyBufferBytes) return { content: body, body_filepath: undefined, error: undefined };
     const path = join(host.spillFolder, context.id);
     writeFileSync(path, body, { mode: 0o600 });
@@ -205,8 +205,8 @@ export const PDK = {
     for (const [name, value] of Object.entries(headers)) headerValues(name, value);
     for (const [name, value] of Object.entries(headers)) setRequestHeader(context, name, value);
   },
-  'kong.service.request.set_raw_body': async (context, body: Buffer, host) => {
-    await host.readBody(context);
+  'kong.service.request.set_raw_body': async (context, body: Buffer) => {
+    await readRequestBody(context);
     context.body = Buffer.from(body);
   },
   'kong.service.response.get_status': (context) => context.serviceStatus ?? 0,

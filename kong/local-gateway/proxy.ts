@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Balancer } from './balancer.js';
 import type { TargetEntity } from './config/types.js';
 import { HeaderList } from './headers.js';
+import { readRequestBody } from './request-body.js';
 import { type Answer, kongError, type RequestContext } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1), and what `Connection` names besides. */
@@ -38,13 +39,12 @@ class TryFailed extends Error {
   }
 }
 
-/** @param readBody reads the whole request body, as nginx does before it sends anything on */
-export function createProxy(balancer: Balancer, readBody: (context: RequestContext) => Promise<Buffer>): Proxy {
+export function createProxy(balancer: Balancer): Proxy {
   const agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
 
   async function send(context: RequestContext): Promise<IncomingMessage | Answer | typeof TUNNELLED> {
     const upstream = context.snapshot.upstreams.get(context.upstream.host);
-    if (context.route.request_buffering) await readBody(context);
+    if (context.route.request_buffering) await readRequestBody(context);
     const tried: TargetEntity[] = [];
     for (let attempt = 0; ; attempt += 1) {
       const target = upstream && balancer.next(upstream, tried);

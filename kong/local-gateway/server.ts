@@ -35,8 +35,6 @@ export interface HttpOptions {
   plugins: readonly GatewayPlugin[];
   running: () => Running;
   balancer: Balancer;
-  /** Reads the whole request body. */
-  readBody: (context: RequestContext) => Promise<Buffer>;
   log: (level: string, message: string) => void;
   onRequest: (line: RequestLine) => void;
 }
@@ -46,7 +44,7 @@ const BACKLOG = 4096;
 
 /** Listens on loopback. @throws the error of listen, with code EADDRINUSE for a port that is taken */
 export async function startHttp(options: HttpOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const proxy = createProxy(options.balancer, options.readBody);
+  const proxy = createProxy(options.balancer);
   const plugins = [...options.plugins].sort((a, b) => b.priority - a.priority);
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     serve(request, response).catch((error: Error) => {

@@ -129,15 +129,20 @@ const structFields = mapField(1, messageField(2, valueMessage));
 /** google.protobuf.Struct, read into an object without prototype. */
 export const structMessage: Codec<Record<string, PdkValue>> = single(structFields);
 
+/** As Kong writes lists of one: the item itself. */
+function singlesUnwrapped(lists: Record<string, PdkValue[]>): Record<string, PdkValue> {
+  const struct: Record<string, PdkValue> = Object.create(null);
+  for (const [name, values] of Object.entries(lists)) {
+    const [only, ...others] = values;
+    struct[name] = only !== undefined && others.length === 0 ? only : values;
+  }
+  return struct;
+}
+
 /** A Struct of headers: whatever form each value has on the wire, a list of strings for its reader. */
 export const headersMessage: Codec<HeaderMap> = {
   write(headers, writer) {
-    const struct: Record<string, PdkValue> = Object.create(null);
-    for (const [name, values] of Object.entries(headers)) {
-      const [only, ...others] = values;
-      struct[name] = only !== undefined && others.length === 0 ? only : values;
-    }
-    structMessage.write(struct, writer);
+    structMessage.write(singlesUnwrapped(headers), writer);
   },
   read(reader, end) {
     const headers: HeaderMap = Object.create(null);
@@ -153,12 +158,7 @@ export const headersMessage: Codec<HeaderMap> = {
 /** A Struct of query arguments: strings, lists of them, or true for an argument without a value. */
 export const queryMessage: Codec<QueryMap> = {
   write(query, writer) {
-    const struct: Record<string, PdkValue> = Object.create(null);
-    for (const [name, values] of Object.entries(query)) {
-      const [only, ...others] = values;
-      struct[name] = only !== undefined && others.length === 0 ? only : values;
-    }
-    structMessage.write(struct, writer);
+    structMessage.write(singlesUnwrapped(query), writer);
   },
   read(reader, end) {
     const query: QueryMap = Object.create(null);

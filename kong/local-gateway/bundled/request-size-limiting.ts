@@ -1,9 +1,9 @@
 /** Kong's request-size-limiting (kong/plugins/request-size-limiting/handler.lua). */
 import type { GatewayPlugin } from '../plugin.js';
+import { readRequestBody } from '../request-body.js';
 import type { RequestContext } from '../request-context.js';
 import { errorAnswer } from './answers.js';
 import { flag, protocolsHttp } from './fields.js';
-import { wholeBody } from './request-values.js';
 
 interface SizeConfig {
   allowed_payload_size: number;
@@ -40,7 +40,7 @@ async function limitSize(context: RequestContext, config: SizeConfig): Promise<v
       return;
     }
   }
-  const bytes = declared === undefined ? (await wholeBody(context)).length : Number(declared);
+  const bytes = declared === undefined ? (await readRequestBody(context)).length : Number(declared);
   if (bytes <= config.allowed_payload_size * UNIT_BYTES[config.size_unit]) return;
   const waits = context.headers.get('expect')?.trim().toLowerCase() === '100-continue';
   context.exit = errorAnswer(context, waits ? 417 : 413, 'Request size limit exceeded');

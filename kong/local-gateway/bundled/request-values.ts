@@ -1,5 +1,6 @@
 /** What plugins read of a request, as Kong's PDK gives it: headers, query arguments, the body. */
 import type { HeaderList } from '../headers.js';
+import { readRequestBody } from '../request-body.js';
 import type { RequestContext } from '../request-context.js';
 import { decodeArgs, type QueryArgs } from '../uri.js';
 
@@ -19,19 +20,9 @@ export function queryArgs(context: RequestContext): QueryArgs {
   return decodeArgs(context.upstream.query, MAX_ARGS);
 }
 
-/** Reads the whole request body. */
-export async function wholeBody(context: RequestContext): Promise<Buffer> {
-  if (context.body === undefined) {
-    const chunks: Buffer[] = [];
-    for await (const chunk of context.request) chunks.push(chunk as Buffer);
-    context.body = Buffer.concat(chunks);
-  }
-  return context.body;
-}
-
 /** The body as `kong.request.get_raw_body` gives it: nothing for one that nginx would have put into a file. */
 export async function bufferedBody(context: RequestContext): Promise<Buffer | undefined> {
-  const body = await wholeBody(context);
+  const body = await readRequestBody(context);
   return body.length > BODY_BUFFER_BYTES ? undefined : body;
 }
 

@@ -1,0 +1,13 @@
+/** The whole body of a request, in memory: nginx too reads it before it sends anything on. */
+import type { RequestContext } from './request-context.js';
+
+/** Reads the body once, or returns what a plugin has put in its place. */
+export async function readRequestBody(context: RequestContext): Promise<Buffer> {
+  if (context.body !== undefined) return context.body;
+  // A request for another protocol has no body, and its stream no end.
+  const isUpgrade = context.request.headers.upgrade !== undefined && context.method === 'GET';
+  const chunks: Buffer[] = [];
+  if (!isUpgrade) for await (const chunk of context.request) chunks.push(chunk as Buffer);
+  context.body ??= Buffer.concat(chunks);
+  return context.body;
+}
