@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import type { PluginModule } from '../../plugins/shared/plugin.js';
 import { describePlugin } from './dump.js';
 import { createInstances } from './instances.js';
+import { isLoopback, serveOperations } from './operations.js';
 import { startServer } from './server.js';
 import { startWatchdog } from './watchdog.js';
 
@@ -14,6 +15,7 @@ const DEFAULT_DEADLINE_SECONDS = 30;
 const STALL_MS = 5000;
 
 const USAGE = `usage: NAME --socket PATH [--socket-mode 0600|0660] [--deadline SECONDS] [--name NAME]
+            [--secrets-dir DIR]... [--metrics HOST:PORT]
        NAME --dump [--socket PATH] [--name NAME]`;
 
 interface Settings {
@@ -22,6 +24,10 @@ interface Settings {
   socketPath: string;
   socketMode: number;
   deadlineMs: number;
+  /** Folders below which the plugin may read secrets, absolute. */
+  secretsDirs: string[];
+  /** Where operators reach the process; undefined: nowhere. */
+  metrics: { host: string; port: number } | undefined;
 }
 
 /**
@@ -37,6 +43,8 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
       socket: { type: 'string', default: '' },
       'socket-mode': { type: 'string', default: '0600' },
       deadline: { type: 'string', default: String(DEFAULT_DEADLINE_SECONDS) },
+      'secrets-dir': { type: 'string', multiple: true, default: [] },
+      metrics: { type: 'string' },
     },
   });
   const deadlineMs = Number(values.deadline) * 1000;
@@ -46,6 +54,11 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
   }
   if (!/^[a-z0-9][a-z0-9-]*$/.test(values.name))
     throw new Error(`--name ${values.name}: small letters, digits, hyphens`);
+  for (const dir of values['secrets-dir']) {
+    if (!dir.startsWith('/') || dir.replace(/\/+/g, '/') === '/') {
+      throw new Error(`--secrets-dir ${dir}: the absolute path of a folder, not the root`);
+    }
+  }
   if (!values.dump && values.socket === '') throw new Error('--socket PATH is missing');
   return {
     dump: values.dump,
@@ -53,7 +66,16 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
     socketPath: values.socket,
     socketMode: Number.parseInt(values['socket-mode'], 8),
     deadlineMs,
+    secretsDirs: values['secrets-dir'],
+    metrics: values.metrics === undefined ? undefined : parseAddress(values.metrics),
   };
+}
+
+/** HOST:PORT of a loopback interface; an IPv6 address in brackets. */
+function parseAddress(text: string): { host: string; port: number } {
+  const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  if (!isLoopback(host)) throw new Error(`--metrics ${text}: a loopback address and a port, such as 127.0.0.1:9500`);
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 /** Runs a plugin's command with the arguments of this process. */
@@ -88,11 +110,12 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
   const leave = (why: string): void => {
     if (leaving) process.exit(1);
     leaving = true;
+    operations?.close();
     log(`${why}: finishing what has begun`);
     void server.drain(settings.deadlineMs).then(() => process.exit(0));
   };
 
-  const instances = createInstances(plugin.Plugin);
+  const instances = createInstances(plugin.Plugin, { secretsDirs: settings.secretsDirs });
   const server = await startServer({
     pluginName: settings.name,
     instances,
@@ -105,6 +128,7 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     log(`${settings.name}: ${error.message}`);
     process.exit(1);
   });
+  const operations = settings.metrics && serveOperations(plugin.operations ?? [], settings.metrics, log);
   startWatchdog(STALL_MS);
   process.on('SIGTERM', () => leave('SIGTERM'));
   process.on('SIGINT', () => leave('SIGINT'));

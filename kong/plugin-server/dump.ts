@@ -8,6 +8,7 @@ const PHASES: readonly Phase[] = ['access', 'response', 'log'];
  * Kong registers only the first plugin of a dump, so there is one.
  */
 export function describePlugin(plugin: PluginModule, name: string, socketPath: string): object {
+  const checks = plugin.EntityChecks === undefined ? {} : { entity_checks: plugin.EntityChecks };
   return {
     Protocol: 'ProtoBuf:1',
     SocketPath: socketPath,
@@ -21,7 +22,7 @@ export function describePlugin(plugin: PluginModule, name: string, socketPath: s
           name,
           fields: [
             ...(plugin.PluginSchema ?? []),
-            { config: { type: 'record', required: true, fields: plugin.Schema } },
+            { config: { type: 'record', required: true, fields: plugin.Schema, ...checks } },
           ],
         },
       },

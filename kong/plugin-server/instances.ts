@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import type { Host } from '../../plugins/shared/host.js';
 import type { PluginInstance, PluginModule } from '../../plugins/shared/plugin.js';
 
 /**
@@ -36,11 +37,11 @@ export interface Instances {
 }
 
 /** Makes the table of a plugin's instances. */
-export function createInstances(Plugin: PluginModule['Plugin']): Instances {
+export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Instances {
   const instances = new LRUCache<number, Instance>({ max: MAX_INSTANCES });
   return {
     start(config) {
-      const plugin = new Plugin(JSON.parse(config.toString('utf8')));
+      const plugin = new Plugin(JSON.parse(config.toString('utf8')), host);
       // Random, so that a number from before a restart does not meet another configuration after it.
       let id = randomInt(1, MAX_INSTANCE_ID);
       while (instances.has(id)) id = randomInt(1, MAX_INSTANCE_ID);

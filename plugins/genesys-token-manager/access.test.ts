@@ -1,12 +1,16 @@
 /** The access phase on a fake `kong` that records the calls in their order. */
 import { describe, expect, it } from 'vitest';
+import { readOauth } from '../../test/support/token-manager-config.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
-import { handleAccess } from './access.js';
-import { readConfig } from './config.js';
-import { serviceHeaders } from './service-headers.js';
-import type { TokenOutcome } from './token-broker.js';
+import { type Access, handleAccess } from './access.js';
+import { createAllowance } from './allowance.js';
+import { realEffects } from './effects.js';
+import { redactedKey, serviceHeaders } from './service-headers.js';
+import { createTokenBroker } from './token-broker.js';
+import { createTokenPool, type PoolOutcome } from './token-pool.js';
 
-const { client, policy } = readConfig({ client_id: 'my "id"\n', client_secret: 'the-secret' });
+const { sources, policy } = readOauth({ client_id: 'my "id"\n', client_secret: 'the-secret' });
+const usable = (value: string) => ({ kind: 'token' as const, value, ref: 'ref-1', allowance: createAllowance() });
 
 type Call = [method: string, ...args: unknown[]];
 
@@ -20,7 +24,12 @@ function fakeKong(): { kong: Kong; calls: Call[] } {
       return Promise.resolve(reply);
     };
   const kong = {
-    log: { err: record('log.err', undefined), warn: record('log.warn', undefined) },
+    ctx: { shared: { set: record('ctx.shared.set', undefined) } },
+    log: {
+      err: record('log.err', undefined),
+      warn: record('log.warn', undefined),
+      setSerializeValue: record('log.setSerializeValue', undefined),
+    },
     nginx: { getVar: record('nginx.getVar', 'request-1') },
     response: { exit: record('response.exit', undefined) },
     service: { request: { setHeaders: record('service.request.setHeaders', undefined) } },
@@ -28,8 +37,16 @@ function fakeKong(): { kong: Kong; calls: Call[] } {
   return { kong: kong as unknown as Kong, calls };
 }
 
-function access(outcome: TokenOutcome | Promise<TokenOutcome>, headerName = 'Authorization') {
-  return { client, policy, headersWith: serviceHeaders(headerName), broker: { get: () => outcome } };
+/** Access of one configuration, whose pool answers as given. */
+function access(outcome: PoolOutcome | Promise<PoolOutcome>, headerName = 'Authorization'): Access {
+  const broker = createTokenBroker(realEffects);
+  const pool = createTokenPool({ sources, policy, store: undefined }, broker, { isDrained: () => false }, () => 0);
+  return {
+    credential: { ...pool, take: () => outcome },
+    headersWith: serviceHeaders(headerName),
+    redactedKey: redactedKey(headerName),
+    breaker: undefined,
+  };
 }
 
 /** Names lower-cased, as the service sees them. */
@@ -44,18 +61,19 @@ function headersSet(call: Call | undefined): Record<string, unknown> {
 }
 
 describe('with a token in memory', () => {
-  it('makes one call, before it ever yields, and reads nothing', () => {
+  it('makes its calls before it ever yields, and reads nothing', () => {
     const { kong, calls } = fakeKong();
-    void handleAccess(kong, access({ kind: 'token', value: 'abc' }));
-    expect(calls).toHaveLength(1);
+    void handleAccess(kong, access(usable('abc')));
+    expect(calls).toHaveLength(2);
     expect(headersSet(calls[0]).authorization).toBe('Bearer abc');
+    expect(calls[1]).toEqual(['ctx.shared.set', 'genesys_token', 'ref-1']);
   });
 
   it.each(['Authorization', 'authorization', 'X-Token', 'Cookie', 'x-consumer-id'])(
     'withholds credentials and identity if the token goes into %s',
     (headerName) => {
       const { kong, calls } = fakeKong();
-      void handleAccess(kong, access({ kind: 'token', value: 'abc' }, headerName));
+      void handleAccess(kong, access(usable('abc'), headerName));
       const headers = headersSet(calls[0]);
       expect(headers[headerName.toLowerCase()]).toBe('Bearer abc');
       const withheld = [
@@ -78,17 +96,29 @@ describe('with a token in memory', () => {
     },
   );
 
+  it.each(['Authorization', 'proxy-authorization'])("leaves %s to Kong's own redaction", (headerName) => {
+    const { kong, calls } = fakeKong();
+    void handleAccess(kong, access(usable('abc'), headerName));
+    expect(calls.map(([method]) => method)).toEqual(['service.request.setHeaders', 'ctx.shared.set']);
+  });
+
+  it("hides any other header from Kong's log", () => {
+    const { kong, calls } = fakeKong();
+    void handleAccess(kong, access(usable('abc'), 'X-Api-Key'));
+    expect(calls[2]).toEqual(['log.setSerializeValue', 'request.headers.x-api-key', 'REDACTED']);
+  });
+
   it('warns of a failed renewal beside it', async () => {
     const { kong, calls } = fakeKong();
-    await handleAccess(kong, access({ kind: 'token', value: 'abc', warning: 'login answered 503' }));
-    expect(calls.map(([method]) => method)).toEqual(['service.request.setHeaders', 'log.warn']);
-    expect(calls[1]?.[1]).toContain('login.mypurecloud.com was not renewed: login answered 503');
+    await handleAccess(kong, access({ ...usable('abc'), warning: 'login answered 503' }));
+    expect(calls.map(([method]) => method)).toEqual(['service.request.setHeaders', 'ctx.shared.set', 'log.warn']);
+    expect(calls[2]?.[1]).toContain('login.mypurecloud.com was not renewed: login answered 503');
   });
 });
 
 it('waits for a token that is on its way', async () => {
   const { kong, calls } = fakeKong();
-  let arrive: (outcome: TokenOutcome) => void = () => undefined;
+  let arrive: (outcome: PoolOutcome) => void = () => undefined;
   const done = handleAccess(
     kong,
     access(
@@ -98,7 +128,7 @@ it('waits for a token that is on its way', async () => {
     ),
   );
   expect(calls).toEqual([]);
-  arrive({ kind: 'token', value: 'late' });
+  arrive(usable('late'));
   await done;
   expect(headersSet(calls[0]).authorization).toBe('Bearer late');
 });
@@ -106,8 +136,8 @@ it('waits for a token that is on its way', async () => {
 it('answers 503 without a token, logs why, and sends nothing to the service', async () => {
   const { kong, calls } = fakeKong();
   await handleAccess(kong, access({ kind: 'none', reason: 'login answered 401 invalid_client', retryAfterMs: 4_200 }));
-  expect(calls.map(([method]) => method)).toEqual(['nginx.getVar', 'log.err', 'response.exit']);
-  const line = String(calls[1]?.[1]);
+  expect(calls.map(([method]) => method)).toEqual(['log.err', 'nginx.getVar', 'response.exit']);
+  const line = String(calls[0]?.[1]);
   expect(line).toBe(
     'no token for OAuth client "my \\"id\\"\\n" at login.mypurecloud.com: login answered 401 invalid_client; not asking again for 5 s',
   );
@@ -123,4 +153,32 @@ it('answers 503 without a token, logs why, and sends nothing to the service', as
     errors: [],
   });
   expect(JSON.stringify(calls)).not.toContain('the-secret');
+});
+
+it("answers Genesys' own 429 when every token is closed, and logs nothing", async () => {
+  const { kong, calls } = fakeKong();
+  await handleAccess(kong, access({ kind: 'exhausted', retryAfterMs: 41_001 }));
+  expect(calls.map(([method]) => method)).toEqual(['nginx.getVar', 'response.exit']);
+  const [, status, body, headers] = calls[1] ?? [];
+  expect(status).toBe(429);
+  expect(headers).toMatchObject({ 'Retry-After': '42' });
+  expect(JSON.parse(String(body))).toMatchObject({
+    code: 'too.many.requests.retry.after',
+    message: 'Rate limit exceeded the maximum. Retry the request in [42] seconds',
+  });
+});
+
+it('reads the path only if the choice of a token depends on it', async () => {
+  const { kong, calls } = fakeKong();
+  const routes: (string | undefined)[] = [];
+  const of = access(usable('abc'));
+  if ('kind' in of.credential) throw new Error('static');
+  of.credential.dependsOnRoute = () => true;
+  of.credential.take = (route) => {
+    routes.push(route);
+    return usable('abc');
+  };
+  await handleAccess(kong, of);
+  expect(calls[0]).toEqual(['nginx.getVar', 'upstream_uri']);
+  expect(routes).toEqual(['request-1']);
 });

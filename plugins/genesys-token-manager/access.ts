@@ -1,49 +1,83 @@
 /**
- * The access phase: a request gets the token, or an answer that says when to come back. With a token in memory it costs
- * one call of Kong's PDK, which leaves in the same write as the end of the event, and nothing is read.
+ * The access phase: a request gets the credential, or an answer that says when to come back. With a token in memory it
+ * costs two calls of Kong's PDK, which leave in the same write as the end of the event, and nothing is read.
  */
-import { gatewayError } from '../shared/gateway-error.js';
+import { type GatewayErrorCode, gatewayError } from '../shared/gateway-error.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
-import type { FetchPolicy, OauthClient } from './config.js';
-import type { NoToken, TokenBroker } from './token-broker.js';
+import { routeOf } from './allowance.js';
+import type { Credential } from './config.js';
+import type { ServiceBreaker } from './service-breaker.js';
+import type { PoolOutcome, TokenPool } from './token-pool.js';
+
+/** Under this key of `ctx.shared` stands what names the token that the request used, for the log phase and genesys-quota. */
+export const TOKEN_REF = 'genesys_token';
+/** In its place, if the credential is no token of ours. */
+export const STATIC_REF = 'static';
 
 /** What the access phase of one configuration needs. */
 export interface Access {
-  client: OauthClient;
-  policy: FetchPolicy;
-  /** Headers for the service, with the token in. */
-  headersWith: (token: string) => HeaderValues;
-  broker: TokenBroker;
+  credential: TokenPool | Extract<Credential, { kind: 'static' }>;
+  /** Headers for the service, with the credential in. */
+  headersWith: (credential: string) => HeaderValues;
+  /** What Kong's own log must not show, as a key of its entry; undefined if it hides the header by itself. */
+  redactedKey: string | undefined;
+  breaker: ServiceBreaker | undefined;
 }
 
 /** Runs the access phase. Rejects only if Kong does. */
 export async function handleAccess(kong: Kong, access: Access): Promise<void> {
-  const answer = access.broker.get(access.client, access.policy);
-  const outcome = answer instanceof Promise ? await answer : answer;
-  if (outcome.kind === 'none') return refuse(kong, access.client, outcome);
-  const calls = [kong.service.request.setHeaders(access.headersWith(outcome.value))];
-  if (outcome.warning !== undefined) {
-    calls.push(kong.log.warn(`the token of ${clientName(access.client)} was not renewed: ${outcome.warning}`));
+  const { credential, breaker } = access;
+  if (breaker !== undefined) {
+    const waitMs = await breaker.enter(kong);
+    if (waitMs > 0) return refuseOpen(kong, waitMs);
   }
+  if ('kind' in credential) {
+    await inject(kong, access, credential.headerValue(), STATIC_REF, [credential.takeWarning()]);
+    return;
+  }
+  const route = credential.dependsOnRoute() ? routeOf(await kong.nginx.getVar('upstream_uri')) : undefined;
+  const answer = credential.take(route);
+  const outcome = answer instanceof Promise ? await answer : answer;
+  if (outcome.kind !== 'token') return refuse(kong, credential, outcome);
+  const renewal = outcome.warning && `the token of ${credential.name} was not renewed: ${outcome.warning}`;
+  await inject(kong, access, `Bearer ${outcome.value}`, outcome.ref, [renewal, credential.takeWarning()]);
+}
+
+async function inject(
+  kong: Kong,
+  { headersWith, redactedKey }: Access,
+  headerValue: string,
+  ref: string,
+  warnings: (string | undefined)[],
+): Promise<void> {
+  const calls = [kong.service.request.setHeaders(headersWith(headerValue)), kong.ctx.shared.set(TOKEN_REF, ref)];
+  if (redactedKey !== undefined) calls.push(kong.log.setSerializeValue(redactedKey, 'REDACTED'));
+  for (const warning of warnings) if (warning !== undefined) calls.push(kong.log.warn(warning));
   await Promise.all(calls);
 }
 
 /** The client learns that the gateway cannot serve it now and when to try again; the cause is for the log only. */
-async function refuse(kong: Kong, client: OauthClient, none: NoToken): Promise<void> {
-  const seconds = Math.max(1, Math.ceil(none.retryAfterMs / 1000));
-  const [contextId] = await Promise.all([
-    kong.nginx.getVar('kong_request_id'),
-    kong.log.err(`no token for ${clientName(client)}: ${none.reason}; not asking again for ${seconds} s`),
-  ]);
-  const { status, body, headers } = gatewayError(
-    'gateway.token.unavailable',
-    `The gateway has no access token for the service at the moment. Retry the request in [${seconds}] seconds`,
-    { contextId, retryAfterSeconds: seconds },
-  );
-  await kong.response.exit(status, body, headers);
+async function refuse(kong: Kong, pool: TokenPool, outcome: Exclude<PoolOutcome, { kind: 'token' }>): Promise<void> {
+  const seconds = Math.max(1, Math.ceil(outcome.retryAfterMs / 1000));
+  const warning = pool.takeWarning();
+  if (warning !== undefined) void kong.log.warn(warning);
+  if (outcome.kind === 'exhausted') {
+    const message = `Rate limit exceeded the maximum. Retry the request in [${seconds}] seconds`;
+    return exit(kong, 'too.many.requests.retry.after', message, seconds);
+  }
+  void kong.log.err(`no token for ${pool.name}: ${outcome.reason}; not asking again for ${seconds} s`);
+  const message = `The gateway has no access token for the service at the moment. Retry the request in [${seconds}] seconds`;
+  return exit(kong, 'gateway.token.unavailable', message, seconds);
 }
 
-/** For log lines; quoted, since an id is whatever the configuration says. */
-function clientName(client: OauthClient): string {
-  return `OAuth client ${JSON.stringify(client.clientId.slice(0, 100))} at ${client.tokenHost}`;
+function refuseOpen(kong: Kong, waitMs: number): Promise<void> {
+  const seconds = Math.ceil(waitMs / 1000);
+  const message = `The service fails at the moment. Retry the request in [${seconds}] seconds`;
+  return exit(kong, 'gateway.upstream.unavailable', message, seconds);
+}
+
+async function exit(kong: Kong, code: GatewayErrorCode, message: string, retryAfterSeconds: number): Promise<void> {
+  const contextId = await kong.nginx.getVar('kong_request_id');
+  const { status, body, headers } = gatewayError(code, message, { contextId, retryAfterSeconds });
+  await kong.response.exit(status, body, headers);
 }

@@ -1,13 +1,18 @@
 /**
- * From Kong's raw configuration to what the plugin works with: one OAuth client, how its tokens are fetched, and the
- * header they go into. Pure; everything that is wrong is refused here, so that the rest need not check.
+ * From Kong's raw configuration to what the plugin works with: which credential is injected, how tokens are fetched, and
+ * the header they go into. Everything that is wrong is refused here, so that the rest need not check.
  */
 import { createHash } from 'node:crypto';
-import { configError, parseConfig } from '../shared/config.js';
+import type { BreakerPolicy } from '../shared/circuit-breaker.js';
+import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
+import type { Host } from '../shared/host.js';
+import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
 import { regionTokenUrl } from '../shared/regions.js';
+import { openSecret, type Secret } from '../shared/secret.js';
+import { type Egress, readEgress } from './egress.js';
 import { Schema } from './schema.js';
 
-/** An OAuth client of one token endpoint. */
+/** An OAuth client of one token endpoint, for one of its tokens. */
 export interface OauthClient {
   /** Absolute URL, https or loopback. */
   tokenUrl: string;
@@ -15,12 +20,27 @@ export interface OauthClient {
   tokenHost: string;
   clientId: string;
   clientSecret: string;
+  /** Whether id and secret go into HTTP Basic or into the body (RFC 6749 2.3.1). */
+  authMethod: 'basic' | 'post';
   scope: string | undefined;
+  /** Further parameters of the token request. */
+  extraParams: Readonly<Record<string, string>>;
+  /** The way to the token endpoint. */
+  egress: Egress;
+  /** Which of the client's tokens, from 0. */
+  slot: number;
   /**
-   * What tokens are cached under: a digest over endpoint, id, scope and secret. With the secret in it, a configuration
-   * that knows only another one's client id gets neither its token nor its failures.
+   * What tokens are cached under: a digest over all of the above. With the secret in it, a configuration that knows only
+   * another one's client id gets neither its token nor its failures.
    */
   key: string;
+}
+
+/** An OAuth client whose id and secret may be files that change. */
+export interface ClientSource {
+  /** With the values of now; the same object while they are the same. */
+  current(): OauthClient;
+  takeWarning(): string | undefined;
 }
 
 /** How tokens are fetched and renewed. */
@@ -31,15 +51,36 @@ export interface FetchPolicy {
   maxAttempts: number;
 }
 
-/** A parsed configuration. */
-export interface Config {
-  client: OauthClient;
-  policy: FetchPolicy;
-  headerName: string;
+/** Where tokens are shared between nodes. */
+export interface SharedCache {
+  redis: RedisSettings;
+  /** 32 bytes. */
+  encryptionKey: Buffer;
 }
 
-const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/; // RFC 9110 5.6.2
-const VAULT_REFERENCE = /^\{vault:\/\/.*\}$/s;
+/** What is injected. */
+export type Credential =
+  | { kind: 'oauth2'; sources: ClientSource[]; policy: FetchPolicy; sharedCache: SharedCache | undefined }
+  | { kind: 'static'; headerValue(): string; takeWarning(): string | undefined };
+
+/** A parsed configuration. */
+export interface Config {
+  credential: Credential;
+  headerName: string;
+  purgeOnStatuses: ReadonlySet<number>;
+  /** Undefined: none. */
+  breaker: BreakerPolicy | undefined;
+  /** The service that the plugin is on, if Kong says so: it does not for a plugin on a route or on everything. */
+  serviceId: string | undefined;
+}
+
+type RawConfig = ConfigOf<typeof Schema>;
+
+/** HTTP token (RFC 9110 5.6.2) without the dot, which Kong's log takes as the border between two keys. */
+const HEADER_NAME = /^[!#$%&'*+^_`|~0-9A-Za-z-]+$/;
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
+/** The parameters that this plugin sets itself. */
+const OWN_PARAMS = new Set(['grant_type', 'client_id', 'client_secret', 'scope']);
 
 /** Headers that frame or route a message; a token in them would break the request. */
 const UNUSABLE_HEADERS = new Set([
@@ -58,44 +99,160 @@ const UNUSABLE_HEADERS = new Set([
   'via',
 ]);
 
+/** A breaker is not open longer than that many times `open_seconds`, nor than ten minutes (unless that is longer). */
+const MAX_OPEN_FACTOR = 32;
+const MAX_OPEN_MS = 600_000;
+
 /**
- * Parses the configuration of an instance.
+ * Parses the configuration of an instance. Reads files that it names.
  * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
  * @throws Error of one line that names the field and holds no secret
  */
-export function readConfig(raw: unknown): Config {
+export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw);
-  const tokenUrl = parseTokenUrl(config.token_url ?? regionTokenUrl(config.region));
-  const clientId = resolved('client_id', config.client_id);
-  const clientSecret = resolved('client_secret', config.client_secret);
-  if (!HTTP_TOKEN.test(config.header_name)) throw configError('header_name', 'is not a valid header name');
-  if (UNUSABLE_HEADERS.has(config.header_name.toLowerCase())) {
+  const headerName = config.header_name;
+  if (!HEADER_NAME.test(headerName)) throw configError('header_name', 'is not a usable header name');
+  if (UNUSABLE_HEADERS.has(headerName.toLowerCase())) {
     throw configError('header_name', 'is a header that cannot carry a token');
   }
   return {
-    client: oauthClient(tokenUrl, clientId, clientSecret, config.scope),
+    credential: config.credential === 'oauth2' ? readOauth(config, host) : readStatic(config, host),
+    headerName,
+    purgeOnStatuses: new Set(config.purge_on_statuses),
+    breaker: config.circuit_breaker && readBreaker(config.circuit_breaker),
+    serviceId: readServiceId(raw),
+  };
+}
+
+function readOauth(config: RawConfig, host: Host): Credential {
+  const tokenUrl = parseTokenUrl(config.token_url ?? regionTokenUrl(config.region));
+  for (const name of Object.keys(config.extra_params)) {
+    if (OWN_PARAMS.has(name)) throw configError(`extra_params.${name}`, 'is set by the plugin itself');
+  }
+  const common = {
+    tokenUrl: tokenUrl.href,
+    tokenHost: tokenUrl.host,
+    authMethod: config.auth_method,
+    scope: config.scope,
+    extraParams: config.extra_params,
+    egress: readEgress(config.proxy_url, config.ca_file, tokenUrl),
+  };
+  const sources = readClients(config, host).flatMap(({ id, secret }) =>
+    Array.from({ length: config.tokens_per_client }, (_, slot) => clientSource({ ...common, slot }, id, secret)),
+  );
+  return {
+    kind: 'oauth2',
+    sources,
     policy: {
       refreshAheadMs: config.refresh_ahead_seconds * 1000,
       timeoutMs: config.timeout_ms,
       maxAttempts: config.max_attempts,
     },
-    headerName: config.header_name,
+    sharedCache: config.cache === 'redis' ? readSharedCache(config, host) : undefined,
   };
 }
 
-function oauthClient(url: URL, clientId: string, clientSecret: string, scope: string | undefined): OauthClient {
-  const secretDigest = createHash('sha256').update(clientSecret).digest('hex');
-  const key = createHash('sha256')
-    .update(JSON.stringify([url.href, clientId, scope ?? '', secretDigest]))
-    .digest('hex');
-  return { tokenUrl: url.href, tokenHost: url.host, clientId, clientSecret, scope, key };
+function readClients(config: RawConfig, host: Host): { id: Secret; secret: Secret }[] {
+  const { client_id: id, client_secret: secret, clients } = config;
+  if (clients !== undefined) {
+    if (id !== undefined || secret !== undefined) {
+      throw configError('clients', 'cannot stand beside client_id and client_secret');
+    }
+    const read = clients.map((client, index) => ({
+      id: openSecret(`clients[${index}].client_id`, client.client_id, host),
+      secret: openSecret(`clients[${index}].client_secret`, client.client_secret, host),
+    }));
+    const ids = read.map((client) => client.id.current());
+    const twice = ids.findIndex((value, index) => ids.indexOf(value) !== index);
+    if (twice !== -1) throw configError(`clients[${twice}].client_id`, 'is listed twice; see tokens_per_client');
+    return read;
+  }
+  if (id === undefined) throw configError('client_id', 'is required');
+  if (secret === undefined) throw configError('client_secret', 'is required');
+  return [{ id: openSecret('client_id', id, host), secret: openSecret('client_secret', secret, host) }];
 }
 
-/** Kong hands over a reference that it could not resolve as an empty string; other servers hand over its text. */
-function resolved(field: string, value: string): string {
-  if (value.trim() === '') throw configError(field, 'is empty');
-  if (VAULT_REFERENCE.test(value.trim())) throw configError(field, 'is a vault reference that was not resolved');
-  return value;
+type ClientSettings = Omit<OauthClient, 'clientId' | 'clientSecret' | 'key'>;
+
+function clientSource(settings: ClientSettings, id: Secret, secret: Secret): ClientSource {
+  let client = oauthClient(settings, id.current(), secret.current());
+  return {
+    current() {
+      const clientId = id.current();
+      const clientSecret = secret.current();
+      if (clientId !== client.clientId || clientSecret !== client.clientSecret) {
+        client = oauthClient(settings, clientId, clientSecret);
+      }
+      return client;
+    },
+    takeWarning: () => id.takeWarning() ?? secret.takeWarning(),
+  };
+}
+
+function oauthClient(settings: ClientSettings, clientId: string, clientSecret: string): OauthClient {
+  const { tokenUrl, authMethod, scope, extraParams, egress, slot } = settings;
+  const secretDigest = createHash('sha256').update(clientSecret).digest('hex');
+  const identity = [tokenUrl, clientId, secretDigest, authMethod, scope ?? '', sorted(extraParams), egress.key, slot];
+  const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
+  return { ...settings, clientId, clientSecret, key };
+}
+
+function sorted(map: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function readSharedCache(config: RawConfig, host: Host): SharedCache {
+  if (config.redis === undefined) throw configError('redis', 'is required');
+  if (config.cache_encryption_key === undefined) throw configError('cache_encryption_key', 'is required');
+  const text = openSecret('cache_encryption_key', config.cache_encryption_key, host).current().trim();
+  const encryptionKey = Buffer.from(text, 'base64');
+  if (encryptionKey.length !== 32 || !/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) {
+    throw configError('cache_encryption_key', 'must be 32 bytes in base64');
+  }
+  return { redis: readRedisSettings(config.redis, 'redis', host), encryptionKey };
+}
+
+function readStatic(config: RawConfig, host: Host): Credential {
+  const needed = (
+    field: 'secret' | 'username' | 'password',
+    faultOf?: (value: string) => string | undefined,
+  ): Secret => {
+    const value = config[field];
+    if (value === undefined) throw configError(field, 'is required');
+    return openSecret(field, value, host, faultOf);
+  };
+  if (config.credential === 'basic') {
+    // RFC 7617 2: the first colon ends the user name.
+    const username = needed('username', (value) => (value.includes(':') ? 'must not hold a colon' : undefined));
+    const password = needed('password');
+    return {
+      kind: 'static',
+      headerValue: () =>
+        `Basic ${Buffer.from(`${username.current()}:${password.current()}`, 'utf8').toString('base64')}`,
+      takeWarning: () => username.takeWarning() ?? password.takeWarning(),
+    };
+  }
+  const secret = needed('secret', (value) =>
+    VISIBLE_ASCII.test(value) ? undefined : 'holds characters that no header can carry',
+  );
+  const prefix = config.credential === 'bearer' ? 'Bearer ' : '';
+  return { kind: 'static', headerValue: () => prefix + secret.current(), takeWarning: secret.takeWarning };
+}
+
+function readBreaker(config: NonNullable<RawConfig['circuit_breaker']>): BreakerPolicy {
+  const openMs = config.open_seconds * 1000;
+  return {
+    failures: config.failures,
+    windowMs: config.window_seconds * 1000,
+    openMs,
+    maxOpenMs: Math.max(openMs, Math.min(openMs * MAX_OPEN_FACTOR, MAX_OPEN_MS)),
+  };
+}
+
+/** Kong's bookkeeping, beside the fields of the schema. */
+function readServiceId(raw: unknown): string | undefined {
+  const id: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, 'service_id') : undefined;
+  return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
 function parseTokenUrl(text: string): URL {

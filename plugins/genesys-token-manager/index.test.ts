@@ -61,6 +61,7 @@ async function compile(): Promise<string> {
 async function access(instance: plugin.Plugin): Promise<{ headers?: HeaderValues; status?: number }> {
   const result: { headers?: HeaderValues; status?: number } = {};
   const kong = {
+    ctx: { shared: { set: async () => undefined } },
     log: { err: async () => undefined, warn: async () => undefined },
     nginx: { getVar: async () => 'request-1' },
     response: {
@@ -85,7 +86,7 @@ describe('the module', () => {
     const module: PluginModule = plugin;
     expect(module).toMatchObject({ Name: 'genesys-token-manager', Version: '0.1.0', Priority: 850 });
     expect(typeof module.Plugin.prototype.access).toBe('function');
-    expect(Object.getOwnPropertyNames(module.Plugin.prototype).sort()).toEqual(['access', 'constructor']);
+    expect(Object.getOwnPropertyNames(module.Plugin.prototype).sort()).toEqual(['access', 'constructor', 'log']);
   });
 
   it('has a schema that survives JSON, with its secrets marked', () => {
@@ -110,7 +111,7 @@ describe('the module', () => {
       console.log(JSON.stringify({ exported: Object.keys(plugin).sort(), httpLoaded }));`;
     const { stdout } = await run(process.execPath, ['-e', script]);
     expect(JSON.parse(stdout)).toEqual({
-      exported: ['Name', 'Plugin', 'PluginSchema', 'Priority', 'Schema', 'Version'],
+      exported: ['EntityChecks', 'Name', 'Plugin', 'PluginSchema', 'Priority', 'Schema', 'Version', 'operations'],
       httpLoaded: false,
     });
   });

@@ -44,6 +44,16 @@ export function holdMs(
 }
 
 /**
+ * How long a node that waits for another one's token pauses before it looks again, in ms: from 25 up to 250, so at most
+ * some looks a second from each node, however many requests wait there.
+ * @param round how often it has looked, from 0
+ * @param random uniform in [0, 1)
+ */
+export function lockPollMs(round: number, random: number): number {
+  return Math.min(250, 25 * 2 ** Math.min(round, 10)) * (0.5 + random / 2);
+}
+
+/**
  * Reads Retry-After (RFC 9110 10.2.3): whole seconds or an HTTP date.
  * @param wallClockMs milliseconds since 1970, which a date is compared with
  * @returns milliseconds from now, between 0 and `RETRY_AFTER_CAP_MS`; undefined if absent or malformed

@@ -2,11 +2,35 @@
  * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
  * configuration is derived from. Rules that this language cannot say are in config.ts.
  */
-import type { SchemaField } from '../shared/plugin.js';
+import type { FieldAttributes, SchemaField } from '../shared/plugin.js';
+import { REDIS_FIELDS } from '../shared/redis/schema.js';
 import { REGIONS } from '../shared/regions.js';
+
+const CLIENT_ID = {
+  type: 'string',
+  len_min: 1,
+  referenceable: true,
+  description: 'The id of the OAuth client (grant: client credentials).',
+} as const satisfies FieldAttributes;
+
+const CLIENT_SECRET = {
+  type: 'string',
+  len_min: 1,
+  referenceable: true,
+  encrypted: true,
+  description: 'The secret of the OAuth client, or file:<absolute path>.',
+} as const satisfies FieldAttributes;
 
 /** The fields of `config`. */
 export const Schema = [
+  {
+    credential: {
+      type: 'string',
+      default: 'oauth2',
+      one_of: ['oauth2', 'bearer', 'basic', 'api_key'],
+      description: 'What is injected: a token of an OAuth client, or a static credential of another API.',
+    },
+  },
   {
     region: {
       type: 'string',
@@ -22,23 +46,38 @@ export const Schema = [
       description: 'The token endpoint, instead of that of a region. https, or http on a loopback address.',
     },
   },
+  { client_id: CLIENT_ID },
+  { client_secret: CLIENT_SECRET },
   {
-    client_id: {
-      type: 'string',
-      required: true,
+    clients: {
+      type: 'array',
       len_min: 1,
-      referenceable: true,
-      description: 'The id of the OAuth client (grant: client credentials).',
+      len_max: 20,
+      elements: {
+        type: 'record',
+        fields: [
+          { client_id: { ...CLIENT_ID, required: true } },
+          { client_secret: { ...CLIENT_SECRET, required: true } },
+        ],
+      },
+      description:
+        'Several OAuth clients, instead of client_id and client_secret: requests are spread over their tokens.',
     },
   },
   {
-    client_secret: {
+    tokens_per_client: {
+      type: 'integer',
+      default: 1,
+      between: [1, 10],
+      description: 'So many tokens are held for each OAuth client, each with a rate limit of its own.',
+    },
+  },
+  {
+    auth_method: {
       type: 'string',
-      required: true,
-      len_min: 1,
-      referenceable: true,
-      encrypted: true,
-      description: 'The secret of the OAuth client.',
+      default: 'basic',
+      one_of: ['basic', 'post'],
+      description: 'How the OAuth client authenticates: HTTP Basic, or client_id and client_secret in the body.',
     },
   },
   {
@@ -46,6 +85,15 @@ export const Schema = [
       type: 'string',
       len_min: 1,
       description: "The scope to ask for. Left out: the OAuth client's own.",
+    },
+  },
+  {
+    extra_params: {
+      type: 'map',
+      default: {},
+      keys: { type: 'string', len_min: 1 },
+      values: { type: 'string', referenceable: true },
+      description: 'Further parameters of the token request, such as audience.',
     },
   },
   {
@@ -73,17 +121,109 @@ export const Schema = [
     },
   },
   {
+    purge_on_statuses: {
+      type: 'array',
+      default: [401],
+      elements: { type: 'integer', between: [400, 599] },
+      description: 'Answers of the service after which the token of that request is not used again.',
+    },
+  },
+  {
     header_name: {
       type: 'string',
       default: 'Authorization',
       len_min: 1,
       len_max: 128,
-      // The characters of an HTTP token (RFC 9110 5.6.2) as a Lua pattern.
-      match: "^[%w!#$%%&'*+.^_`|~-]+$",
-      description: 'The request header that carries "Bearer <token>" to the service.',
+      // The characters of an HTTP token (RFC 9110 5.6.2) as a Lua pattern, without the dot: Kong's log takes it as a path.
+      match: "^[%w!#$%%&'*+^_`|~-]+$",
+      description: 'The request header that carries the credential to the service.',
+    },
+  },
+  {
+    proxy_url: {
+      type: 'string',
+      len_min: 1,
+      referenceable: true,
+      encrypted: true,
+      description: 'An HTTP proxy for token requests: http://[user:password@]host:port, or https.',
+    },
+  },
+  {
+    ca_file: {
+      type: 'string',
+      len_min: 1,
+      description: "Absolute path of a PEM file with further authorities, besides Node's own, for token requests.",
+    },
+  },
+  {
+    cache: {
+      type: 'string',
+      default: 'memory',
+      one_of: ['memory', 'redis'],
+      description: 'redis: tokens are shared with the other nodes.',
+    },
+  },
+  { redis: { type: 'record', fields: REDIS_FIELDS } },
+  {
+    cache_encryption_key: {
+      type: 'string',
+      len_min: 1,
+      referenceable: true,
+      encrypted: true,
+      description: '32 bytes in base64, or file:<absolute path>: with it tokens are encrypted in Redis.',
+    },
+  },
+  {
+    secret: {
+      type: 'string',
+      len_min: 1,
+      referenceable: true,
+      encrypted: true,
+      description: 'The bearer token or API key of a static credential, or file:<absolute path>.',
+    },
+  },
+  { username: { type: 'string', len_min: 1, referenceable: true, description: 'Of a basic credential.' } },
+  {
+    password: {
+      type: 'string',
+      len_min: 1,
+      referenceable: true,
+      encrypted: true,
+      description: 'Of a basic credential, or file:<absolute path>.',
+    },
+  },
+  {
+    circuit_breaker: {
+      type: 'record',
+      fields: [
+        { failures: { type: 'integer', default: 5, between: [1, 1000] } },
+        { window_seconds: { type: 'number', default: 30, between: [1, 3600] } },
+        { open_seconds: { type: 'number', default: 10, between: [0.1, 3600] } },
+      ],
+      description: 'Left out: none. Answers 503 for a while when the service fails so many times in a row.',
     },
   },
 ] as const satisfies readonly SchemaField[];
+
+/** Which fields need which: what is missing is refused when the configuration is written, not with the first request. */
+export const EntityChecks = [
+  ...(['bearer', 'api_key'] as const).map((kind) => required('credential', kind, 'secret')),
+  required('credential', 'basic', 'username'),
+  required('credential', 'basic', 'password'),
+  required('cache', 'redis', 'redis'),
+  required('cache', 'redis', 'cache_encryption_key'),
+];
+
+function required(ifField: string, value: string, thenField: string): Record<string, unknown> {
+  return {
+    conditional: {
+      if_field: ifField,
+      if_match: { eq: value },
+      then_field: thenField,
+      then_match: { required: true },
+    },
+  };
+}
 
 /** The fields beside `config`: the token goes into an HTTP header, so there is nothing to do for streams or gRPC. */
 export const PluginSchema = [

@@ -1,5 +1,5 @@
 /**
- * The headers with which a request goes to the service: the token in, everything that names or authenticates the client
+ * The headers with which a request goes to the service: the credential in, everything that names or authenticates the client
  * towards the gateway out. Pure.
  */
 import type { HeaderValues } from '../shared/pdk.js';
@@ -29,12 +29,21 @@ const WITHHELD = [
  *
  * An empty list clears a header: Kong hands it on to `ngx.req.set_header`, for which an empty table means "remove" (all
  * lines of that name). So one call does everything, instead of one for each header.
- * @param headerName gets `Bearer <token>` (RFC 6750 2.1); it may be one of those withheld, in any case
+ * @param headerName gets the credential, such as `Bearer <token>`; it may be one of those withheld, in any case
  */
-export function serviceHeaders(headerName: string): (token: string) => HeaderValues {
+export function serviceHeaders(headerName: string): (credential: string) => HeaderValues {
   const taken = headerName.toLowerCase();
   const cleared: HeaderValues = Object.fromEntries(
     WITHHELD.filter((name) => name.toLowerCase() !== taken).map((name) => [name, []]),
   );
-  return (token) => ({ ...cleared, [headerName]: `Bearer ${token}` });
+  return (credential) => ({ ...cleared, [headerName]: credential });
+}
+
+/** The headers that `kong.log.serialize` redacts by itself (kong/pdk/log.lua of Kong 3.9.3). */
+const REDACTED_BY_KONG = new Set(['authorization', 'proxy-authorization']);
+
+/** The key of Kong's log entry under which the credential would stand in clear; undefined if Kong hides it by itself. */
+export function redactedKey(headerName: string): string | undefined {
+  const name = headerName.toLowerCase();
+  return REDACTED_BY_KONG.has(name) ? undefined : `request.headers.${name}`;
 }

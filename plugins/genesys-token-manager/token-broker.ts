@@ -4,12 +4,15 @@
  *
  * State is keyed by `OauthClient.key`. Nothing here throws; a request gets a token or learns when to come back.
  */
+import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { type Allowance, createAllowance } from './allowance.js';
 import type { FetchPolicy, OauthClient } from './config.js';
 import { type Effects, sleep } from './effects.js';
-import { backoffMs, holdMs } from './retry.js';
+import { backoffMs, holdMs, lockPollMs } from './retry.js';
 import { requestToken } from './token-request.js';
 import { type Fault, type GrantedToken, trouble } from './token-response.js';
+import { ALONE, type KnownToken, type Lock, type TokenStore } from './token-store.js';
 
 /**
  * How long a flight lasts at most, all attempts and pauses together, and so how long a request waits: well below the
@@ -17,15 +20,26 @@ import { type Fault, type GrantedToken, trouble } from './token-response.js';
  */
 export const FLIGHT_DEADLINE_MS = 20_000;
 
+/**
+ * A token that the service refuses is not replaced before it is so old: a service that refuses every token then costs
+ * one token request in 5 s, however many requests it refuses.
+ */
+export const MIN_AGE_TO_REFUSE_MS = 5_000;
+
 /** An attempt that would have less time than this is not made. */
 const SHORTEST_ATTEMPT_MS = 50;
 /** More OAuth clients than one gateway serves; tokens not asked for longest go first. */
 const MAX_CLIENTS = 10_000;
+/** A token's last moments are not used: it would expire on its way to the service. At most a tenth of its life. */
+const LAST_MOMENTS_MS = 5_000;
 
 /** A token to be used now. */
 export interface UsableToken {
   kind: 'token';
   value: string;
+  /** Names the token without telling it. */
+  ref: string;
+  allowance: Allowance;
   /** Once per failed renewal: what to log. The token itself is still valid. */
   warning?: string;
 }
@@ -41,21 +55,46 @@ export interface NoToken {
 
 export type TokenOutcome = UsableToken | NoToken;
 
+/** What an operator may know of a token. Times are milliseconds from now. */
+export interface TokenState {
+  client: OauthClient;
+  held:
+    | { ref: string; ageMs: number; expiresInMs: number; uses: number; recentUses: number; refused: boolean }
+    | undefined;
+  /** The last flight failed. */
+  failure: { reason: string; retryInMs: number } | undefined;
+}
+
 export interface TokenBroker {
   /**
    * Gets a token: at once if a valid one is in memory or a failure is remembered, else as a promise that never rejects
    * and settles within `FLIGHT_DEADLINE_MS`. A flight runs under the policy of the request that started it.
    */
-  get(client: OauthClient, policy: FetchPolicy): TokenOutcome | Promise<TokenOutcome>;
+  get(client: OauthClient, policy: FetchPolicy, store?: TokenStore): TokenOutcome | Promise<TokenOutcome>;
+  /** The valid token in memory that nobody has refused, without starting a flight. */
+  peek(client: OauthClient): UsableToken | undefined;
+  /** The service has refused a token: if it is still the newest and not brand-new, it is replaced before the next use. */
+  refuse(ref: string): void;
+  /** The allowance of a token that is still in memory. */
+  allowanceOf(ref: string): Allowance | undefined;
+  /** Has all tokens that the filter names replaced before their next use; says how many. */
+  purge(filter: (client: OauthClient) => boolean): number;
+  states(): TokenState[];
 }
 
 interface HeldToken {
   kind: 'held';
   value: string;
+  ref: string;
+  /** When login was asked for it, here or on another node. */
+  grantedAtMs: number;
   /** From here on it is renewed in the background. */
   renewAtMs: number;
   /** From here on it is not used. */
   expiresAtMs: number;
+  allowance: Allowance;
+  /** Used only while there is no other. */
+  refused: boolean;
 }
 
 interface HeldFailure {
@@ -69,31 +108,41 @@ interface HeldFailure {
 }
 
 interface Entry {
+  client: OauthClient;
   token?: HeldToken;
   failure?: HeldFailure;
 }
 
 /** Makes a broker without any token. A process has one, shared by all instances of the plugin. */
 export function createTokenBroker(effects: Effects): TokenBroker {
-  const entries = new LRUCache<string, Entry>({ max: MAX_CLIENTS });
+  /** Key of the client by the `ref` of its token. */
+  const keyByRef = new Map<string, string>();
+  const entries = new LRUCache<string, Entry>({
+    max: MAX_CLIENTS,
+    dispose: ({ token }) => void (token && keyByRef.delete(token.ref)),
+  });
   const flights = new Map<string, Promise<TokenOutcome>>();
 
-  function get(client: OauthClient, policy: FetchPolicy): TokenOutcome | Promise<TokenOutcome> {
+  function get(client: OauthClient, policy: FetchPolicy, store?: TokenStore): TokenOutcome | Promise<TokenOutcome> {
     const now = effects.nowMs();
     const { token, failure } = entries.get(client.key) ?? {};
     const holdOff = failure !== undefined && now < failure.retryAtMs ? failure : undefined;
-    if (token !== undefined && now < token.expiresAtMs) {
-      if (now >= token.renewAtMs && holdOff === undefined) void fly(client, policy);
-      return usable(token, failure);
+    if (token === undefined || now >= token.expiresAtMs) {
+      return holdOff === undefined ? fly(client, policy, store) : none(holdOff, now);
     }
-    return holdOff === undefined ? fly(client, policy) : none(holdOff, now);
+    if (holdOff === undefined) {
+      if (token.refused) return fly(client, policy, store);
+      if (now >= token.renewAtMs) void fly(client, policy, store);
+    }
+    return usable(token, failure);
   }
 
   /** Joins the flight of this client, or starts it. */
-  function fly(client: OauthClient, policy: FetchPolicy): Promise<TokenOutcome> {
+  function fly(client: OauthClient, policy: FetchPolicy, store: TokenStore | undefined): Promise<TokenOutcome> {
     const running = flights.get(client.key);
     if (running !== undefined) return running;
-    const flight = obtainToken(client, policy, effects).then((result) => {
+    const known = knownToken(entries.get(client.key)?.token, effects.nowMs());
+    const flight = obtainToken(client, policy, store, known, effects).then((result) => {
       flights.delete(client.key);
       return result.kind === 'held' ? keepToken(client, result) : keepFailure(client, result);
     });
@@ -102,44 +151,110 @@ export function createTokenBroker(effects: Effects): TokenBroker {
   }
 
   function keepToken(client: OauthClient, token: HeldToken): UsableToken {
-    entries.set(client.key, { token });
-    return { kind: 'token', value: token.value };
+    entries.set(client.key, { client, token });
+    keyByRef.set(token.ref, client.key);
+    return usable(token, undefined);
   }
 
-  function keepFailure(client: OauthClient, fault: Fault): NoToken {
-    const before = entries.get(client.key) ?? {};
+  function keepFailure(client: OauthClient, fault: Fault): TokenOutcome {
+    const before = entries.get(client.key);
     const now = effects.nowMs();
-    const consecutive = (before.failure?.consecutive ?? 0) + 1;
+    const consecutive = (before?.failure?.consecutive ?? 0) + 1;
     const retryAtMs = now + holdMs(fault, consecutive, effects.random());
     const failure: HeldFailure = { reason: fault.reason, retryAtMs, consecutive, told: false };
-    // The old token stays: it is used until it really expires.
-    entries.set(client.key, { ...before, failure });
-    return none(failure, now);
+    // The old token stays: it is used until it really expires, also a refused one, since there is no other.
+    const token = before?.token;
+    entries.set(client.key, { client, failure, ...(token && { token }) });
+    if (token === undefined) return none(failure, now);
+    keyByRef.set(token.ref, client.key);
+    // Perhaps nobody waits for this, so the failure is told to the next who asks.
+    return now < token.expiresAtMs ? usable(token, undefined) : none(failure, now);
   }
 
-  return { get };
+  function tokenOf(ref: string): HeldToken | undefined {
+    const token = entries.peek(keyByRef.get(ref) ?? '')?.token;
+    return token?.ref === ref ? token : undefined;
+  }
+
+  return {
+    get,
+    peek(client) {
+      const { token, failure } = entries.get(client.key) ?? {};
+      if (token === undefined || token.refused || effects.nowMs() >= token.expiresAtMs) return undefined;
+      return usable(token, failure);
+    },
+    refuse(ref) {
+      const token = tokenOf(ref);
+      if (token !== undefined && effects.nowMs() - token.grantedAtMs >= MIN_AGE_TO_REFUSE_MS) token.refused = true;
+    },
+    allowanceOf: (ref) => tokenOf(ref)?.allowance,
+    purge(filter) {
+      let purged = 0;
+      for (const { client, token } of entries.values()) {
+        if (token === undefined || !filter(client)) continue;
+        token.refused = true;
+        purged += 1;
+      }
+      return purged;
+    },
+    states() {
+      const now = effects.nowMs();
+      return [...entries.values()].map(({ client, token, failure }) => ({
+        client,
+        held: token && {
+          ref: token.ref,
+          ageMs: now - token.grantedAtMs,
+          expiresInMs: token.expiresAtMs - now,
+          uses: token.allowance.uses,
+          recentUses: token.allowance.recentUses(now),
+          refused: token.refused,
+        },
+        failure: failure && { reason: failure.reason, retryInMs: Math.max(0, failure.retryAtMs - now) },
+      }));
+    },
+  };
 }
 
 function usable(token: HeldToken, failure: HeldFailure | undefined): UsableToken {
-  if (failure === undefined || failure.told) return { kind: 'token', value: token.value };
+  const { value, ref, allowance } = token;
+  if (failure === undefined || failure.told) return { kind: 'token', value, ref, allowance };
   failure.told = true;
-  return { kind: 'token', value: token.value, warning: failure.reason };
+  return { kind: 'token', value, ref, allowance, warning: failure.reason };
 }
 
 function none(failure: HeldFailure, nowMs: number): NoToken {
   return { kind: 'none', reason: failure.reason, retryAfterMs: Math.max(0, failure.retryAtMs - nowMs) };
 }
 
+/** A refused token is worth nothing: any other is taken for it. */
+function knownToken(token: HeldToken | undefined, nowMs: number): KnownToken | undefined {
+  return token && { ref: token.ref, remainingMs: token.refused ? 0 : Math.max(0, token.expiresAtMs - nowMs) };
+}
+
 /**
  * One flight: attempts until there is a token, a refusal, no attempt left, or no time left. Never rejects.
  */
-async function obtainToken(client: OauthClient, policy: FetchPolicy, effects: Effects): Promise<HeldToken | Fault> {
+async function obtainToken(
+  client: OauthClient,
+  policy: FetchPolicy,
+  store: TokenStore | undefined,
+  known: KnownToken | undefined,
+  effects: Effects,
+): Promise<HeldToken | Fault> {
   const deadlineMs = effects.nowMs() + FLIGHT_DEADLINE_MS;
   for (let attempt = 1; ; attempt++) {
+    const claim = await claimToken(client, policy, store, known, deadlineMs, effects);
+    if (claim.kind !== 'lock') return claim;
     const sentAtMs = effects.nowMs();
     const timeoutMs = Math.min(policy.timeoutMs, deadlineMs - sentAtMs);
-    const result = holdToken(await requestToken(client, timeoutMs, effects), sentAtMs, policy, effects.nowMs());
-    if (result.kind === 'held' || !result.retryable) return result;
+    const result = grantToken(await requestToken(client, timeoutMs, effects), sentAtMs, policy, effects.nowMs());
+    if (result.kind === 'held') {
+      const { value, ref, lifetimeMs } = result;
+      await claim.lock.save({ value, ref, lifetimeMs }, sentAtMs + lifetimeMs - effects.nowMs());
+      return result;
+    }
+    await claim.lock.release();
+    if (!result.retryable) return result;
     const delayMs = backoffMs(attempt, effects.random(), result.retryAfterMs);
     const inTime = effects.nowMs() + delayMs + SHORTEST_ATTEMPT_MS < deadlineMs;
     if (attempt >= policy.maxAttempts || !inTime) {
@@ -149,20 +264,67 @@ async function obtainToken(client: OauthClient, policy: FetchPolicy, effects: Ef
   }
 }
 
-/**
- * Sets the times of a granted token. Its life is counted from before the request was sent, since login began to count
- * after that. It is renewed `refreshAheadMs` before its end but not in the first half of its life: otherwise a token that
- * lives little longer than that would be renewed at once, over and over.
- */
-function holdToken(
+/** Looks whether another node has a token already, or is getting one; else takes the right to ask login. */
+async function claimToken(
+  client: OauthClient,
+  policy: FetchPolicy,
+  store: TokenStore | undefined,
+  known: KnownToken | undefined,
+  deadlineMs: number,
+  effects: Effects,
+): Promise<HeldToken | Fault | { kind: 'lock'; lock: Lock }> {
+  if (store === undefined) return { kind: 'lock', lock: ALONE };
+  for (let round = 0; ; round++) {
+    const askedAtMs = effects.nowMs();
+    const claim = await store.claim(client.key, known, policy.timeoutMs);
+    if (claim.kind === 'lock') return claim;
+    if (claim.kind === 'token') {
+      const { token, remainingMs } = claim;
+      const held = holdToken(token, askedAtMs + remainingMs - token.lifetimeMs, policy);
+      // Its last moments: the node that renews it will have a better one.
+      if (effects.nowMs() < held.expiresAtMs) return held;
+    }
+    const waitMs = Math.min(lockPollMs(round, effects.random()), claim.kind === 'wait' ? claim.atMostMs + 1 : 1000);
+    if (effects.nowMs() + waitMs + SHORTEST_ATTEMPT_MS >= deadlineMs) {
+      return trouble('another node was asking login, and had no token in time');
+    }
+    await sleep(effects, waitMs);
+  }
+}
+
+/** What login answered, as a token to be held. */
+function grantToken(
   result: GrantedToken | Fault,
   sentAtMs: number,
   policy: FetchPolicy,
   nowMs: number,
-): HeldToken | Fault {
+): (HeldToken & { lifetimeMs: number }) | Fault {
   if (result.kind === 'fault') return result;
   const { value, lifetimeMs } = result;
-  if (sentAtMs + lifetimeMs <= nowMs) return trouble('login granted a token that had expired when it arrived');
-  const renewAtMs = sentAtMs + Math.max(lifetimeMs - policy.refreshAheadMs, lifetimeMs / 2);
-  return { kind: 'held', value, renewAtMs, expiresAtMs: sentAtMs + lifetimeMs };
+  // 96 bits: no two tokens of all nodes get the same.
+  const held = holdToken({ value, ref: randomBytes(12).toString('base64url'), lifetimeMs }, sentAtMs, policy);
+  if (held.expiresAtMs <= nowMs) return trouble('login granted a token that had expired when it arrived');
+  return { ...held, lifetimeMs };
+}
+
+/**
+ * Sets the times of a token. Its life is counted from before the request was sent, since login began to count after that.
+ * It is renewed `refreshAheadMs` before its end but not in the first half of its life: otherwise a token that lives little
+ * longer than that would be renewed at once, over and over.
+ */
+function holdToken(
+  { value, ref, lifetimeMs }: { value: string; ref: string; lifetimeMs: number },
+  grantedAtMs: number,
+  policy: FetchPolicy,
+): HeldToken {
+  return {
+    kind: 'held',
+    value,
+    ref,
+    grantedAtMs,
+    renewAtMs: grantedAtMs + Math.max(lifetimeMs - policy.refreshAheadMs, lifetimeMs / 2),
+    expiresAtMs: grantedAtMs + lifetimeMs - Math.min(LAST_MOMENTS_MS, lifetimeMs / 10),
+    allowance: createAllowance(),
+    refused: false,
+  };
 }

@@ -1,6 +1,6 @@
 /**
- * One token request to a login service: the client credentials grant (RFC 6749 4.4) with HTTP Basic. The only place that
- * talks to the network. Never rejects: whatever happens is a result.
+ * One token request to a login service: the client credentials grant (RFC 6749 4.4). The only place that talks to it.
+ * Never rejects: whatever happens is a result.
  */
 import type { OauthClient } from './config.js';
 import type { Effects } from './effects.js';
@@ -19,16 +19,17 @@ export async function requestToken(client: OauthClient, timeoutMs: number, effec
   const cancelTimer = effects.startTimer(timeoutMs, () => abort.abort());
   try {
     const credentials = basicCredentials(client);
-    const fetch = await effects.loadFetch();
+    const [fetch, agent] = await Promise.all([effects.loadFetch(), client.egress.loadAgent()]);
     const response = await fetch(client.tokenUrl, {
       method: 'POST',
       headers: {
         Accept: 'application/json',
-        Authorization: `Basic ${credentials}`,
+        ...(client.authMethod === 'basic' ? { Authorization: `Basic ${credentials}` } : {}),
         'Content-Type': 'application/x-www-form-urlencoded',
         'User-Agent': 'genesys-token-manager',
       },
-      body: grantBody(client.scope),
+      body: grantBody(client),
+      ...(agent === undefined ? {} : { agent }),
       // Not followed: the credentials are for this endpoint only.
       redirect: 'manual',
       compress: false,
@@ -62,9 +63,13 @@ function formEncode(value: string): string {
   return new URLSearchParams({ v: value }).toString().slice('v='.length);
 }
 
-function grantBody(scope: string | undefined): string {
-  const grant = { grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) };
-  return new URLSearchParams(grant).toString();
+function grantBody({ authMethod, clientId, clientSecret, scope, extraParams }: OauthClient): string {
+  return new URLSearchParams({
+    ...extraParams,
+    grant_type: 'client_credentials',
+    ...(scope === undefined ? {} : { scope }),
+    ...(authMethod === 'post' ? { client_id: clientId, client_secret: clientSecret } : {}),
+  }).toString();
 }
 
 /** ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED, ...: the code only, since messages of node-fetch hold the URL. */

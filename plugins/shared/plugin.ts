@@ -2,6 +2,7 @@
  * The contract between a plugin and the process that runs it: that of kong-js-pdk, so that a plugin's module also starts
  * under kong-pdk's own `kong-js-pluginserver`. A plugin's index.ts exports exactly these names.
  */
+import type { Host } from './host.js';
 import type { Kong } from './pdk.js';
 
 /** The phases that our plugin server runs. Kong knows more; none of them can fail closed in an external plugin. */
@@ -39,14 +40,30 @@ export interface FieldAttributes {
   entity_checks?: readonly unknown[];
 }
 
+/** Something that an operator may ask of the running process, on its metrics port. */
+export interface Operation {
+  /** POST for what changes something. */
+  method: 'GET' | 'POST';
+  /** Such as `/tokens`. */
+  path: string;
+  /** @returns an HTTP status, and a body that is sent as JSON; never a secret in it */
+  run(query: URLSearchParams): { status: number; body: unknown };
+}
+
 /** What a plugin's index.ts exports. */
 export interface PluginModule {
-  /** The plugin's class. The constructor gets the configuration as Kong resolved it, unparsed, and throws to refuse it. */
-  Plugin: { new (config: unknown): PluginInstance; prototype: PluginInstance };
+  /**
+   * The plugin's class. The constructor gets the configuration as Kong resolved it, unparsed, and throws to refuse it;
+   * `host` is left out by kong-pdk's server.
+   */
+  Plugin: { new (config: unknown, host?: Host): PluginInstance; prototype: PluginInstance };
   /** The fields of `config`. */
   Schema: readonly SchemaField[];
   /** Fields beside `config`, such as `protocols`. */
   PluginSchema?: readonly SchemaField[];
+  /** Rules over several fields of `config` (Kong: `entity_checks`). */
+  EntityChecks?: readonly Record<string, unknown>[];
+  operations?: readonly Operation[];
   Version: string;
   Priority: number;
   Name: string;

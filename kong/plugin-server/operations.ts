@@ -1,0 +1,84 @@
+/**
+ * The operator's port (`--metrics HOST:PORT`): what a plugin tells of its state and what it lets an operator do, as JSON
+ * over HTTP. There is no password, so it is for this machine only: the address must be a loopback one, and a page in
+ * somebody's browser is kept out.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Operation } from '../../plugins/shared/plugin.js';
+
+/** How often a port that is taken is tried again: during a reload the process that leaves still has it. */
+const RETRY_MS = 1000;
+
+export interface OperationsServer {
+  close(): void;
+}
+
+/**
+ * Serves a plugin's operations. A port that is taken is waited for, with one line in the log.
+ * @param address of a loopback interface
+ */
+export function serveOperations(
+  operations: readonly Operation[],
+  { host, port }: { host: string; port: number },
+  log: (line: string) => void,
+): OperationsServer {
+  const server = createServer((request, response) => answer(operations, request, response));
+  let retry: NodeJS.Timeout | undefined;
+  let told = false;
+  const listen = (): void => {
+    server.listen({ host, port });
+  };
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    if (!told) log(`--metrics ${host}:${port} cannot be served (${error.code}); trying again until it can`);
+    told = true;
+    retry = setTimeout(listen, RETRY_MS);
+    retry.unref();
+  });
+  listen();
+  // It must not keep a process alive that has nothing else to do.
+  server.unref();
+  return {
+    close() {
+      clearTimeout(retry);
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function answer(operations: readonly Operation[], request: IncomingMessage, response: ServerResponse): void {
+  const send = (status: number, body: unknown): void => {
+    response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+    response.end(`${JSON.stringify(body)}\n`);
+  };
+  // A browser sends Origin with every POST, and a name of its own choosing as Host (DNS rebinding).
+  if (request.headers.origin !== undefined || !isLoopbackHost(request.headers.host)) {
+    send(403, { message: 'for programs on this machine only' });
+    return;
+  }
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+  const here = operations.filter(({ path }) => path === pathname);
+  const operation = here.find(({ method }) => method === request.method);
+  if (operation === undefined) {
+    const paths = operations.map(({ method, path }) => `${method} ${path}`);
+    send(here.length === 0 ? 404 : 405, { message: `known are: ${paths.join(', ')}` });
+    return;
+  }
+  try {
+    const { status, body } = operation.run(searchParams);
+    send(status, body);
+  } catch {
+    // What went wrong may hold what must not be told.
+    send(500, { message: 'the operation failed' });
+  }
+}
+
+/** Whether a Host header names this machine. */
+function isLoopbackHost(header: string | undefined): boolean {
+  return isLoopback((header ?? '').replace(/:\d+$/, ''));
+}
+
+/** Whether a host, as a URL has it (::1 in brackets), is this machine's loopback interface. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}

@@ -1,0 +1,203 @@
+/**
+ * The tokens of one configuration: spreads requests over them so that each token's use of its rate limit stays even, and
+ * passes over those that Genesys has closed for a while. Tokens themselves, and how much they were used, belong to the
+ * broker, so that all instances with the same OAuth client see the same.
+ */
+import type { ClientSource, FetchPolicy, OauthClient } from './config.js';
+import type { NoToken, TokenBroker, TokenOutcome, UsableToken } from './token-broker.js';
+import type { TokenStore } from './token-store.js';
+
+/** Genesys has closed every token of the pool for a while. */
+export interface Exhausted {
+  kind: 'exhausted';
+  /** Until the first of them opens. */
+  retryAfterMs: number;
+}
+
+export type PoolOutcome = TokenOutcome | Exhausted;
+
+export interface TokenPool {
+  /**
+   * Takes a token for one request and counts its use: at once if one is in memory, else as a promise that never rejects.
+   * @param route of the request, if `dependsOnRoute` said so
+   */
+  take(route?: string): PoolOutcome | Promise<PoolOutcome>;
+  /** Whether the choice depends on the request's route, which is not read unless it must be. */
+  dependsOnRoute(): boolean;
+  /** How many tokens there are at most. */
+  readonly size: number;
+  /** For log lines. */
+  readonly name: string;
+  /** What to log: of secrets that cannot be read, of the shared cache. */
+  takeWarning(): string | undefined;
+}
+
+/** What the pool asks an operator's wishes by. */
+export interface Drain {
+  /** Whether this client's tokens are to be spared. */
+  isDrained(client: OauthClient): boolean;
+}
+
+/** Makes the pool of a configuration. */
+export function createTokenPool(
+  { sources, policy, store }: { sources: ClientSource[]; policy: FetchPolicy; store: TokenStore | undefined },
+  broker: TokenBroker,
+  drain: Drain,
+  nowMs: () => number,
+): TokenPool {
+  const slots = sources.map((source) => createSlot(source, policy, store, broker));
+
+  function take(route?: string): PoolOutcome | Promise<PoolOutcome> {
+    const outcomes = slotsInUse().map((slot) => slot.get());
+    const chosen = choose(outcomes.filter(isToken), route);
+    if (chosen?.kind === 'token') return chosen;
+    const flights = outcomes.filter((outcome) => outcome instanceof Promise);
+    if (flights.length > 0) return takeLate(flights, outcomes, route);
+    return chosen ?? soonest(outcomes.filter(isSettled));
+  }
+
+  /** Waits for the first flight that brings a token, and then chooses anew: others may have brought theirs meanwhile. */
+  async function takeLate(
+    flights: Promise<TokenOutcome>[],
+    outcomes: (TokenOutcome | Promise<TokenOutcome>)[],
+    route: string | undefined,
+  ): Promise<PoolOutcome> {
+    await firstToken(flights);
+    const chosen = choose(
+      slotsInUse().flatMap((slot) => slot.peek() ?? []),
+      route,
+    );
+    if (chosen?.kind === 'token') return chosen;
+    const settled = await Promise.all(outcomes);
+    return choose(settled.filter(isToken), route) ?? soonest(settled);
+  }
+
+  /** All, if an operator has drained all: a request is never refused for that. */
+  function slotsInUse(): Slot[] {
+    const left = slots.filter((slot) => !drain.isDrained(slot.client()));
+    return left.length === 0 ? slots : left;
+  }
+
+  /**
+   * Takes the token that was used least lately, of those that are open, and counts the use; if all are closed, says how
+   * long. Undefined if there are none.
+   */
+  function choose(tokens: UsableToken[], route: string | undefined): UsableToken | Exhausted | undefined {
+    const now = nowMs();
+    let best: UsableToken | undefined;
+    let bestUses = Number.POSITIVE_INFINITY;
+    let shortestWaitMs = Number.POSITIVE_INFINITY;
+    for (const token of tokens) {
+      const waitMs = token.allowance.waitMs(now, route);
+      const uses = token.allowance.recentUses(now);
+      if (waitMs > 0) shortestWaitMs = Math.min(shortestWaitMs, waitMs);
+      else if (uses < bestUses) {
+        best = token;
+        bestUses = uses;
+      }
+    }
+    best?.allowance.use(now);
+    return best ?? (tokens.length === 0 ? undefined : { kind: 'exhausted', retryAfterMs: shortestWaitMs });
+  }
+
+  return {
+    take,
+    dependsOnRoute() {
+      const now = nowMs();
+      return slots.some((slot) => broker.peek(slot.client())?.allowance.dependsOnRoute(now) === true);
+    },
+    size: slots.length,
+    name: poolName(sources),
+    takeWarning() {
+      for (const source of sources) {
+        const warning = source.takeWarning();
+        if (warning !== undefined) return warning;
+      }
+      return store?.takeNotice()?.message;
+    },
+  };
+}
+
+function isToken(outcome: TokenOutcome | Promise<TokenOutcome>): outcome is UsableToken {
+  return isSettled(outcome) && outcome.kind === 'token';
+}
+
+function isSettled(outcome: TokenOutcome | Promise<TokenOutcome>): outcome is TokenOutcome {
+  return !(outcome instanceof Promise);
+}
+
+/** Settles with the first flight that brings a token, or with the last one if none does. */
+async function firstToken(flights: Promise<TokenOutcome>[]): Promise<void> {
+  const bringing = flights.map(async (flight) => {
+    if ((await flight).kind === 'none') throw new Error('no token');
+  });
+  await Promise.any(bringing).catch(() => {});
+}
+
+/** Of several failures, the one that ends first. */
+function soonest(outcomes: TokenOutcome[]): TokenOutcome {
+  return outcomes.reduce((first, next) => {
+    if (first.kind === 'token' || next.kind === 'token') return first.kind === 'token' ? first : next;
+    return next.retryAfterMs < first.retryAfterMs ? next : first;
+  });
+}
+
+interface Slot {
+  client(): OauthClient;
+  get(): TokenOutcome | Promise<TokenOutcome>;
+  /** The token that is in memory. */
+  peek(): UsableToken | undefined;
+}
+
+/**
+ * One token of the pool. When its secret changes, the token that the old one got stays in use until the new one has got
+ * one; while login refuses the new one, the old one goes on.
+ */
+function createSlot(
+  source: ClientSource,
+  policy: FetchPolicy,
+  store: TokenStore | undefined,
+  broker: TokenBroker,
+): Slot {
+  let newest = source.current();
+  let previous: OauthClient | undefined;
+  let warnedOf: OauthClient | undefined;
+
+  function get(): TokenOutcome | Promise<TokenOutcome> {
+    const current = source.current();
+    if (current !== newest) {
+      // Of several changes in a row, the last secret that got a token is the one to fall back on.
+      if (previous === undefined || broker.peek(newest) !== undefined) previous = newest;
+      newest = current;
+    }
+    const outcome = broker.get(newest, policy, store);
+    if (previous === undefined) return outcome;
+    const old = previous;
+    if (outcome instanceof Promise) {
+      return broker.peek(old) ?? outcome.then((late) => (late.kind === 'none' ? fallBack(old, late) : late));
+    }
+    if (outcome.kind === 'none') return fallBack(old, outcome);
+    previous = undefined;
+    return outcome;
+  }
+
+  function fallBack(old: OauthClient, failed: NoToken): TokenOutcome | Promise<TokenOutcome> {
+    const outcome = broker.get(old, policy, store);
+    if (outcome instanceof Promise || outcome.kind === 'none' || warnedOf === newest) return outcome;
+    warnedOf = newest;
+    return { ...outcome, warning: `its new secret has got no token, and the old one stays in use: ${failed.reason}` };
+  }
+
+  return {
+    client: () => newest,
+    get,
+    peek: () => broker.peek(newest) ?? (previous && broker.peek(previous)),
+  };
+}
+
+function poolName(sources: readonly ClientSource[]): string {
+  const clients = sources.map((source) => source.current());
+  const ids = [...new Set(clients.map(({ clientId }) => JSON.stringify(clientId.slice(0, 100))))];
+  const shown = ids.length > 3 ? `${ids.slice(0, 3).join(', ')} and ${ids.length - 3} more` : ids.join(', ');
+  return `OAuth client${ids.length === 1 ? '' : 's'} ${shown} at ${clients[0]?.tokenHost}`;
+}

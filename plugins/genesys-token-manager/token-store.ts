@@ -1,0 +1,169 @@
+/**
+ * Tokens shared between the nodes of a gateway: one node asks login, the others take what it got. Redis holds tokens
+ * encrypted, under names that only a holder of the key can make, and is a help only: without it each node asks for itself.
+ */
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
+import type { SharedCache } from './config.js';
+
+/** A token as it is shared. */
+export interface SharedToken {
+  value: string;
+  /** Names the token without telling it; the same on all nodes. */
+  ref: string;
+  /** Its whole life, as login granted it. */
+  lifetimeMs: number;
+}
+
+/** The right to ask login, until it is given back or its time is over. */
+export interface Lock {
+  /** Tells the others, and gives the lock back. */
+  save(token: SharedToken, remainingMs: number): Promise<void>;
+  release(): Promise<void>;
+}
+
+export type Claim =
+  | { kind: 'token'; token: SharedToken; remainingMs: number }
+  | { kind: 'lock'; lock: Lock }
+  /** Another node is asking login, for so long at most. */
+  | { kind: 'wait'; atMostMs: number };
+
+/** What a node knows already, when it looks for a newer token. */
+export interface KnownToken {
+  ref: string;
+  /** A shared token is taken only if it lives longer than that. */
+  remainingMs: number;
+}
+
+export interface TokenStore {
+  /**
+   * Takes the shared token if there is one other than `known`, else the right to ask login. Atomic. Without Redis: the
+   * right to ask login.
+   * @param lockMs how long nobody else may ask login, should this node die
+   */
+  claim(clientKey: string, known: KnownToken | undefined, lockMs: number): Promise<Claim>;
+  takeNotice: RedisConnection['takeNotice'];
+}
+
+/** A lock that locks nobody out: what a node on its own works under. */
+export const ALONE: Lock = { save: async () => {}, release: async () => {} };
+
+/** How long a first flight waits for the connection that its process has begun to make. */
+const FIRST_CONTACT_MS = 1000;
+
+/** KEYS: entry, lock. ARGV: known ref, its remaining ms, owner, lock ms. */
+const CLAIM = `
+local ref = redis.call('HGET', KEYS[1], 'ref')
+if ref and ref ~= ARGV[1] then
+  local left = redis.call('PTTL', KEYS[1])
+  if left > tonumber(ARGV[2]) then return {'token', ref, redis.call('HGET', KEYS[1], 'token'), left} end
+end
+if redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then return {'lock'} end
+return {'wait', redis.call('PTTL', KEYS[2])}`;
+
+/** KEYS: entry, lock. ARGV: owner, ref, encrypted token, remaining ms. */
+const SAVE = `
+redis.call('HSET', KEYS[1], 'ref', ARGV[2], 'token', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end`;
+
+/** KEYS: lock. ARGV: owner. */
+const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
+
+/** Opens the store; begins to connect. */
+export function openTokenStore({ redis: settings, encryptionKey }: SharedCache): TokenStore {
+  const redis = openRedis(settings);
+
+  /** Entry and lock; the hash tag keeps them on one node of a Cluster. */
+  function names(clientKey: string): [string, string] {
+    const name = createHmac('sha256', encryptionKey).update(clientKey).digest('base64url');
+    const entry = `${redis.keyPrefix}:token:{${name}}`;
+    return [entry, `${entry}:lock`];
+  }
+
+  function makeLock(entry: string, lock: string, owner: string): Lock {
+    return {
+      async save(token, remainingMs) {
+        const sealed = seal(token, entry, encryptionKey);
+        const left = Math.floor(remainingMs);
+        await attempt(redis, (commands) => commands.eval(SAVE, 2, entry, lock, owner, token.ref, sealed, left));
+      },
+      async release() {
+        await attempt(redis, (commands) => commands.eval(RELEASE, 1, lock, owner));
+      },
+    };
+  }
+
+  return {
+    async claim(clientKey, known, lockMs) {
+      await redis.firstContact(FIRST_CONTACT_MS);
+      const [entry, lock] = names(clientKey);
+      const owner = randomBytes(16).toString('base64url');
+      const ask = (ref: string, remainingMs: number): Promise<unknown> =>
+        attempt(redis, (commands) => commands.eval(CLAIM, 2, entry, lock, ref, remainingMs, owner, lockMs));
+      let answer = parseClaim(await ask(known?.ref ?? '', Math.ceil(known?.remainingMs ?? 0)));
+      if (answer.kind === 'token') {
+        const token = unseal(answer.sealed, entry, encryptionKey);
+        if (token !== undefined && token.ref === answer.ref)
+          return { kind: 'token', token, remainingMs: answer.leftMs };
+        // Nobody with this key wrote it: as if it were not there.
+        answer = parseClaim(await ask(answer.ref, 0));
+      }
+      if (answer.kind === 'wait') return { kind: 'wait', atMostMs: answer.leftMs };
+      return { kind: 'lock', lock: answer.kind === 'lock' ? makeLock(entry, lock, owner) : ALONE };
+    },
+    takeNotice: redis.takeNotice,
+  };
+}
+
+/** Undefined if Redis cannot be used or does not understand: whatever it is, this node goes on alone. */
+async function attempt(redis: RedisConnection, operation: Parameters<RedisConnection['run']>[0]): Promise<unknown> {
+  return redis.run(operation).catch(() => undefined);
+}
+
+type ClaimAnswer =
+  | { kind: 'token'; ref: string; sealed: string; leftMs: number }
+  | { kind: 'lock' }
+  | { kind: 'wait'; leftMs: number }
+  | { kind: 'alone' };
+
+function parseClaim(answer: unknown): ClaimAnswer {
+  if (!Array.isArray(answer)) return { kind: 'alone' };
+  const [kind, first, second, third] = answer as unknown[];
+  if (kind === 'token' && typeof first === 'string' && typeof second === 'string' && typeof third === 'number') {
+    return { kind, ref: first, sealed: second, leftMs: third };
+  }
+  if (kind === 'wait') return { kind, leftMs: typeof first === 'number' ? Math.max(0, first) : 0 };
+  return { kind: kind === 'lock' ? 'lock' : 'alone' };
+}
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/**
+ * Encrypts a token: AES-256-GCM with a random nonce (NIST SP 800-38D 8.2.2), and the entry's whole name as additional
+ * data, so that an entry copied to another name does not open.
+ * @returns base64 of nonce, ciphertext and tag
+ */
+export function seal(token: SharedToken, name: string, key: Buffer): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(name));
+  const sealed = [nonce, cipher.update(JSON.stringify(token), 'utf8'), cipher.final()];
+  return Buffer.concat([...sealed, cipher.getAuthTag()]).toString('base64');
+}
+
+/** Opens what `seal` made; undefined if it was made with another key or name, or changed. */
+export function unseal(sealed: string, name: string, key: Buffer): SharedToken | undefined {
+  const bytes = Buffer.from(sealed, 'base64');
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
+  const nonce = bytes.subarray(0, NONCE_BYTES);
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+    .setAAD(Buffer.from(name))
+    .setAuthTag(bytes.subarray(-TAG_BYTES));
+  try {
+    const text = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+    return JSON.parse(text.toString('utf8')) as SharedToken;
+  } catch {
+    return undefined;
+  }
+}

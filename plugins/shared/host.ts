@@ -1,0 +1,9 @@
+/** What the process that runs a plugin allows it, from the command line: whoever writes configuration cannot widen it. */
+
+export interface Host {
+  /** Folders below which `file:` secrets may lie, absolute. */
+  secretsDirs: readonly string[];
+}
+
+/** A process that allows nothing, such as kong-pdk's own server. */
+export const BARE_HOST: Host = { secretsDirs: [] };

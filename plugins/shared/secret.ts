@@ -1,0 +1,158 @@
+/**
+ * A secret of the configuration: a literal text (a vault reference that Kong has resolved), or `file:<absolute path>`,
+ * a Docker or Kubernetes secret that is read by this process and followed when it changes, because Kong OSS has no vault
+ * that can rotate in a running gateway.
+ */
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { sep } from 'node:path';
+import { configError } from './config.js';
+import type { Host } from './host.js';
+
+/** A secret whose value may change. */
+export interface Secret {
+  /** The value as last read. */
+  current(): string;
+  /** What to log, once for each time that the file could not be read again; the last value stays in use. */
+  takeWarning(): string | undefined;
+}
+
+/** Larger files are no secrets (design: 64 KiB). */
+const MAX_SECRET_BYTES = 65_536;
+/** How long a value is used without a look at its file. */
+const CHECK_INTERVAL_MS = 1000;
+
+const VAULT_REFERENCE = /^\{vault:\/\/.*\}$/s;
+
+/**
+ * Opens a secret.
+ * @param path of the field, for messages
+ * @param value as Kong hands it over; a reference that it could not resolve is an empty string, of other servers its text
+ * @param faultOf what is wrong with a value, as the end of a sentence; asked for each new one, and one with a fault is not
+ *   taken
+ * @throws Error of one line that names the field, and the file if there is one, and holds no secret
+ */
+export function openSecret(
+  path: string,
+  value: string,
+  host: Host,
+  faultOf: (secret: string) => string | undefined = () => undefined,
+): Secret {
+  const text = value.trim();
+  if (text === '') throw configError(path, 'is empty');
+  if (VAULT_REFERENCE.test(text)) throw configError(path, 'is a vault reference that was not resolved');
+  if (text.startsWith('file:')) return openSecretFile(path, text.slice('file:'.length), host, faultOf);
+  const fault = faultOf(value);
+  if (fault !== undefined) throw configError(path, fault);
+  return { current: () => value, takeWarning: () => undefined };
+}
+
+function openSecretFile(
+  path: string,
+  file: string,
+  { secretsDirs }: Host,
+  faultOf: (secret: string) => string | undefined,
+): Secret {
+  const fail = (problem: string): Error => configError(path, `is the file ${JSON.stringify(file)}, which ${problem}`);
+  if (!file.startsWith('/')) throw fail('is not an absolute path');
+  if (secretsDirs.length === 0) throw fail('cannot be used: the plugin server was started without --secrets-dir');
+  let read: SecretFile;
+  try {
+    read = readSecretFile(file, secretsDirs, faultOf);
+  } catch (error) {
+    throw fail((error as Error).message);
+  }
+  let checkedAtMs = performance.now();
+  let warning: string | undefined;
+  let failing = false;
+
+  function check(): void {
+    checkedAtMs = performance.now();
+    try {
+      read = readSecretFile(file, secretsDirs, faultOf, read);
+      failing = false;
+    } catch (error) {
+      if (!failing) warning = `${fail((error as Error).message).message}; the value read before stays in use`;
+      failing = true;
+    }
+  }
+
+  return {
+    current() {
+      if (performance.now() - checkedAtMs >= CHECK_INTERVAL_MS) check();
+      return read.value;
+    },
+    takeWarning() {
+      const taken = warning;
+      warning = undefined;
+      return taken;
+    },
+  };
+}
+
+interface SecretFile {
+  value: string;
+  /** Of the file that was read: tells whether it is another one now. */
+  identity: string;
+}
+
+/**
+ * Reads a file, unless it is still the one that was read before. Synchronous: a few microseconds once a second, and
+ * nobody then has to wait for the value.
+ *
+ * Kubernetes changes a secret by turning a symbolic link, so the path is resolved each time, and what it leads to must
+ * lie below an allowed folder.
+ * @throws Error with what is wrong, as the end of a sentence about the file
+ */
+function readSecretFile(
+  file: string,
+  secretsDirs: readonly string[],
+  faultOf: (secret: string) => string | undefined,
+  before?: SecretFile,
+): SecretFile {
+  const target = systemCall(() => realpathSync(file));
+  const allowed = secretsDirs.some((dir) => target.startsWith(systemCall(() => realpathSync(dir)) + sep));
+  if (!allowed) throw new Error('does not lie below a folder named by --secrets-dir');
+  // Not blocked by a pipe, and not led away by a link put in place since.
+  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
+  const descriptor = systemCall(() => openSync(target, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+  try {
+    const stats = fstatSync(descriptor, { bigint: true });
+    if (!stats.isFile()) throw new Error('is not a regular file');
+    const identity = identityOf(stats);
+    if (identity === before?.identity) return before;
+    const bytes = Buffer.alloc(MAX_SECRET_BYTES + 1);
+    const length = systemCall(() => readSync(descriptor, bytes));
+    if (length > MAX_SECRET_BYTES) throw new Error(`is larger than ${MAX_SECRET_BYTES} bytes`);
+    const value = secretText(bytes.subarray(0, length));
+    const fault = faultOf(value);
+    if (fault !== undefined) throw new Error(fault);
+    return { value, identity };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Editors and `echo` end a file with a line feed, which is never meant. */
+function secretText(bytes: Buffer): string {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
+  } catch {
+    throw new Error('is not UTF-8');
+  }
+  if (text.trim() === '') throw new Error('is empty');
+  return text;
+}
+
+function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join();
+}
+
+/** Names the system's error code, whose message would repeat the path. */
+function systemCall<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw new Error(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+  }
+}
