@@ -15,7 +15,9 @@ export const Schema = [
   { pipelined: { type: 'boolean', default: false } },
 ] as const;
 
-/** `[method, argument]`, or one of the ways to go wrong below, or `echo-header`, `rewrite-body`, `read-body`. */
+/**
+ * `[method, argument]`, or one of the ways to go wrong below, or `echo-header`, `rewrite-body`, `read-body`,
+ * `log-request-headers`. */
 type Step = [string, unknown];
 
 interface Config {
@@ -76,6 +78,10 @@ async function act(kong: Kong, how: string): Promise<void> {
   }
   if (how === 'read-body')
     await kong.service.request.setHeader('X-Body-Bytes', (await kong.request.getRawBody(0)).length);
+  if (how === 'log-request-headers') {
+    const entry = JSON.parse(await kong.log.serialize()) as { request: { headers: unknown } };
+    await kong.log.notice(`logged headers ${JSON.stringify(entry.request.headers)}`);
+  }
   if (how === 'throw') throw new Error('the probe throws');
   if (how === 'throw-late') {
     await kong.node.getId();

@@ -98,7 +98,7 @@ function collect(
       return;
     }
     const own: PlainObject = { ...item, ...outer };
-    own.id ??= deriveId(`${kind}:${own.name ?? own.username ?? own.key ?? here}`);
+    own.id ??= deriveId(`${kind}:${nameOf(kind, own, here)}`);
     for (const inner of nested?.kinds ?? []) {
       const entities = own[inner];
       delete own[inner];
@@ -107,6 +107,12 @@ function collect(
     }
     flattened[kind].push({ path: here, value: own });
   });
+}
+
+/** What an entity's id is derived from: its name where that is unique; a plugin's name says only which plugin it is. */
+function nameOf(kind: Kind, entity: PlainObject, path: string): string {
+  if (kind === 'plugins') return `${path}:${JSON.stringify([entity.service, entity.route, entity.consumer])}`;
+  return String(entity.name ?? entity.username ?? entity.key ?? path);
 }
 
 function label(item: unknown, index: number): string {
