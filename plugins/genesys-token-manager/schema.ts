@@ -210,7 +210,7 @@ export const EntityChecks = [
   ...(['bearer', 'api_key'] as const).map((kind) => required('credential', kind, 'secret')),
   required('credential', 'basic', 'username'),
   required('credential', 'basic', 'password'),
-  required('cache', 'redis', 'redis'),
+  // Not `redis`: Kong 3.9.3 fails on a condition over a record (measured). That one is refused when the instance starts.
   required('cache', 'redis', 'cache_encryption_key'),
 ];
 
