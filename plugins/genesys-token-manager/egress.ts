@@ -5,7 +5,11 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Agent } from 'node:http';
+import type { PeerCertificate } from 'node:tls';
+import type { HttpsProxyAgent as ProxyAgentOf } from 'https-proxy-agent';
 import { configError } from '../shared/config.js';
+
+type ProxyAgent = ProxyAgentOf<string>;
 
 export interface Egress {
   /** A digest over the settings; it holds no password that could be read back. */
@@ -37,18 +41,34 @@ export function readEgress(proxyUrl: string | undefined, caFile: string | undefi
   return {
     key,
     loadAgent() {
-      agent ??= makeAgent(proxy, ca);
+      agent ??= makeAgent(proxy, ca, tokenUrl);
       return agent;
     },
   };
 }
 
 /** Loaded with the first token request, as node-fetch is: a process must start small. */
-async function makeAgent(proxy: URL | undefined, ca: string | undefined): Promise<Agent> {
-  const { rootCertificates } = await import('node:tls');
-  const options = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
-  if (proxy === undefined) return new (await import('node:https')).Agent(options);
-  return new (await import('https-proxy-agent')).HttpsProxyAgent(proxy, options);
+async function makeAgent(proxy: URL | undefined, ca: string | undefined, tokenUrl: URL): Promise<Agent> {
+  const { rootCertificates, checkServerIdentity, TLSSocket } = await import('node:tls');
+  const authorities = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
+  if (proxy === undefined) return new (await import('node:https')).Agent(authorities);
+  const { HttpsProxyAgent } = await import('https-proxy-agent');
+  const toLogin = {
+    ...authorities,
+    // Without it, login named by an IP address would be checked by the proxy's name.
+    checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+      checkServerIdentity(tokenUrl.hostname.replace(/^\[|\]$/g, ''), certificate),
+  };
+  class Tunnel extends HttpsProxyAgent<string> {
+    override async connect(...[request, options]: Parameters<ProxyAgent['connect']>) {
+      const socket = await super.connect(request, { ...options, ...toLogin });
+      // What the proxy itself answers when it makes no tunnel would be read as if it came from login.
+      if (socket instanceof TLSSocket) return socket;
+      socket.destroy();
+      throw Object.assign(new Error('the proxy made no tunnel'), { code: 'PROXY_REFUSED' });
+    }
+  }
+  return new Tunnel(proxy, authorities);
 }
 
 function parseProxyUrl(text: string): URL {

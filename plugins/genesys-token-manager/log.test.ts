@@ -1,0 +1,165 @@
+/** The log phase on a fake `kong`: which answers concern the token, which the service, and what is read to know it. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Kong } from '../shared/pdk.js';
+import { createAllowance } from './allowance.js';
+import { handleLog } from './log.js';
+import { parseLogEntry } from './log-entry.js';
+import type { TokenBroker } from './token-broker.js';
+
+let read: string[];
+let refused: string[];
+let reported: string[];
+let allowance: ReturnType<typeof createAllowance>;
+beforeEach(() => {
+  read = [];
+  refused = [];
+  reported = [];
+  allowance = createAllowance();
+});
+
+interface Answer {
+  ref?: string | null;
+  status?: number;
+  source?: string;
+  entry?: object;
+  count?: string;
+  learnsUse?: boolean;
+}
+
+async function log({ ref = 'ref-1', status = 200, source = 'service', entry = {}, count, learnsUse = false }: Answer) {
+  const reading = <T>(name: string, value: T) => {
+    read.push(name);
+    return Promise.resolve(value);
+  };
+  const kong = {
+    ctx: { shared: { get: () => reading('ref', ref) } },
+    response: {
+      getStatus: () => reading('status', status),
+      getSource: () => reading('source', source),
+      getHeader: (name: string) => reading(name, count),
+    },
+    log: { serialize: () => reading('entry', JSON.stringify(entry)) },
+  };
+  await handleLog(kong as unknown as Kong, {
+    broker: {
+      refuse: (of: string) => void refused.push(of),
+      allowanceOf: (of: string) => (of === 'ref-1' ? allowance : undefined),
+    } as unknown as TokenBroker,
+    purgeOnStatuses: new Set([401]),
+    headerName: 'Authorization',
+    learnsUse,
+    breaker: {
+      enter: () => 0,
+      report: async (_, outcome) => void reported.push(outcome),
+    },
+  });
+}
+
+const answered = (status: number | string, more: object = {}) => ({ upstream_status: String(status), ...more });
+
+describe('the log phase', () => {
+  it('reads no entry of a request that went well', async () => {
+    await log({ status: 200 });
+    await log({ status: 304, source: 'exit' });
+    expect(read).toEqual(['ref', 'status', 'source', 'ref', 'status', 'source']);
+    expect([refused, reported]).toEqual([[], ['succeeded', 'succeeded']]);
+  });
+
+  it('does nothing for a request in which access left no mark', async () => {
+    await log({ ref: null, status: 401, source: 'exit', entry: answered(401) });
+    expect(read).not.toContain('entry');
+    expect([refused, reported]).toEqual([[], []]);
+  });
+
+  it.each([
+    ['the service said 401', { status: 401, entry: answered(401) }, true],
+    ['the service said 401 at last', { status: 401, entry: answered('502, 401') }, true],
+    [
+      'the service said 401, and a plugin made something else of it',
+      { status: 502, source: 'exit', entry: answered(401) },
+      true,
+    ],
+    ['the service said 403', { status: 403, entry: answered(403) }, false],
+    ['a plugin said 401, and the service was not asked', { status: 401, source: 'exit', entry: {} }, false],
+    ['a plugin made 401 of something else', { status: 401, source: 'exit', entry: answered(200) }, false],
+    ['the service said 401 before it was asked again', { status: 404, entry: answered('401, 404') }, false],
+    [
+      'the client had the token taken out',
+      {
+        status: 401,
+        entry: answered(401, { request: { headers: { connection: ['close', 'keep-alive, Authorization'] } } }),
+      },
+      false,
+    ],
+    [
+      'the client had another header taken out',
+      { status: 401, entry: answered(401, { request: { headers: { connection: 'x-other' } } }) },
+      true,
+    ],
+  ])('if %s: refused %j', async (_, answer, isRefused) => {
+    await log(answer);
+    expect(refused).toEqual(isRefused ? ['ref-1'] : []);
+  });
+
+  it('does not take a static credential for a token', async () => {
+    await log({ ref: 'static', status: 401, entry: answered(401) });
+    expect(refused).toEqual([]);
+    expect(reported).toEqual(['succeeded']);
+  });
+
+  it('closes the route of a 429 for the token, for as long as it says', async () => {
+    const entry = answered(429, {
+      upstream_uri: '/api/v2/users/12?a=b',
+      response: { headers: { 'retry-after': '42' } },
+    });
+    await log({ status: 429, entry });
+    const waitMs = allowance.waitMs(performance.now(), 'api/v2/users/*');
+    expect(waitMs).toBeGreaterThan(41_000);
+    expect(waitMs).toBeLessThanOrEqual(42_000);
+    expect(allowance.waitMs(performance.now(), 'api/v2/queues')).toBe(0);
+  });
+
+  it.each([
+    ['500', { status: 500, entry: answered(500) }, 'failed'],
+    ['no peer', { status: 503, source: 'error', entry: {} }, 'failed'],
+    ['a timeout', { status: 504, source: 'error', entry: answered('504') }, 'failed'],
+    ['404', { status: 404, entry: answered(404) }, 'succeeded'],
+    ['429', { status: 429, entry: answered(429) }, 'succeeded'],
+    ['a client that went away', { status: 499, source: 'exit', entry: { upstream_status: '-' } }, undefined],
+  ])('reports %s as %s', async (_, answer, outcome) => {
+    await log(answer);
+    expect(reported).toEqual(outcome === undefined ? [] : [outcome]);
+  });
+
+  it('learns what Genesys counted, if it is told and other nodes use the token too', async () => {
+    await log({ count: '120', learnsUse: true });
+    expect(allowance.recentUses(performance.now())).toBe(120);
+    await log({ count: '99999999', learnsUse: true });
+    await log({ count: 'x', learnsUse: true });
+    expect(allowance.recentUses(performance.now())).toBe(120);
+    await log({ count: '200' });
+    expect(read.filter((name) => name === 'inin-ratelimit-count')).toHaveLength(3);
+  });
+});
+
+describe('the entry', () => {
+  it.each([
+    ['200', 200],
+    ['502, 200', 200],
+    ['502 : 503', 503],
+    [401, 401],
+    ['-', undefined],
+    ['200, -', undefined],
+    [undefined, undefined],
+    ['abc', undefined],
+  ])('with upstream_status %j has the status %s', (upstream_status, status) => {
+    expect(parseLogEntry(JSON.stringify({ upstream_status }), 0).status).toBe(status);
+  });
+
+  it('asks to wait 5 s if a 429 does not say, and at most a minute', () => {
+    const waits = [undefined, 'soon', '7', '86400'].map(
+      (value) => parseLogEntry(JSON.stringify({ response: { headers: { 'retry-after': value } } }), 0).retryAfterMs,
+    );
+    expect(waits).toEqual([5_000, 5_000, 7_000, 60_000]);
+  });
+});
