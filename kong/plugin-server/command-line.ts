@@ -3,10 +3,11 @@
  * environment, so every setting is a flag. What it prints reaches Kong's error log at level info.
  */
 import { parseArgs } from 'node:util';
+import { isLoopback } from '../../plugins/shared/loopback.js';
 import type { PluginModule } from '../../plugins/shared/plugin.js';
 import { describePlugin } from './dump.js';
 import { createInstances } from './instances.js';
-import { isLoopback, serveOperations } from './operations.js';
+import { serveOperations } from './operations.js';
 import { startServer } from './server.js';
 import { startWatchdog } from './watchdog.js';
 

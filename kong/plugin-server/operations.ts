@@ -4,6 +4,7 @@
  * somebody's browser is kept out.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isLoopback } from '../../plugins/shared/loopback.js';
 import type { Operation } from '../../plugins/shared/plugin.js';
 
 /** How often a port that is taken is tried again: during a reload the process that leaves still has it. */
@@ -76,9 +77,4 @@ function answer(operations: readonly Operation[], request: IncomingMessage, resp
 /** Whether a Host header names this machine. */
 function isLoopbackHost(header: string | undefined): boolean {
   return isLoopback((header ?? '').replace(/:\d+$/, ''));
-}
-
-/** Whether a host, as a URL has it (::1 in brackets), is this machine's loopback interface. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { BreakerPolicy } from '../shared/circuit-breaker.js';
 import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
 import type { Host } from '../shared/host.js';
+import { isLoopback } from '../shared/loopback.js';
 import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
 import { regionTokenUrl } from '../shared/regions.js';
 import { openSecret, type Secret } from '../shared/secret.js';
@@ -263,9 +264,4 @@ function parseTokenUrl(text: string): URL {
   if (url.username !== '' || url.password !== '') throw configError('token_url', 'must not hold credentials');
   if (text.includes('#')) throw configError('token_url', 'must not hold a fragment');
   return url;
-}
-
-/** `hostname` as the URL parser normalised it: 127.1 has become 127.0.0.1 and ::1 has brackets. */
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
