@@ -207,6 +207,15 @@ export const Schema = [
 
 /** Which fields need which: what is missing is refused when the configuration is written, not with the first request. */
 export const EntityChecks = [
+  // Kong leaves out a check that reads a vault reference, so each of these reads as few fields as it can.
+  ...(['client_id', 'client_secret'] as const).map((field) => ({
+    conditional_at_least_one_of: {
+      if_field: 'credential',
+      if_match: { eq: 'oauth2' },
+      then_at_least_one_of: [field, 'clients'],
+    },
+  })),
+  { mutually_exclusive: ['client_id', 'clients'] },
   ...(['bearer', 'api_key'] as const).map((kind) => required('credential', kind, 'secret')),
   required('credential', 'basic', 'username'),
   required('credential', 'basic', 'password'),

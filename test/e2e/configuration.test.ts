@@ -19,7 +19,22 @@ it.each<[string, (config: KongConfig) => void, RegExp]>([
   ['an unknown region', withField('region', 'mars'), /region[\s\S]*expected one of/],
   ['a number out of range', withField('max_attempts', 0), /max_attempts[\s\S]*(between|greater)/],
   ['text for a number', withField('timeout_ms', 'soon'), /timeout_ms[\s\S]*expected (an integer|a number)/],
-  ['a missing client id', withField('client_id', null), /client_id[\s\S]*required/],
+  ['a missing client id', withField('client_id', null), /at least one of these fields[\s\S]*client_id/],
+  [
+    'a client beside a pool',
+    (config) =>
+      Object.assign(tokenManagerConfig(config), {
+        client_id: 'literal',
+        clients: [{ client_id: 'a', client_secret: 'b' }],
+      }),
+    /client_id[\s\S]*clients/,
+  ],
+  [
+    'no credential at all',
+    (config) => Object.assign(tokenManagerConfig(config), { client_id: null, client_secret: null }),
+    /at least one of these fields[\s\S]*client_id/,
+  ],
+  ['a bearer without its secret', withField('credential', 'bearer'), /secret[\s\S]*required field missing/],
   [
     'an unknown plugin',
     (config) => config.services[0]?.routes[0]?.plugins.push({ name: 'no-such-plugin', config: {} }),

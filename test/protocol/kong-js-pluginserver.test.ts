@@ -26,8 +26,11 @@ describe.each(PLUGINS.map(({ name }) => name))('%s under kong-js-pluginserver', 
       Name: name,
       Version: plugin.Version,
       Priority: plugin.Priority,
-      Phases: ['access'],
     });
+    // It lists the methods in an order of its own.
+    expect(described.Phases.toSorted()).toEqual(
+      ['access', 'log', 'response'].filter((phase) => phase in plugin.Plugin.prototype),
+    );
   });
 });
 
@@ -42,6 +45,6 @@ it('genesys-token-manager injects the token there', async () => {
     client_secret,
   });
   const { calls } = await driver.event(id, 'access');
-  expect(calls.map(({ method }) => method)).toEqual(['kong.service.request.set_headers']);
+  expect(calls.map(({ method }) => method)).toEqual(['kong.service.request.set_headers', 'kong.ctx.shared.set']);
   expect(calls[0]?.args[0]).toMatchObject({ Authorization: expect.stringMatching(/^Bearer \S+$/), Cookie: [] });
 });

@@ -1,4 +1,5 @@
 /** Kong's `entity_checks`: conditions over several fields of one record (kong/db/schema/init.lua). */
+import { isReference } from './references.js';
 import type { Field, PlainObject, Problem } from './schema.js';
 import { isPlainObject, validate } from './schema.js';
 
@@ -25,7 +26,9 @@ export function checkEntities(
 }
 
 function runCheck(name: string, argument: unknown, record: PlainObject, path: string): string | undefined {
+  if (readsReference(argument, record)) return undefined;
   if (name === 'conditional' && isPlainObject(argument)) return conditional(argument, record);
+  if (name === 'conditional_at_least_one_of' && isPlainObject(argument)) return conditionalAtLeastOne(argument, record);
   if (!Array.isArray(argument)) throw new Error(`${path}: the local gateway cannot check "${name}" of the schema`);
   const names = argument.map(String);
   const present = names.filter((field) => isPresent(read(record, field)));
@@ -48,6 +51,21 @@ function runCheck(name: string, argument: unknown, record: PlainObject, path: st
     default:
       throw new Error(`${path}: the local gateway cannot check "${name}" of the schema`);
   }
+}
+
+/** Kong leaves out a check one of whose fields is a vault reference: it does not know the value yet. */
+function readsReference(argument: unknown, record: PlainObject): boolean {
+  const fields = isPlainObject(argument)
+    ? [argument.if_field, argument.then_field, argument.then_at_least_one_of].flat()
+    : [argument].flat();
+  return fields.some((field) => isReference(read(record, String(field))));
+}
+
+function conditionalAtLeastOne(check: PlainObject, record: PlainObject): string | undefined {
+  if (!holds(check.if_match as Field, read(record, String(check.if_field)))) return undefined;
+  const names = (check.then_at_least_one_of as unknown[]).map(String);
+  if (names.some((field) => isPresent(read(record, field)))) return undefined;
+  return `at least one of these fields must be non-empty: ${names.map((field) => `'${field}'`).join(', ')}`;
 }
 
 function conditional(check: PlainObject, record: PlainObject): string | undefined {
