@@ -66,7 +66,7 @@ describe('with a token in memory', () => {
     void handleAccess(kong, access(usable('abc')));
     expect(calls).toHaveLength(2);
     expect(headersSet(calls[0]).authorization).toBe('Bearer abc');
-    expect(calls[1]).toEqual(['ctx.shared.set', 'genesys_token', 'ref-1']);
+    expect(calls[1]).toEqual(['ctx.shared.set', 'genesys_token', 'ref-1/1']);
   });
 
   it.each(['Authorization', 'authorization', 'X-Token', 'Cookie', 'x-consumer-id'])(

@@ -3,16 +3,14 @@
  * costs two calls of Kong's PDK, which leave in the same write as the end of the event, and nothing is read.
  */
 import { type GatewayErrorCode, gatewayError } from '../shared/gateway-error.js';
+import { routeOf } from '../shared/genesys-route.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
-import { routeOf } from './allowance.js';
+import { formatTokenMark, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
 import type { Credential } from './config.js';
 import type { ServiceBreaker } from './service-breaker.js';
 import type { PoolOutcome, TokenPool } from './token-pool.js';
 
-/** Under this key of `ctx.shared` stands what names the token that the request used, for the log phase and genesys-quota. */
-export const TOKEN_REF = 'genesys_token';
-/** In its place, if the credential is no token of ours. */
-export const STATIC_REF = 'static';
+const STATIC_MARK = formatTokenMark({ ref: STATIC_REF, poolSize: 1 });
 
 /** What the access phase of one configuration needs. */
 export interface Access {
@@ -32,7 +30,7 @@ export async function handleAccess(kong: Kong, access: Access): Promise<void> {
     if (waitMs > 0) return refuseOpen(kong, waitMs);
   }
   if ('kind' in credential) {
-    await inject(kong, access, credential.headerValue(), STATIC_REF, [credential.takeWarning()]);
+    await inject(kong, access, credential.headerValue(), STATIC_MARK, [credential.takeWarning()]);
     return;
   }
   const route = credential.dependsOnRoute() ? routeOf(await kong.nginx.getVar('upstream_uri')) : undefined;
@@ -40,17 +38,23 @@ export async function handleAccess(kong: Kong, access: Access): Promise<void> {
   const outcome = answer instanceof Promise ? await answer : answer;
   if (outcome.kind !== 'token') return refuse(kong, credential, outcome);
   const renewal = outcome.warning && `the token of ${credential.name} was not renewed: ${outcome.warning}`;
-  await inject(kong, access, `Bearer ${outcome.value}`, outcome.ref, [renewal, credential.takeWarning()]);
+  await inject(
+    kong,
+    access,
+    `Bearer ${outcome.value}`,
+    formatTokenMark({ ref: outcome.ref, poolSize: credential.size }),
+    [renewal, credential.takeWarning()],
+  );
 }
 
 async function inject(
   kong: Kong,
   { headersWith, redactedKey }: Access,
   headerValue: string,
-  ref: string,
+  mark: string,
   warnings: (string | undefined)[],
 ): Promise<void> {
-  const calls = [kong.service.request.setHeaders(headersWith(headerValue)), kong.ctx.shared.set(TOKEN_REF, ref)];
+  const calls = [kong.service.request.setHeaders(headersWith(headerValue)), kong.ctx.shared.set(TOKEN_MARK, mark)];
   if (redactedKey !== undefined) calls.push(kong.log.setSerializeValue(redactedKey, 'REDACTED'));
   for (const warning of warnings) if (warning !== undefined) calls.push(kong.log.warn(warning));
   await Promise.all(calls);

@@ -1,6 +1,6 @@
 /** What a token's use and Genesys' 429s mean for the next request. */
 import { describe, expect, it } from 'vitest';
-import { createAllowance, routeOf } from './allowance.js';
+import { createAllowance } from './allowance.js';
 
 const MINUTE = 60_000;
 
@@ -60,13 +60,4 @@ describe('a 429', () => {
     allowance.close('a', 10, 0);
     expect(allowance.waitMs(0, 'a')).toBe(1000);
   });
-});
-
-it.each([
-  ['/api/v2/users?pageSize=25', 'api/v2/users'],
-  ['/api/v2/users/5a1c9d3e-0000-4444-8888-aabbccddeeff/queues', 'api/v2/users/*/queues'],
-  ['/api/v2/Analytics//conversations/details/query/', 'api/v2/analytics/conversations/details/query'],
-  ['/', ''],
-])('the route of %s is %s', (uri, route) => {
-  expect(routeOf(uri)).toBe(route);
 });

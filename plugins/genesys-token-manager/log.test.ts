@@ -3,7 +3,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Kong } from '../shared/pdk.js';
 import { createAllowance } from './allowance.js';
 import { handleLog } from './log.js';
-import { parseLogEntry } from './log-entry.js';
 import type { TokenBroker } from './token-broker.js';
 
 let read: string[];
@@ -32,7 +31,7 @@ async function log({ ref = 'ref-1', status = 200, source = 'service', entry = {}
     return Promise.resolve(value);
   };
   const kong = {
-    ctx: { shared: { get: () => reading('ref', ref) } },
+    ctx: { shared: { get: () => reading('ref', ref === null ? null : `${ref}/1`) } },
     response: {
       getStatus: () => reading('status', status),
       getSource: () => reading('source', source),
@@ -139,27 +138,5 @@ describe('the log phase', () => {
     expect(allowance.recentUses(performance.now())).toBe(120);
     await log({ count: '200' });
     expect(read.filter((name) => name === 'inin-ratelimit-count')).toHaveLength(3);
-  });
-});
-
-describe('the entry', () => {
-  it.each([
-    ['200', 200],
-    ['502, 200', 200],
-    ['502 : 503', 503],
-    [401, 401],
-    ['-', undefined],
-    ['200, -', undefined],
-    [undefined, undefined],
-    ['abc', undefined],
-  ])('with upstream_status %j has the status %s', (upstream_status, status) => {
-    expect(parseLogEntry(JSON.stringify({ upstream_status }), 0).status).toBe(status);
-  });
-
-  it('asks to wait 5 s if a 429 does not say, and at most a minute', () => {
-    const waits = [undefined, 'soon', '7', '86400'].map(
-      (value) => parseLogEntry(JSON.stringify({ response: { headers: { 'retry-after': value } } }), 0).retryAfterMs,
-    );
-    expect(waits).toEqual([5_000, 5_000, 7_000, 60_000]);
   });
 });

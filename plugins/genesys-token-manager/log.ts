@@ -2,10 +2,11 @@
  * The log phase: what the service's answer says of the token that the request used. Log handlers also run for answers of
  * Kong itself, so only a request in which access left the token's name counts, and only the status that the service gave.
  */
+
+import { routeOf } from '../shared/genesys-route.js';
+import { parseLogEntry, type ServiceAnswer } from '../shared/log-entry.js';
 import type { Kong } from '../shared/pdk.js';
-import { STATIC_REF, TOKEN_REF } from './access.js';
-import { routeOf } from './allowance.js';
-import { parseLogEntry, type ServiceAnswer } from './log-entry.js';
+import { parseTokenMark, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
 import type { ServiceBreaker } from './service-breaker.js';
 import type { TokenBroker } from './token-broker.js';
 
@@ -24,13 +25,14 @@ const COUNT_HEADER = 'inin-ratelimit-count';
 
 /** Runs the log phase. */
 export async function handleLog(kong: Kong, log: Log): Promise<void> {
-  const [ref, status, source, count] = await Promise.all([
-    kong.ctx.shared.get(TOKEN_REF),
+  const [mark, status, source, count] = await Promise.all([
+    kong.ctx.shared.get(TOKEN_MARK),
     kong.response.getStatus(),
     kong.response.getSource(),
     log.learnsUse ? kong.response.getHeader(COUNT_HEADER) : undefined,
   ]);
-  if (typeof ref !== 'string') return;
+  const ref = parseTokenMark(mark)?.ref;
+  if (ref === undefined) return;
   if (count !== undefined && /^\d{1,6}$/.test(count)) {
     log.broker.allowanceOf(ref)?.learn(Number(count), performance.now());
   }

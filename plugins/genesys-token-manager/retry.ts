@@ -1,14 +1,12 @@
 /**
- * When to ask login again: delays between the attempts of one flight, what Retry-After says, and how long a failure is
- * remembered. Pure; randomness and time come in as arguments.
+ * When to ask login again: delays between the attempts of one flight, and how long a failure is remembered. Pure;
+ * randomness comes in as an argument.
  */
 
 /** First ceiling of the delay between two attempts; it doubles with each attempt. */
 export const BACKOFF_BASE_MS = 200;
 /** Highest ceiling of the delay between two attempts. */
 export const BACKOFF_CAP_MS = 2_000;
-/** A Retry-After of more than this is taken as this, so that a wrong header cannot switch a route off for hours. */
-export const RETRY_AFTER_CAP_MS = 60_000;
 /** How long wrong credentials, or any answer that repeating cannot mend, are remembered. */
 export const REFUSAL_HOLD_MS = 10_000;
 /** How long the first failure of login itself is remembered; it doubles with each further one. */
@@ -51,19 +49,4 @@ export function holdMs(
  */
 export function lockPollMs(round: number, random: number): number {
   return Math.min(250, 25 * 2 ** Math.min(round, 10)) * (0.5 + random / 2);
-}
-
-/**
- * Reads Retry-After (RFC 9110 10.2.3): whole seconds or an HTTP date.
- * @param wallClockMs milliseconds since 1970, which a date is compared with
- * @returns milliseconds from now, between 0 and `RETRY_AFTER_CAP_MS`; undefined if absent or malformed
- */
-export function parseRetryAfter(header: string | null, wallClockMs: number): number | undefined {
-  const text = header?.trim() ?? '';
-  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, RETRY_AFTER_CAP_MS);
-  // All three date forms of RFC 9110 5.6.7 begin with the name of a day; Date.parse alone would take much more.
-  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /.test(text)) return undefined;
-  // The asctime form names no zone and means GMT.
-  const at = Date.parse(/GMT$/.test(text) ? text : `${text} GMT`);
-  return Number.isNaN(at) ? undefined : Math.min(Math.max(0, at - wallClockMs), RETRY_AFTER_CAP_MS);
 }

@@ -2,9 +2,10 @@
  * One token request to a login service: the client credentials grant (RFC 6749 4.4). The only place that talks to it.
  * Never rejects: whatever happens is a result.
  */
+
+import { parseRetryAfter } from '../shared/retry-after.js';
 import type { OauthClient } from './config.js';
 import type { Effects } from './effects.js';
-import { parseRetryAfter } from './retry.js';
 import { classifyAnswer, type LoginResult, trouble } from './token-response.js';
 
 /** A token answer is a few KiB at most; what is larger is not read. */

@@ -1,5 +1,5 @@
-/** What this plugin needs of Kong's log entry of a request (`kong.log.serialize`). Pure. */
-import { parseRetryAfter } from './retry.js';
+/** What plugins need of Kong's log entry of a request (`kong.log.serialize`). Pure. */
+import { parseRetryAfter } from './retry-after.js';
 
 /** How the service answered, the last time that Kong tried. */
 export interface ServiceAnswer {
