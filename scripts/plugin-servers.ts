@@ -22,6 +22,7 @@ export interface PluginServerCommands {
 }
 
 export const PLUGINS: readonly ExternalPlugin[] = [
+  { name: 'genesys-quota', script: 'bin/genesys-quota.js' },
   { name: 'genesys-token-manager', script: 'bin/genesys-token-manager.js' },
 ];
 

@@ -113,7 +113,11 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     leaving = true;
     operations?.close();
     log(`${why}: finishing what has begun`);
-    void server.drain(settings.deadlineMs).then(() => process.exit(0));
+    void server
+      .drain(settings.deadlineMs)
+      .then(() => plugin.shutdown?.())
+      .catch((error: Error) => log(`not everything was written at the end: ${error.message}`))
+      .finally(() => process.exit(0));
   };
 
   const instances = createInstances(plugin.Plugin, { secretsDirs: settings.secretsDirs });

@@ -23,7 +23,7 @@ export function serveOperations(
   { host, port }: { host: string; port: number },
   log: (line: string) => void,
 ): OperationsServer {
-  const server = createServer((request, response) => answer(operations, request, response));
+  const server = createServer((request, response) => void answer(operations, request, response));
   let retry: NodeJS.Timeout | undefined;
   let told = false;
   const listen = (): void => {
@@ -47,7 +47,11 @@ export function serveOperations(
   };
 }
 
-function answer(operations: readonly Operation[], request: IncomingMessage, response: ServerResponse): void {
+async function answer(
+  operations: readonly Operation[],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const send = (status: number, body: unknown): void => {
     response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
     response.end(`${JSON.stringify(body)}\n`);
@@ -66,7 +70,7 @@ function answer(operations: readonly Operation[], request: IncomingMessage, resp
     return;
   }
   try {
-    const { status, body } = operation.run(searchParams);
+    const { status, body } = await operation.run(searchParams);
     send(status, body);
   } catch {
     // What went wrong may hold what must not be told.

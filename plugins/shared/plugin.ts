@@ -46,8 +46,13 @@ export interface Operation {
   method: 'GET' | 'POST';
   /** Such as `/tokens`. */
   path: string;
-  /** @returns an HTTP status, and a body that is sent as JSON; never a secret in it */
-  run(query: URLSearchParams): { status: number; body: unknown };
+  run(query: URLSearchParams): OperationAnswer | Promise<OperationAnswer>;
+}
+
+/** An HTTP status, and a body that is sent as JSON; never a secret in it. */
+export interface OperationAnswer {
+  status: number;
+  body: unknown;
 }
 
 /** What a plugin's index.ts exports. */
@@ -64,6 +69,8 @@ export interface PluginModule {
   /** Rules over several fields of `config` (Kong: `entity_checks`). */
   EntityChecks?: readonly Record<string, unknown>[];
   operations?: readonly Operation[];
+  /** Called when the process ends and all requests are through: writes what must not be lost. */
+  shutdown?(): Promise<void>;
   Version: string;
   Priority: number;
   Name: string;

@@ -34,11 +34,21 @@ export function tokenManagerConfig(config: KongConfig): Record<string, unknown> 
  * @param edit changes the shipped configuration before the gateway starts
  */
 export async function startGenesysGateway(
-  options: GenesysCloudOptions & { plugins?: readonly ExternalPlugin[]; edit?: (config: KongConfig) => void } = {},
+  options: GenesysCloudOptions & {
+    plugins?: readonly ExternalPlugin[];
+    /** Leaves the shipped limits in place; without, a test may send as much as it likes. */
+    withQuota?: boolean;
+    edit?: (config: KongConfig) => void;
+  } = {},
 ): Promise<GenesysGateway> {
   const genesys = await startGenesysCloud({ rateLimitPerMinute: 0, ...options });
-  const config = (): KongConfig =>
-    developmentConfig({ kind: 'simulator', url: genesys.url, tokenUrl: genesys.tokenUrl });
+  const config = (): KongConfig => {
+    const shipped = developmentConfig({ kind: 'simulator', url: genesys.url, tokenUrl: genesys.tokenUrl });
+    for (const route of shipped.services.flatMap(({ routes }) => routes)) {
+      if (!options.withQuota) route.plugins = route.plugins.filter(({ name }) => name !== 'genesys-quota');
+    }
+    return shipped;
+  };
   const first = config();
   options.edit?.(first);
   const gateway = await startGateway({

@@ -120,18 +120,19 @@ function connect(settings: RedisSettings): RedisConnection {
     },
 
     async firstContact(waitMs) {
+      if (client?.status === 'ready') return;
       await withDeadline(contact, waitMs).catch(() => {});
     },
 
     takeNotice() {
-      const where = describeTopology(settings);
+      const where = (): string => describeTopology(settings);
       if (outage === 'untold') {
         outage = 'told';
-        return { level: 'warn', message: `Redis at ${where} cannot be used (${lastError}); this node goes on alone` };
+        return { level: 'warn', message: `Redis at ${where()} cannot be used (${lastError}); this node goes on alone` };
       }
       if (outage === 'over') {
         outage = 'none';
-        return { level: 'notice', message: `Redis at ${where} is used again` };
+        return { level: 'notice', message: `Redis at ${where()} is used again` };
       }
       return undefined;
     },

@@ -1,0 +1,162 @@
+/**
+ * From Kong's raw configuration to what the plugin works with. Everything that is wrong is refused here, with the path of
+ * the field, so that the rest need not check.
+ */
+import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
+import type { Host } from '../shared/host.js';
+import { compilePathPattern, type PathPattern } from '../shared/path-pattern.js';
+import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
+import { Schema } from './schema.js';
+
+/** By what requests are told apart. */
+export type Identity =
+  | { by: 'consumer' | 'credential' | 'ip' | 'global' }
+  /** `name` of a header in lower case, of a query parameter as it is. */
+  | { by: 'header' | 'query'; name: string };
+
+/** One limit. */
+export interface Limit {
+  name: string;
+  /** Under which its counters stand: limits that mean the same share them. */
+  group: string;
+  algorithm: 'fixed' | 'sliding';
+  limit: number;
+  windowMs: number;
+  identity: Identity;
+  /** Undefined: all. */
+  methods: ReadonlySet<string> | undefined;
+  paths: readonly PathPattern[] | undefined;
+  cost: number;
+  /** The cost once for each `per` that the query parameter asks for. */
+  costByQuery: { name: string; per: number } | undefined;
+}
+
+/** The spike arrest. */
+export interface Spike {
+  group: string;
+  identity: Identity;
+  /** Between two requests. */
+  emissionUs: number;
+  burst: number;
+}
+
+/** A parsed configuration. */
+export interface Config {
+  limits: readonly Limit[];
+  spike: Spike | undefined;
+  maxWaitMs: number;
+  /** Whose counters these are; of its own if none was named. */
+  namespace: string;
+  maxIdentities: number;
+  /** Undefined: counted in this node. */
+  redis: RedisSettings | undefined;
+  onRedisError: 'local' | 'reject' | 'allow';
+  followUpstream: boolean;
+  hideHeaders: boolean;
+}
+
+type RawConfig = ConfigOf<typeof Schema>;
+type RawLimit = RawConfig['limits'][number];
+
+const WINDOWS_MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+/** The name of the spike arrest's counters, which no limit may have. */
+const SPIKE = 'spike';
+const NAME = /^[A-Za-z0-9_.-]+$/;
+
+/**
+ * Parses the configuration of an instance.
+ * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
+ * @throws Error of one line that names the field
+ */
+export function readConfig(raw: unknown, host: Host): Config {
+  const config = parseConfig(Schema, raw);
+  const names = config.limits.map(({ name }) => name);
+  const limits = config.limits.map((limit, index) => {
+    const path = `limits[${index}]`;
+    if (names.indexOf(limit.name) !== index) throw configError(`${path}.name`, 'is the name of another limit too');
+    return readLimit(limit, path);
+  });
+  if (config.policy === 'redis' && config.redis === undefined) throw configError('redis', 'is required');
+  if (config.namespace !== undefined && !NAME.test(config.namespace)) {
+    throw configError('namespace', 'may hold letters, digits, dots, hyphens and underscores only');
+  }
+  return {
+    limits,
+    spike: config.spike_arrest && readSpike(config.spike_arrest),
+    maxWaitMs: config.max_wait_ms,
+    // A slash keeps it apart from every name that can be given.
+    namespace: config.namespace ?? `own/${readPluginId(raw)}`,
+    maxIdentities: config.max_identities,
+    redis: config.policy === 'redis' && config.redis ? readRedisSettings(config.redis, 'redis', host) : undefined,
+    onRedisError: config.on_redis_error,
+    followUpstream: config.follow_upstream,
+    hideHeaders: config.hide_headers,
+  };
+}
+
+function readLimit(limit: RawLimit, path: string): Limit {
+  if (!NAME.test(limit.name)) {
+    throw configError(`${path}.name`, 'may hold letters, digits, dots, hyphens and underscores only');
+  }
+  if (limit.name === SPIKE) throw configError(`${path}.name`, `must not be ${SPIKE}`);
+  if (limit.window !== undefined && limit.window_seconds !== undefined) {
+    throw configError(`${path}.window_seconds`, 'cannot stand beside window');
+  }
+  if (limit.cost > limit.limit) throw configError(`${path}.cost`, 'must not be over the limit');
+  const windowMs =
+    limit.window_seconds === undefined ? WINDOWS_MS[limit.window ?? 'minute'] : limit.window_seconds * 1000;
+  const identity = readIdentity(limit, path);
+  return {
+    name: limit.name,
+    group: [limit.name, windowMs, ...identityParts(identity)].join(':'),
+    algorithm: limit.algorithm,
+    limit: limit.limit,
+    windowMs,
+    identity,
+    methods: limit.methods && new Set(limit.methods),
+    paths: limit.paths?.map((text, index) => readPath(text, `${path}.paths[${index}]`)),
+    cost: limit.cost,
+    costByQuery: limit.cost_by_query,
+  };
+}
+
+function readSpike(spike: NonNullable<RawConfig['spike_arrest']>): Spike {
+  const [, count, unit] = /^([1-9]\d*)p([sm])$/.exec(spike.rate) ?? [];
+  if (count === undefined) throw configError('spike_arrest.rate', 'must be a number and ps or pm, such as 10ps');
+  const emissionUs = Math.ceil((unit === 's' ? 1_000_000 : 60_000_000) / Number(count));
+  const identity = readIdentity(spike, 'spike_arrest');
+  return {
+    group: [SPIKE, emissionUs, ...identityParts(identity)].join(':'),
+    identity,
+    emissionUs,
+    burst: spike.burst,
+  };
+}
+
+function readIdentity({ by, by_name: name }: Pick<RawLimit, 'by' | 'by_name'>, path: string): Identity {
+  if (by !== 'header' && by !== 'query') {
+    if (name !== undefined) throw configError(`${path}.by_name`, `means nothing if by is ${by}`);
+    return { by };
+  }
+  if (name === undefined) throw configError(`${path}.by_name`, `is required if by is ${by}`);
+  return { by, name: by === 'header' ? name.toLowerCase() : name };
+}
+
+/** What tells counters of one name apart that do not count the same. Names may hold what a Redis key should not. */
+function identityParts(identity: Identity): string[] {
+  return 'name' in identity ? [identity.by, encodeURIComponent(identity.name)] : [identity.by];
+}
+
+function readPath(text: string, path: string): PathPattern {
+  try {
+    return compilePathPattern(text);
+  } catch (error) {
+    throw configError(path, (error as Error).message);
+  }
+}
+
+/** Kong's bookkeeping, beside the fields of the schema. Another server may send none: then all such share. */
+function readPluginId(raw: unknown): string {
+  const id: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, '__plugin_id') : undefined;
+  return typeof id === 'string' && id !== '' ? id : 'unnamed';
+}

@@ -1,0 +1,53 @@
+/**
+ * genesys-quota: keeps every consumer, and the organisation as a whole, within what Genesys Cloud allows. This file is
+ * the plugin's contract with the process that runs it (plugins/shared/plugin.ts).
+ */
+import { BARE_HOST, type Host } from '../shared/host.js';
+import type { Kong } from '../shared/pdk.js';
+import type { PluginInstance } from '../shared/plugin.js';
+import { type Access, handleAccess } from './access.js';
+import { readConfig } from './config.js';
+import { handleLog, type Log } from './log.js';
+import { openNamespace, openNamespaces } from './namespaces.js';
+import { createOperations } from './operations.js';
+import { planReads } from './request.js';
+
+export { PluginSchema, Schema } from './schema.js';
+export const Name = 'genesys-quota';
+export const Version = '0.1.0';
+/** After authentication, which tells consumers apart, and before the token manager, so that a refused request costs no token. */
+export const Priority = 890;
+
+export const operations = createOperations(openNamespaces);
+
+/** Writes what has been counted and is not in Redis yet, before the process ends. */
+export async function shutdown(): Promise<void> {
+  await Promise.all(openNamespaces().map(({ usage }) => usage.flush()));
+}
+
+/** One configuration. */
+export class Plugin implements PluginInstance {
+  readonly #access: Access;
+  readonly #log: Log;
+
+  /**
+   * @param config as Kong sends it
+   * @throws Error of one line that names the field and holds no secret
+   */
+  constructor(config: unknown, host: Host = BARE_HOST) {
+    const parsed = readConfig(config, host);
+    const namespace = openNamespace(parsed);
+    this.#access = { config: parsed, plan: planReads(parsed), namespace };
+    this.#log = { namespace, followUpstream: parsed.followUpstream, usesHints: parsed.maxWaitMs > 0 };
+  }
+
+  /** Lets the request go on, now or a little later, or answers 429 or 503. */
+  access(kong: Kong): Promise<void> {
+    return handleAccess(kong, this.#access);
+  }
+
+  /** Learns from Genesys' answer. */
+  log(kong: Kong): Promise<void> {
+    return handleLog(kong, this.#log);
+  }
+}

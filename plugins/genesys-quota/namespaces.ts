@@ -1,0 +1,50 @@
+/**
+ * What is kept for each namespace as long as the process lives: counters, what Genesys has closed, use by consumer.
+ * Instances come and go with nginx workers and configurations; their namespace stays.
+ */
+import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
+import type { Config } from './config.js';
+import type { Counters } from './counters.js';
+import { createLocalCounters, type LocalCounters } from './local-counters.js';
+import { createRedisCounters } from './redis-counters.js';
+import { createUpstreamHints, type UpstreamHints } from './upstream-hints.js';
+import { createUpstreamLimits, type UpstreamLimits } from './upstream-limits.js';
+import { createUsage, type Usage } from './usage.js';
+
+export interface Namespace {
+  name: string;
+  /** In this node: with Redis, for the time that it is away. */
+  local: LocalCounters;
+  /** Undefined: policy local. */
+  shared: { counters: Counters; redis: RedisConnection } | undefined;
+  upstream: UpstreamLimits;
+  hints: UpstreamHints;
+  usage: Usage;
+}
+
+const namespaces = new Map<string, Namespace>();
+
+/** The namespace of a configuration; the first call for a Redis begins to connect. */
+export function openNamespace({ namespace: name, redis: settings }: Config): Namespace {
+  const key = `${settings?.key ?? ''} ${name}`;
+  const known = namespaces.get(key);
+  if (known !== undefined) return known;
+  // Those of configurations that are gone: no request comes any more that would let their counters die.
+  for (const { local } of namespaces.values()) local.dropIdle();
+  const redis = settings && openRedis(settings);
+  const made: Namespace = {
+    name,
+    local: createLocalCounters(() => Date.now() * 1000),
+    shared: redis && { redis, counters: createRedisCounters(redis, name) },
+    upstream: createUpstreamLimits(),
+    hints: createUpstreamHints(),
+    usage: createUsage(name, redis),
+  };
+  namespaces.set(key, made);
+  return made;
+}
+
+/** All of them. */
+export function openNamespaces(): Namespace[] {
+  return [...namespaces.values()];
+}

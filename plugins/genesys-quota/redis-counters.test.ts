@@ -1,0 +1,161 @@
+/** The script in a real Redis: step by step the same as the counters in memory, and gone when it does not matter. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRandom } from '../../test/support/random.js';
+import { REDIS_MISSING, type RedisServer, startCluster, startRedis } from '../../test/support/redis-server.js';
+import { waitFor } from '../../test/support/wait-for.js';
+import { parseConfig } from '../shared/config.js';
+import { BARE_HOST } from '../shared/host.js';
+import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
+import { REDIS_FIELDS } from '../shared/redis/schema.js';
+import { readRedisSettings } from '../shared/redis/settings.js';
+import type { Check } from './counting.js';
+import { createLocalCounters } from './local-counters.js';
+import { createRedisCounters } from './redis-counters.js';
+import { shareClosure } from './shared-closures.js';
+
+async function connect(settings: Record<string, unknown>): Promise<RedisConnection> {
+  const config = parseConfig(REDIS_FIELDS, { timeout_ms: 5000, ...settings });
+  const redis = openRedis(readRedisSettings(config, 'redis', BARE_HOST));
+  await redis.firstContact(5000);
+  return redis;
+}
+
+describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = await connect({ port: server.port });
+  });
+  afterAll(async () => {
+    await redis?.close();
+    await server?.stop();
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('decide as those in memory do, on any traffic (seed %i)', async (seed) => {
+    const random = createRandom(seed);
+    const clock = { us: 0 };
+    const local = createLocalCounters(() => clock.us);
+    const shared = createRedisCounters(redis, `same-${seed}`);
+    const outcomes = { admitted: 0, refused: 0 };
+    for (let step = 0; step < 1500; step += 1) {
+      const common = { name: 'x', maxIdentities: random.pick([2, 5]) };
+      const all: Check[] = [
+        // Some milliseconds each, so that many windows go by.
+        { ...common, kind: 'fixed', group: 'f', id: 'all', maxIdentities: 0, limit: 40, windowMs: 23, cost: 1 },
+        {
+          ...common,
+          kind: 'sliding',
+          group: 's',
+          id: random.pick(['', 'a', 'b', 'c', 'd', 'e', 'f', 'g']),
+          maxIdentities: 5,
+          limit: 6,
+          windowMs: 31,
+          cost: random.integer(1, 3),
+        },
+        {
+          ...common,
+          kind: 'spike',
+          group: 'k',
+          id: random.pick(['a', 'b', 'c']),
+          maxIdentities: 2,
+          emissionUs: 700,
+          burst: 3,
+        },
+      ];
+      const checks = all.filter(() => random.next() < 0.7);
+      const maxDelayUs = random.pick([0, 0, 1000]);
+      const answer = await shared.admit(checks, maxDelayUs, 'ignore');
+      clock.us = answer.reading?.nowUs ?? 0;
+      expect(local.admit(checks, maxDelayUs), `seed ${seed}, step ${step}`).toEqual(answer);
+      outcomes[answer.reading?.admitted ? 'admitted' : 'refused'] += 1;
+    }
+    expect(outcomes.admitted).toBeGreaterThan(100);
+    expect(outcomes.refused).toBeGreaterThan(100);
+  });
+
+  it('lie under one hash tag, tell no identity, and expire by themselves', async () => {
+    const shared = createRedisCounters(redis, 'org');
+    const check: Check = {
+      kind: 'sliding',
+      name: 'l',
+      group: 'l:60000:consumer',
+      id: 'digest',
+      maxIdentities: 10,
+      limit: 5,
+      windowMs: 60_000,
+      cost: 1,
+    };
+    await shared.admit([check], 0, 'report');
+    const keys = server.cli('keys', 'genesys:quota:{org}*').split('\n').sort();
+    expect(keys).toEqual(['genesys:quota:{org}:l:60000:consumer:#', 'genesys:quota:{org}:l:60000:consumer:digest']);
+    for (const key of keys) {
+      const leftMs = Number(server.cli('pttl', key));
+      expect(leftMs).toBeGreaterThan(60_000);
+      expect(leftMs).toBeLessThanOrEqual(120_000);
+    }
+  });
+
+  it('come back with a Redis that lost its scripts', async () => {
+    const shared = createRedisCounters(redis, 'flushed');
+    server.cli('script', 'flush');
+    expect((await shared.admit([], 0, 'ignore')).reading).toMatchObject({ admitted: true, states: [] });
+  });
+
+  it('tell of what Genesys has closed, before they count or with it, until it is over', async () => {
+    const shared = createRedisCounters(redis, 'closed');
+    await shareClosure(redis, 'closed', { ref: 'token', route: 'users', poolSize: 3, remainingMs: 300 });
+    await shareClosure(redis, 'closed', { ref: 'token', route: 'queues', poolSize: 3, remainingMs: 60_000 });
+    const check: Check = {
+      kind: 'fixed',
+      name: 'l',
+      group: 'l',
+      id: '',
+      maxIdentities: 0,
+      limit: 1,
+      windowMs: 60_000,
+      cost: 1,
+    };
+    const reported = await shared.admit([check], 0, 'report');
+    expect(reported.reading).toBeUndefined();
+    expect(reported.closures).toEqual([
+      { ref: 'token', route: 'users', poolSize: 3, remainingMs: expect.closeTo(290, -2) },
+      { ref: 'token', route: 'queues', poolSize: 3, remainingMs: expect.closeTo(59_990, -2) },
+    ]);
+    const learned = await shared.admit([check], 0, 'learn');
+    expect(learned.reading?.admitted).toBe(true);
+    expect(learned.closures).toHaveLength(2);
+    await waitFor('the shorter one to be over', async () => {
+      return (await shared.admit([], 0, 'report')).closures.length === 1;
+    });
+    // The next one that is written takes those that are over away.
+    await shareClosure(redis, 'closed', { ref: 'token', route: 'roles', poolSize: 3, remainingMs: 100 });
+    expect(server.cli('hkeys', 'genesys:quota:{closed}:closures').split('\n').sort()).toEqual([
+      'token queues',
+      'token roles',
+    ]);
+    expect(Number(server.cli('pttl', 'genesys:quota:{closed}:closures'))).toBeGreaterThan(50_000);
+  });
+});
+
+describe.skipIf(REDIS_MISSING)(`counters in a Cluster${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+  it('count all limits of a request on one node', async () => {
+    const cluster = await startCluster();
+    const redis = await connect({ cluster_nodes: cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port })) });
+    try {
+      for (const namespace of ['a', 'b', 'c', 'd', 'e']) {
+        const shared = createRedisCounters(redis, namespace);
+        const checks = ['x', 'y'].map((group): Check => {
+          const common = { name: group, group, id: 'i', maxIdentities: 9 };
+          return { ...common, kind: 'fixed', limit: 2, windowMs: 3_600_000, cost: 1 };
+        });
+        const answers = [];
+        for (let i = 0; i < 3; i += 1) answers.push(await shared.admit(checks, 0, 'report'));
+        expect(answers.map(({ reading }) => reading?.admitted)).toEqual([true, true, false]);
+      }
+    } finally {
+      await redis.close();
+      await cluster.stop();
+    }
+  }, 30_000);
+});

@@ -1,0 +1,133 @@
+/**
+ * Counts in Redis, for all nodes together: one script, so one round trip, for everything that a request asks of all
+ * limits. Redis' clock is the only one. The keys of a namespace carry one hash tag, so that in a Cluster they lie on one
+ * node, and they expire by themselves.
+ */
+import type { RedisConnection } from '../shared/redis/connection.js';
+import type { Counters, CountersAnswer } from './counters.js';
+import { type Check, type CounterState, generationMs } from './counting.js';
+import { redisScript } from './redis-script.js';
+import { closuresKey, parseClosures } from './shared-closures.js';
+
+/**
+ * The same decision as in local-counters.ts.
+ *
+ * KEYS: the closures of the namespace; then for each check its counter, the counter of identities that found no place,
+ * and the census of identities.
+ * ARGV: the longest delay in µs; `report`, `learn` or `ignore` (closures); then for each check its kind, limit or emission, burst
+ * (or 0), cost, generation in ms, and the most identities.
+ *
+ * A counter is `generation value value-before`. A census is `generation touched alive`: an identity is alive if it was
+ * counted in this generation or in the one before.
+ */
+const ADMIT = redisScript(`
+local time = redis.call('TIME')
+local now_us = time[1] * 1000000 + time[2]
+local now_ms = math.floor(now_us / 1000)
+
+local closures = {}
+if ARGV[2] ~= 'ignore' then
+  closures = redis.call('HGETALL', KEYS[1])
+  if #closures > 0 and ARGV[2] == 'report' then return {2, now_us, closures} end
+end
+
+local function read(key, this)
+  local value = redis.call('GET', key)
+  if not value then return this, 0, 0, false end
+  local g, a, b = string.match(value, '^(%d+) (%d+) (%d+)$')
+  g, a, b = tonumber(g), tonumber(a), tonumber(b)
+  -- A clock that was set back stands still until it is there again.
+  if g >= this then return g, a, b, true end
+  if g == this - 1 and a > 0 then return this, 0, a, true end
+  return this, 0, 0, false
+end
+
+local function write(key, g, a, b, ms)
+  redis.call('SET', key, string.format('%.0f %.0f %.0f', g, a, b), 'PX', string.format('%.0f', 2 * ms))
+end
+
+local slots, fits = {}, 1
+for i = 1, (#ARGV - 2) / 6 do
+  local at, key = 6 * i - 4, 3 * i - 1
+  local kind, size, burst, cost = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  local s = {kind = kind, size = size, cost = cost, ms = tonumber(ARGV[at + 5]), key = KEYS[key]}
+  local this, max = math.floor(now_ms / s.ms), tonumber(ARGV[at + 6])
+  local alive
+  s.g, s.a, s.b, alive = read(s.key, this)
+  if max > 0 and s.a == 0 then
+    local g, touched, living = read(KEYS[key + 2], this)
+    if alive or living < max then
+      s.census = {KEYS[key + 2], g, touched + 1, alive and living or living + 1}
+    else
+      s.key = KEYS[key + 1]
+      s.g, s.a, s.b = read(s.key, this)
+    end
+  end
+  if kind == 'spike' then
+    s.tat = math.max(s.a, s.b)
+    if math.max(s.tat, now_us) + size - size * burst - now_us > tonumber(ARGV[1]) then fits = 0 end
+  elseif kind == 'fixed' then
+    if s.a + cost > size then fits = 0 end
+  else
+    local elapsed = math.max(0, now_ms - s.g * s.ms)
+    if s.b * (s.ms - elapsed) + (s.a + cost) * s.ms > size * s.ms then fits = 0 end
+  end
+  slots[i] = s
+end
+
+local answer = {fits, now_us, closures}
+for _, s in ipairs(slots) do
+  if fits == 1 then
+    if s.kind == 'spike' then
+      s.tat = math.max(s.tat, now_us) + s.size
+      write(s.key, s.g, s.tat, 0, s.ms)
+    else
+      s.a = s.a + s.cost
+      write(s.key, s.g, s.a, s.b, s.ms)
+    end
+    if s.census then write(s.census[1], s.census[2], s.census[3], s.census[4], s.ms) end
+  end
+  answer[#answer + 1] = s.tat or s.a
+  answer[#answer + 1] = s.b
+end
+return answer`);
+
+/**
+ * Makes the counters of one namespace.
+ * @param redis must be connected, or about to be
+ */
+export function createRedisCounters(redis: RedisConnection, namespace: string): Counters {
+  const prefix = `${redis.keyPrefix}:quota:{${namespace}}:`;
+  const closed = closuresKey(redis.keyPrefix, namespace);
+
+  return {
+    async admit(checks, maxDelayUs, mode) {
+      const keys = checks.flatMap(({ group, id }) => [
+        `${prefix}${group}:${id}`,
+        `${prefix}${group}:*`,
+        `${prefix}${group}:#`,
+      ]);
+      const args = checks.flatMap((check) => [
+        check.kind,
+        check.kind === 'spike' ? check.emissionUs : check.limit,
+        check.kind === 'spike' ? check.burst : 0,
+        check.kind === 'spike' ? 0 : check.cost,
+        generationMs(check),
+        check.maxIdentities,
+      ]);
+      const answer = await redis.run((commands) => ADMIT.run(commands, [closed, ...keys], [maxDelayUs, mode, ...args]));
+      return parseAnswer(answer, checks);
+    },
+  };
+}
+
+function parseAnswer(answer: unknown, checks: readonly Check[]): CountersAnswer {
+  const [verdict, nowUs, entries, ...numbers] = answer as [number, number, unknown[], ...number[]];
+  const closures = parseClosures(entries, nowUs / 1000);
+  if (verdict === 2) return { reading: undefined, closures };
+  const states = checks.map((check, index): CounterState => {
+    const [value = 0, before = 0] = numbers.slice(2 * index, 2 * index + 2);
+    return check.kind === 'spike' ? { tatUs: value } : { current: value, previous: before };
+  });
+  return { reading: { admitted: verdict === 1, nowUs, states }, closures };
+}

@@ -1,0 +1,154 @@
+/**
+ * What limits need to know of a request, read in one round trip, and what the request then asks of each limit. Nothing is
+ * read that no limit of the configuration uses.
+ */
+import { hash } from 'node:crypto';
+import { servicePath } from '../shared/path-pattern.js';
+import type { Kong } from '../shared/pdk.js';
+import type { Config, Identity, Limit } from './config.js';
+import type { Check } from './counting.js';
+
+/** What a configuration reads of its requests. */
+export interface ReadPlan {
+  method: boolean;
+  path: boolean;
+  query: boolean;
+  consumer: boolean;
+  credential: boolean;
+  ip: boolean;
+  /** In lower case. */
+  headers: readonly string[];
+}
+
+/** What was read; undefined is what was not read, or is not there. */
+export interface RequestFacts {
+  method: string | undefined;
+  /** As sent to the service, as nginx gives it. */
+  upstreamUri: string | undefined;
+  query: URLSearchParams | undefined;
+  consumerId: string | undefined;
+  credentialId: string | undefined;
+  ip: string | undefined;
+  headers: ReadonlyMap<string, string>;
+}
+
+/** What the limits of a configuration use. */
+export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>): ReadPlan {
+  const identities = [...limits, ...(spike ? [spike] : [])].map(({ identity }) => identity);
+  const uses = (by: Identity['by']): boolean => identities.some((identity) => identity.by === by);
+  return {
+    method: limits.some(({ methods }) => methods !== undefined),
+    path: limits.some(({ paths }) => paths !== undefined),
+    query: uses('query') || limits.some(({ costByQuery }) => costByQuery !== undefined),
+    consumer: uses('consumer'),
+    credential: uses('credential'),
+    ip: uses('ip'),
+    headers: [...new Set(identities.flatMap((identity) => (identity.by === 'header' ? identity.name : [])))],
+  };
+}
+
+/**
+ * Reads a request.
+ * @param withPath reads the path though no limit uses it
+ */
+export async function readRequest(kong: Kong, plan: ReadPlan, withPath: boolean): Promise<RequestFacts> {
+  const [method, upstreamUri, query, consumer, credential, ip, ...headers] = await Promise.all([
+    plan.method ? kong.request.getMethod() : undefined,
+    plan.path || withPath ? kong.nginx.getVar('upstream_uri') : undefined,
+    plan.query ? kong.request.getRawQuery() : undefined,
+    plan.consumer ? kong.client.getConsumer() : undefined,
+    plan.credential ? kong.client.getCredential() : undefined,
+    plan.ip ? kong.client.getForwardedIp() : undefined,
+    ...plan.headers.map((name) => kong.request.getHeader(name)),
+  ]);
+  const values = new Map<string, string>();
+  plan.headers.forEach((name, index) => {
+    const value = headers[index];
+    if (value !== undefined) values.set(name, value);
+  });
+  return {
+    method,
+    upstreamUri,
+    query: query === undefined ? undefined : new URLSearchParams(query),
+    consumerId: consumer?.id,
+    credentialId: credential?.id,
+    ip,
+    headers: values,
+  };
+}
+
+/** What a request asks of the limits that concern it. */
+export function checksOf({ limits, spike, maxIdentities }: Config, request: RequestFacts): Check[] {
+  const path = request.upstreamUri === undefined ? undefined : servicePath(request.upstreamUri);
+  const checks: Check[] = [];
+  for (const limit of limits) {
+    if (!concerns(limit, request.method, path)) continue;
+    checks.push({
+      kind: limit.algorithm,
+      name: limit.name,
+      group: limit.group,
+      id: idOf(limit.identity, request),
+      maxIdentities: limit.identity.by === 'global' ? 0 : maxIdentities,
+      limit: limit.limit,
+      windowMs: limit.windowMs,
+      cost: costOf(limit, request.query),
+    });
+  }
+  if (spike !== undefined) {
+    checks.push({
+      kind: 'spike',
+      name: 'spike arrest',
+      group: spike.group,
+      id: idOf(spike.identity, request),
+      maxIdentities: spike.identity.by === 'global' ? 0 : maxIdentities,
+      emissionUs: spike.emissionUs,
+      burst: spike.burst,
+    });
+  }
+  return checks;
+}
+
+function concerns({ methods, paths }: Limit, method: string | undefined, path: string | undefined): boolean {
+  if (methods !== undefined && !methods.has(method ?? '')) return false;
+  return paths === undefined || paths.some((pattern) => pattern.matches(path ?? ''));
+}
+
+/**
+ * The cost of a request, at most the limit. A parameter that is there several times counts by its largest value, since a
+ * service may take any of them; one that is no number, or absent, asks for one portion.
+ */
+function costOf({ cost, costByQuery, limit }: Limit, query: URLSearchParams | undefined): number {
+  if (costByQuery === undefined) return cost;
+  const asked = (query?.getAll(costByQuery.name) ?? []).map(Number).filter((value) => value > 0);
+  const portions = Math.max(1, ...asked.map((value) => Math.ceil(value / costByQuery.per)));
+  return Math.min(limit, cost * portions);
+}
+
+/**
+ * The identity, by a digest that tells nothing of it: counters may stand in Redis, and an identity may be an address or a
+ * telephone number. Empty if the request lacks it.
+ */
+function idOf(identity: Identity, request: RequestFacts): string {
+  const value = identityValue(identity, request);
+  return value === undefined || value === '' ? '' : hash('sha256', value, 'base64url').slice(0, 22);
+}
+
+function identityValue(identity: Identity, request: RequestFacts): string | undefined {
+  switch (identity.by) {
+    case 'global':
+      return undefined;
+    case 'consumer':
+      return request.consumerId;
+    case 'credential':
+      return request.credentialId;
+    case 'ip':
+      return request.ip;
+    case 'header':
+      return request.headers.get(identity.name);
+    case 'query': {
+      // Of several values nobody knows which one the service takes: no budget of its own for that.
+      const values = request.query?.getAll(identity.name) ?? [];
+      return values.length === 1 ? values[0] : undefined;
+    }
+  }
+}

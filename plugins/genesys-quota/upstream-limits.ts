@@ -1,0 +1,79 @@
+/**
+ * What Genesys has refused with 429, and until when: known by token and route, since each token has an allowance of its
+ * own and a 429 does not say whether it was the token's or the route's. A request can be refused here only if no token
+ * that it may get would get through. No clock, no timer: the time comes in, and differs by node.
+ */
+import type { TokenMark } from '../shared/token-mark.js';
+
+/** One token is refused on one route. */
+export interface Closure extends TokenMark {
+  /** As `routeKey` makes it. */
+  route: string;
+  /** From now. */
+  remainingMs: number;
+}
+
+export interface UpstreamLimits {
+  /** A request was answered with this token: it is in use. */
+  saw(mark: TokenMark, nowMs: number): void;
+  /** Genesys refused, here or on another node. */
+  close(closure: Closure, nowMs: number): void;
+  /** Whether anything is closed, so that a request's route matters. */
+  isAnyClosed(nowMs: number): boolean;
+  /** How long no request to a route would get through; 0: one may. */
+  waitMs(route: string, nowMs: number): number;
+}
+
+/** A token that was not seen for so long counts as gone. */
+const FORGET_AFTER_MS = 120_000;
+
+/** Makes the state of one namespace. */
+export function createUpstreamLimits(): UpstreamLimits {
+  /** Token to the time at which it was last seen. */
+  const seen = new Map<string, number>();
+  /** Token to route to the time until which it is closed. */
+  const closed = new Map<string, Map<string, number>>();
+  let poolSize = 1;
+  let anyClosedUntilMs = Number.NEGATIVE_INFINITY;
+
+  function forget(nowMs: number): void {
+    for (const [ref, atMs] of seen) if (atMs + FORGET_AFTER_MS < nowMs) seen.delete(ref);
+    for (const [ref, routes] of closed) {
+      for (const [route, untilMs] of routes) if (untilMs <= nowMs) routes.delete(route);
+      if (routes.size === 0) closed.delete(ref);
+    }
+  }
+
+  return {
+    saw(mark, nowMs) {
+      poolSize = mark.poolSize;
+      seen.set(mark.ref, nowMs);
+      if (seen.size > 2 * poolSize) forget(nowMs);
+    },
+
+    close(closure, nowMs) {
+      forget(nowMs);
+      const untilMs = nowMs + closure.remainingMs;
+      const routes = closed.get(closure.ref) ?? new Map<string, number>();
+      closed.set(closure.ref, routes.set(closure.route, Math.max(untilMs, routes.get(closure.route) ?? 0)));
+      anyClosedUntilMs = Math.max(anyClosedUntilMs, untilMs);
+      if (seen.size === 0) poolSize = closure.poolSize;
+    },
+
+    isAnyClosed: (nowMs) => nowMs < anyClosedUntilMs,
+
+    waitMs(route, nowMs) {
+      forget(nowMs);
+      const untils = [...closed.values()].map((routes) => closedUntil(routes, route)).filter((until) => until > nowMs);
+      const isOneOpen = [...seen.keys()].some((ref) => !(closedUntil(closed.get(ref), route) > nowMs));
+      return isOneOpen || untils.length < poolSize ? 0 : Math.min(...untils) - nowMs;
+    },
+  };
+}
+
+/** Until when a token is closed for a route: while two routes of it are closed at a time, all are. */
+function closedUntil(routes: ReadonlyMap<string, number> | undefined, route: string): number {
+  if (routes === undefined) return 0;
+  const [, second = 0] = [...routes.values()].sort((a, b) => b - a);
+  return Math.max(routes.get(route) ?? 0, second);
+}

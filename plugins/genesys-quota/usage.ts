@@ -1,0 +1,118 @@
+/**
+ * How many requests of each consumer reached the service, by calendar month (UTC): Genesys bills use by OAuth client and
+ * cannot tell the gateway's consumers apart. With Redis the counts of all nodes are added up there; without, they are of
+ * this process since it started.
+ */
+import { randomUUID } from 'node:crypto';
+import type { RedisConnection } from '../shared/redis/connection.js';
+import { redisScript } from './redis-script.js';
+
+/** Who made requests; both empty: requests without a consumer. */
+export interface Consumer {
+  id: string;
+  username: string;
+}
+
+export interface ConsumerUsage extends Consumer {
+  requests: number;
+}
+
+export interface Usage {
+  count(consumer: Consumer, wallClockMs: number): void;
+  /** @param month `2026-11`. @throws RedisUnavailable */
+  read(month: string): Promise<ConsumerUsage[]>;
+  /** Writes to Redis what is not there yet; what fails is kept for the next time. */
+  flush(): Promise<void>;
+  /** Where the counts stand. */
+  readonly storage: 'memory' | 'redis';
+}
+
+/** How long after a request its count is in Redis. */
+const FLUSH_MS = 5000;
+/** A bill is looked into for about a year. */
+const KEEP_MS = 400 * 86_400_000;
+/** How long Redis remembers that it has added a batch up, should its answer have been lost. */
+const BATCH_MS = 3_600_000;
+
+/** KEYS: counts, batch. ARGV: how long to keep each, then field and count in turn. A batch is added up once. */
+const ADD = redisScript(`
+if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2]) then return end
+for i = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])`);
+
+/** Consumers to counts. The key is the consumer as one text. */
+type Counts = Map<string, number>;
+
+/** Makes the counts of one namespace. */
+export function createUsage(namespace: string, redis: RedisConnection | undefined): Usage {
+  /** Month to counts: with Redis, what is not there yet. */
+  const months = new Map<string, Counts>();
+  /** On its way to Redis, until Redis has said so. */
+  const batches: { id: string; month: string; counts: Counts }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let flushing: Promise<void> | undefined;
+
+  const key = (month: string): string => `${redis?.keyPrefix}:quota:{${namespace}}:usage:${month}`;
+
+  async function sendBatches(to: RedisConnection): Promise<void> {
+    for (const [month, counts] of months) batches.push({ id: randomUUID(), month, counts });
+    months.clear();
+    for (let batch = batches[0]; batch !== undefined; batch = batches[0]) {
+      const { id, month, counts } = batch;
+      const fields = [...counts].flat();
+      await to.run((commands) =>
+        ADD.run(commands, [key(month), `${key(month)}:${id}`], [KEEP_MS, BATCH_MS, ...fields]),
+      );
+      batches.shift();
+    }
+  }
+
+  function flush(): Promise<void> {
+    if (redis === undefined) return Promise.resolve();
+    clearTimeout(timer);
+    timer = undefined;
+    flushing ??= sendBatches(redis)
+      .catch(() => schedule())
+      .finally(() => {
+        flushing = undefined;
+      });
+    return flushing;
+  }
+
+  function schedule(): void {
+    if (redis === undefined || timer !== undefined) return;
+    timer = setTimeout(() => void flush(), FLUSH_MS);
+    timer.unref();
+  }
+
+  return {
+    storage: redis === undefined ? 'memory' : 'redis',
+    count(consumer, wallClockMs) {
+      const month = new Date(wallClockMs).toISOString().slice(0, 7);
+      let counts = months.get(month);
+      if (counts === undefined) {
+        counts = new Map();
+        months.set(month, counts);
+      }
+      const field = `${consumer.id} ${consumer.username}`;
+      counts.set(field, (counts.get(field) ?? 0) + 1);
+      schedule();
+    },
+    async read(month) {
+      if (redis === undefined) return toList(months.get(month) ?? new Map());
+      await flush();
+      const stored = await redis.run((commands) => commands.hgetall(key(month)));
+      return toList(new Map(Object.entries(stored).map(([field, count]) => [field, Number(count)])));
+    },
+    flush,
+  };
+}
+
+function toList(counts: Counts): ConsumerUsage[] {
+  return [...counts]
+    .map(([field, requests]) => {
+      const [id = '', ...username] = field.split(' ');
+      return { id, username: username.join(' '), requests };
+    })
+    .sort((a, b) => b.requests - a.requests);
+}
