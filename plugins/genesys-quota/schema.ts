@@ -69,6 +69,7 @@ const LIMIT = {
     {
       cost_by_query: {
         type: 'record',
+        required: false,
         fields: [
           { name: { type: 'string', required: true, len_min: 1, description: 'Such as pageSize.' } },
           { per: { type: 'integer', required: true, between: [1, 1_000_000] } },
@@ -87,6 +88,7 @@ export const Schema = [
   {
     spike_arrest: {
       type: 'record',
+      required: false,
       fields: [
         {
           rate: {
@@ -145,7 +147,7 @@ export const Schema = [
       description: 'Where requests are counted: in this node, or in Redis for all nodes together.',
     },
   },
-  { redis: { type: 'record', fields: REDIS_FIELDS } },
+  { redis: { type: 'record', required: false, fields: REDIS_FIELDS } },
   {
     on_redis_error: {
       type: 'string',

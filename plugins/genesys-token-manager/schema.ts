@@ -163,7 +163,7 @@ export const Schema = [
       description: 'redis: tokens are shared with the other nodes.',
     },
   },
-  { redis: { type: 'record', fields: REDIS_FIELDS } },
+  { redis: { type: 'record', required: false, fields: REDIS_FIELDS } },
   {
     cache_encryption_key: {
       type: 'string',
@@ -195,6 +195,7 @@ export const Schema = [
   {
     circuit_breaker: {
       type: 'record',
+      required: false,
       fields: [
         { failures: { type: 'integer', default: 5, between: [1, 1000] } },
         { window_seconds: { type: 'number', default: 30, between: [1, 3600] } },

@@ -13,10 +13,10 @@ const SCHEMA = [
   { methods: { type: 'set', elements: { type: 'string', one_of: ['GET', 'PUT'] }, len_min: 1 } },
   { ids: { type: 'array', default: [], elements: { type: 'integer' } } },
   { extra: { type: 'map', default: {}, keys: { type: 'string', len_min: 1 }, values: { type: 'string' } } },
+  { maybe: { type: 'record', required: false, fields: [{ port: { type: 'integer', default: 1 } }] } },
   {
     inner: {
       type: 'record',
-      required: true,
       fields: [{ port: { type: 'integer', default: 6379 } }, { host: { type: 'string' } }],
     },
   },
@@ -43,6 +43,7 @@ describe('parseConfig', () => {
       methods: undefined,
       ids: [],
       extra: {},
+      maybe: undefined,
       inner: { port: 6379, host: undefined },
       rules: [],
     });
@@ -59,6 +60,7 @@ describe('parseConfig', () => {
       methods: ['PUT'],
       ids: [1, 2],
       extra: { a: 'b' },
+      maybe: { port: 2 },
       inner: { port: 1, host: 'h' },
       rules: [{ limit: 1 }],
     };
@@ -91,6 +93,7 @@ describe('parseConfig', () => {
       methods: ('GET' | 'PUT')[] | undefined;
       ids: number[];
       extra: Record<string, string>;
+      maybe: { port: number } | undefined;
       inner: { port: number; host: string | undefined };
       rules: { limit: number }[];
     }>();

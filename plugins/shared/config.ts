@@ -31,10 +31,12 @@ type ValueOf<F> = F extends { readonly one_of: readonly (infer O)[] }
               ? ConfigOf<R>
               : unknown;
 
-/** A field without a default that need not be there is undefined if it is not. */
+/** A field without a default that need not be there is undefined if it is not. A record is there unless it need not be. */
 type FieldValue<F> = F extends { readonly required: true } | { readonly default: unknown }
   ? ValueOf<F>
-  : ValueOf<F> | undefined;
+  : F extends { readonly type: 'record'; readonly required?: never }
+    ? ValueOf<F>
+    : ValueOf<F> | undefined;
 
 /** The type of a parsed configuration, from a schema written `as const satisfies readonly SchemaField[]`. */
 export type ConfigOf<S extends readonly SchemaField[]> = Simplify<{
@@ -65,8 +67,8 @@ function parseRecord(fields: readonly SchemaField[], raw: Record<string, unknown
   for (const entry of fields) {
     for (const [name, field] of Object.entries(entry)) {
       const path = prefix + name;
-      // A record that is left out still has the defaults of its fields, as in Kong.
-      const fallback = field.default ?? (field.type === 'record' && field.required === true ? {} : undefined);
+      // Kong takes a record as required unless it says otherwise, and fills in the defaults of its fields (measured).
+      const fallback = field.default ?? (field.type === 'record' && field.required !== false ? {} : undefined);
       const value = raw[name] ?? fallback;
       if (value !== undefined) parsed[name] = parseValue(field, value, path);
       else if (field.required === true) throw configError(path, 'is required');

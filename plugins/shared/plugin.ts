@@ -22,6 +22,7 @@ export type SchemaField = Record<string, FieldAttributes>;
 export interface FieldAttributes {
   type: 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'set' | 'map' | 'record';
   description?: string;
+  /** Of a record: true unless false is said. */
   required?: boolean;
   default?: unknown;
   one_of?: readonly (string | number)[];

@@ -192,6 +192,13 @@ describe('the secret of an OAuth client', () => {
 });
 
 describe('a circuit breaker', () => {
+  it('that is left out does nothing', async () => {
+    await useFresh({});
+    setup.genesys.control.setFault('api', { status: 503 });
+    for (let i = 0; i < 12; i += 1) expect(await status('/api/v2/tokens/me')).toBe(503);
+    expect(setup.genesys.control.counts().apiRequests).toBe(12);
+  });
+
   it('spares a failing service, and lets requests through again when it is back', async () => {
     await useFresh({ circuit_breaker: { failures: 3, window_seconds: 10, open_seconds: 1 } });
     setup.genesys.control.setFault('api', { status: 503 });

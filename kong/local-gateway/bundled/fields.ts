@@ -10,7 +10,7 @@ export const protocolsHttp: Field = {
 };
 
 /** A plugin that may not be put on a consumer. */
-export const noConsumer: Field = { type: 'record', eq: null };
+export const noConsumer: Field = { type: 'record', required: false, eq: null };
 
 export const headerName: Field = {
   type: 'string',

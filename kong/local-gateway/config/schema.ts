@@ -95,7 +95,7 @@ export function processRecord(fields: Fields, value: PlainObject, path: string, 
 export function processField(field: Field, given: unknown, path: string, problems: Problem[]): unknown {
   const value = given === undefined ? missing(field) : given;
   if (value === undefined || value === null) {
-    if (field.required) problems.push({ path, message: 'required field missing' });
+    if (isRequired(field)) problems.push({ path, message: 'required field missing' });
     return undefined;
   }
   if ('eq' in field && value !== field.eq) {
@@ -111,9 +111,14 @@ export function processField(field: Field, given: unknown, path: string, problem
   return processed;
 }
 
+/** Kong takes a record as required unless it says otherwise. */
+function isRequired(field: Field): boolean {
+  return field.required ?? field.type === 'record';
+}
+
 function missing(field: Field): unknown {
   if (field.default !== undefined) return structuredClone(field.default);
-  return field.required && field.type === 'record' ? {} : undefined;
+  return isRequired(field) && field.type === 'record' ? {} : undefined;
 }
 
 function processType(field: Field, value: unknown, path: string, problems: Problem[]): unknown {

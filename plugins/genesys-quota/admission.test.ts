@@ -1,0 +1,194 @@
+/** Admission: what Genesys has closed, limits, waiting, and a Redis that fails; time is simulated. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { routeOf } from '../shared/genesys-route.js';
+import { type RedisConnection, RedisUnavailable } from '../shared/redis/connection.js';
+import { type Admission, type AdmissionSettings, admit } from './admission.js';
+import type { Counters } from './counters.js';
+import type { Check } from './counting.js';
+import { createLocalCounters } from './local-counters.js';
+import type { Namespace } from './namespaces.js';
+import { routeKey } from './route-key.js';
+import { createUpstreamHints } from './upstream-hints.js';
+import { createUpstreamLimits } from './upstream-limits.js';
+import { createUsage } from './usage.js';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.UTC(2026, 10, 21), toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
+});
+afterEach(() => vi.useRealTimers());
+
+let names = 0;
+function setUp(changes: Partial<AdmissionSettings> = {}, shared?: Counters) {
+  names += 1;
+  const redis = { firstContact: async () => {} } as unknown as RedisConnection;
+  const namespace: Namespace = {
+    name: `n${names}`,
+    local: createLocalCounters(() => Date.now() * 1000),
+    shared: shared && { counters: shared, redis },
+    upstream: createUpstreamLimits(),
+    hints: createUpstreamHints(),
+    usage: createUsage('n', undefined),
+  };
+  const faults: string[] = [];
+  const settings: AdmissionSettings = {
+    namespace,
+    maxWaitMs: 0,
+    onRedisError: 'local',
+    followUpstream: true,
+    onRedisFault: (message) => faults.push(message),
+    ...changes,
+  };
+  let paths = 0;
+  const request = (checks: readonly Check[], path = '/api/v2/users') =>
+    admit(
+      checks,
+      () => {
+        paths += 1;
+        return path;
+      },
+      settings,
+    );
+  return { namespace, settings, request, faults, pathsRead: () => paths };
+}
+
+const perSecond = (limit: number): Check => ({
+  kind: 'fixed',
+  name: 'l',
+  group: 'l',
+  id: 'a',
+  maxIdentities: 10,
+  limit,
+  windowMs: 1000,
+  cost: 1,
+});
+const spike: Check = {
+  kind: 'spike',
+  name: 's',
+  group: 's',
+  id: 'a',
+  maxIdentities: 10,
+  emissionUs: 100_000,
+  burst: 1,
+};
+const users = routeKey(routeOf('/api/v2/users'));
+
+/** Notes when each request was decided, and how. */
+async function outcomes(requests: Promise<Admission>[]): Promise<string[]> {
+  const startedMs = Date.now();
+  const noted = requests.map(async (request) => {
+    const { kind } = await request;
+    return `${kind} ${Date.now() - startedMs}`;
+  });
+  const all = Promise.all(noted);
+  await vi.runAllTimersAsync();
+  return all;
+}
+
+describe('a limit', () => {
+  it('refuses at once if nobody may wait', async () => {
+    const { request } = setUp();
+    const all = await outcomes([1, 2, 3].map(() => request([perSecond(2)])));
+    expect(all).toEqual(['admitted 0', 'admitted 0', 'refused 0']);
+    expect(await request([perSecond(2)])).toMatchObject({ limit: 'l', waitMs: 1000, tightest: { remaining: 0 } });
+  });
+
+  it('holds a request until it fits, one after the other, and refuses what turns out not to fit in time', async () => {
+    const { request } = setUp({ maxWaitMs: 1500 });
+    const all = await outcomes([1, 2, 3, 4, 5].map(() => request([perSecond(2)])));
+    expect(all).toEqual(['admitted 0', 'admitted 0', 'admitted 1000', 'admitted 1000', 'refused 1000']);
+  });
+
+  it('refuses at once what would have to wait for too long', async () => {
+    const { request } = setUp({ maxWaitMs: 999 });
+    expect(await outcomes([1, 2].map(() => request([perSecond(1)])))).toEqual(['admitted 0', 'refused 0']);
+  });
+
+  it('lets only so many wait at once', async () => {
+    const { request } = setUp({ maxWaitMs: 2000 });
+    const all = await outcomes(Array.from({ length: 1200 }, () => request([perSecond(1)])));
+    expect(all.filter((outcome) => outcome === 'refused 0')).toHaveLength(200);
+    // Their places are free again.
+    expect(await outcomes([request([perSecond(1)]), request([perSecond(1)])])).toHaveLength(2);
+  });
+});
+
+describe('a spike arrest', () => {
+  it('smooths if requests may wait', async () => {
+    const { request } = setUp({ maxWaitMs: 250 });
+    const all = await outcomes([1, 2, 3, 4].map(() => request([spike])));
+    expect(all).toEqual(['admitted 0', 'admitted 100', 'admitted 200', 'refused 0']);
+  });
+});
+
+describe('what Genesys has closed', () => {
+  const closure = { ref: 't', route: users, poolSize: 1, remainingMs: 5000 };
+
+  it('is refused, and consumes nothing', async () => {
+    const { namespace, request, pathsRead } = setUp();
+    await request([perSecond(2)]);
+    expect(pathsRead()).toBe(0);
+    namespace.upstream.close(closure, performance.now());
+    expect(await request([perSecond(2)])).toEqual({ kind: 'closed', waitMs: 5000 });
+    expect((await request([perSecond(2)], '/api/v2/queues')).kind).toBe('admitted');
+  });
+
+  it('is waited for if there is time', async () => {
+    const { namespace, request } = setUp({ maxWaitMs: 6000 });
+    namespace.upstream.close(closure, performance.now());
+    expect(await outcomes([request([])])).toEqual(['admitted 5000']);
+  });
+
+  it('does not matter if the configuration does not follow', async () => {
+    const { namespace, request } = setUp({ followUpstream: false });
+    namespace.upstream.close(closure, performance.now());
+    expect((await request([])).kind).toBe('admitted');
+  });
+
+  it('is learned from other nodes before the request is counted', async () => {
+    const modes: string[] = [];
+    const { request } = setUp(
+      {},
+      {
+        async admit(_checks, _delay, mode) {
+          modes.push(mode);
+          if (mode === 'report') return { reading: undefined, closures: [closure] };
+          return { reading: { admitted: true, nowUs: Date.now() * 1000, states: [] }, closures: [closure] };
+        },
+      },
+    );
+    expect((await request([])).kind).toBe('closed');
+    expect((await request([], '/api/v2/queues')).kind).toBe('admitted');
+    expect(modes).toEqual(['report', 'learn']);
+  });
+
+  it('and nearly used up tokens spread requests that may wait', async () => {
+    const { namespace, request } = setUp({ maxWaitMs: 1000 });
+    const hint = { count: '298', allowed: '300', resetSeconds: '1' };
+    namespace.hints.learn({ ref: 't', poolSize: 1 }, hint, performance.now());
+    expect(await outcomes([1, 2, 3].map(() => request([])))).toEqual(['admitted 0', 'admitted 500', 'admitted 1000']);
+  });
+});
+
+describe('a Redis that fails', () => {
+  const away: Counters = {
+    admit: async () => {
+      throw new RedisUnavailable('Redis cannot be used: gone');
+    },
+  };
+
+  it.each([
+    ['local', ['admitted', 'refused']],
+    ['reject', ['unavailable', 'unavailable']],
+    ['allow', ['admitted', 'admitted']],
+  ] as const)('is taken as on_redis_error: %s says', async (onRedisError, kinds) => {
+    const { request, faults } = setUp({ onRedisError }, away);
+    expect([(await request([perSecond(1)])).kind, (await request([perSecond(1)])).kind]).toEqual(kinds);
+    expect(faults).toEqual([]);
+  });
+
+  it('with an answer of its own is told of', async () => {
+    const { request, faults } = setUp({}, { admit: () => Promise.reject(new Error('WRONGTYPE')) });
+    expect((await request([perSecond(1)])).kind).toBe('admitted');
+    expect(faults).toEqual(['WRONGTYPE']);
+  });
+});

@@ -1,0 +1,93 @@
+/** What the plugin refuses beyond Kong's schema, with the path of the field, and what it makes of a configuration. */
+import { describe, expect, it } from 'vitest';
+import { BARE_HOST } from '../shared/host.js';
+import { readConfig } from './config.js';
+
+const limit = (changes: Record<string, unknown> = {}) => ({ name: 'a', limit: 10, ...changes });
+const read = (raw: unknown) => readConfig(raw, BARE_HOST);
+
+describe('readConfig', () => {
+  it('has the documented defaults', () => {
+    const config = read({ limits: [limit()], __plugin_id: 'p1', redis: null, spike_arrest: null });
+    expect(config).toMatchObject({
+      maxWaitMs: 0,
+      maxIdentities: 100_000,
+      redis: undefined,
+      onRedisError: 'local',
+      followUpstream: true,
+      hideHeaders: false,
+      spike: undefined,
+    });
+    expect(config.limits[0]).toMatchObject({
+      algorithm: 'sliding',
+      windowMs: 60_000,
+      identity: { by: 'consumer' },
+      methods: undefined,
+      paths: undefined,
+      cost: 1,
+      costByQuery: undefined,
+    });
+  });
+
+  it('has counters of its own, or of the namespace that is named', () => {
+    const own = (id: string) => read({ __plugin_id: id }).namespace;
+    expect(own('p1')).not.toBe(own('p2'));
+    expect(read({ __plugin_id: 'p1', namespace: 'org' }).namespace).toBe('org');
+  });
+
+  it('tells counters apart that do not count the same', () => {
+    const group = (changes: Record<string, unknown>) => read({ limits: [limit(changes)] }).limits[0]?.group;
+    const groups = [
+      group({}),
+      group({ window: 'hour' }),
+      group({ by: 'ip' }),
+      group({ by: 'header', by_name: 'X-Tenant' }),
+      group({ by: 'query', by_name: 'X-Tenant' }),
+      group({ name: 'b' }),
+    ];
+    expect(new Set(groups).size).toBe(groups.length);
+    // Those that do keep them when the limit changes.
+    expect(group({ limit: 20, cost: 2, window_seconds: 60, algorithm: 'fixed' })).toBe(group({}));
+    expect(group({ by: 'header', by_name: 'x-tenant' })).toBe(groups[3]);
+  });
+
+  it.each([
+    ['10ps', 100_000],
+    ['300pm', 200_000],
+    ['7ps', 142_858],
+    ['1pm', 60_000_000],
+  ])('reads a rate of %s as one every %i µs', (rate, emissionUs) => {
+    expect(read({ spike_arrest: { rate } }).spike?.emissionUs).toBe(emissionUs);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a limit of 0', { limits: [limit({ limit: 0 })] }, 'config.limits[0].limit must be between 1 and 1000000000'],
+    ['no limit', { limits: [{ name: 'a' }] }, 'config.limits[0].limit is required'],
+    ['no name', { limits: [{ limit: 1 }] }, 'config.limits[0].name is required'],
+    [
+      'a name twice',
+      { limits: [limit(), limit({ name: 'b' }), limit()] },
+      'config.limits[2].name is the name of another limit too',
+    ],
+    ['a name with a space', { limits: [limit({ name: 'a b' })] }, 'config.limits[0].name may hold letters'],
+    ["the spike arrest's name", { limits: [limit({ name: 'spike' })] }, 'config.limits[0].name must not be spike'],
+    ['a window of 0', { limits: [limit({ window_seconds: 0 })] }, 'config.limits[0].window_seconds must be between'],
+    ['an unknown window', { limits: [limit({ window: 'year' })] }, 'config.limits[0].window must be one of'],
+    [
+      'two windows',
+      { limits: [limit({ window: 'hour', window_seconds: 5 })] },
+      'config.limits[0].window_seconds cannot stand beside window',
+    ],
+    ['a header without name', { limits: [limit({ by: 'header' })] }, 'config.limits[0].by_name is required'],
+    ['a name of nothing', { limits: [limit({ by: 'ip', by_name: 'x' })] }, 'config.limits[0].by_name means nothing'],
+    ['a cost over the limit', { limits: [limit({ cost: 11 })] }, 'config.limits[0].cost must not be over the limit'],
+    ['a bad path', { limits: [limit({ paths: ['/a', '/b*'] })] }, 'config.limits[0].paths[1] may hold'],
+    ['10px', { spike_arrest: { rate: '10px' } }, 'config.spike_arrest.rate must be a number and ps or pm'],
+    ['0ps', { spike_arrest: { rate: '0ps' } }, 'config.spike_arrest.rate must be a number and ps or pm'],
+    ['a spike by query without name', { spike_arrest: { rate: '1ps', by: 'query' } }, 'config.spike_arrest.by_name'],
+    ['no redis', { policy: 'redis' }, 'config.redis is required'],
+    ['a namespace with a brace', { namespace: 'a}b' }, 'config.namespace may hold letters'],
+  ])('refuses %s', (_, raw, message) => {
+    expect(() => read(raw)).toThrow(message);
+  });
+});

@@ -1,0 +1,190 @@
+/** The plugin on a fake `kong`: what it reads, what clients are told, what the log phase learns. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Kong } from '../shared/pdk.js';
+import { operations, Plugin } from './index.js';
+
+/** Ends an event, as Kong's exit does. */
+class Exit {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  readonly headers: Record<string, string>;
+  constructor(status: number, body: string, headers: Record<string, string>) {
+    this.status = status;
+    this.body = JSON.parse(body) as Record<string, unknown>;
+    this.headers = headers;
+  }
+}
+
+interface Fake {
+  mark?: string | null;
+  status?: number;
+  source?: string;
+  entry?: object;
+  headers?: Record<string, string>;
+}
+
+let calls: [string, ...unknown[]][];
+beforeEach(() => {
+  calls = [];
+});
+
+function fakeKong({ mark = 't/1', status = 200, source = 'service', entry = {}, headers = {} }: Fake = {}): Kong {
+  const call =
+    <T>(name: string, value: (...args: string[]) => T) =>
+    async (...args: string[]) => {
+      calls.push([name, ...args]);
+      return value(...args);
+    };
+  return {
+    client: { getConsumer: call('getConsumer', () => ({ id: 'c1', username: 'svc-crm' })) },
+    ctx: { shared: { get: call('mark', () => mark) } },
+    log: {
+      serialize: call('serialize', () => JSON.stringify(entry)),
+      setSerializeValue: call('setSerializeValue', () => undefined),
+    },
+    nginx: { getVar: call('getVar', (name) => (name === 'upstream_uri' ? '/api/v2/users' : 'request-1')) },
+    response: {
+      getStatus: call('status', () => status),
+      getSource: call('source', () => source),
+      getHeader: call('getHeader', (name) => headers[name]),
+      setHeaders: call('setHeaders', () => undefined),
+      exit: async (code: number, body: string, answer: Record<string, string>) => {
+        throw new Exit(code, body, answer);
+      },
+    },
+  } as unknown as Kong;
+}
+
+let names = 0;
+function plugin(config: Record<string, unknown>): Plugin {
+  names += 1;
+  return new Plugin({ namespace: `test-${names}`, ...config });
+}
+
+async function exitOf(run: Promise<void>): Promise<Exit> {
+  const exit: unknown = await run.then(() => undefined).catch((error: unknown) => error);
+  if (!(exit instanceof Exit)) throw new Error('the request was not refused');
+  return exit;
+}
+
+const limits = [{ name: 'small', limit: 1, by: 'global', window: 'hour' }];
+
+describe('access', () => {
+  it('tells what is left, and reads nothing that no limit uses', async () => {
+    await plugin({ limits }).access(fakeKong());
+    expect(calls).toEqual([
+      [
+        'setHeaders',
+        { 'RateLimit-Limit': '1', 'RateLimit-Remaining': '0', 'RateLimit-Reset': expect.stringMatching(/^\d{1,4}$/) },
+      ],
+    ]);
+  });
+
+  it("refuses in Genesys' shape, with the time that it takes", async () => {
+    const quota = plugin({ limits });
+    await quota.access(fakeKong());
+    const { status, body, headers } = await exitOf(quota.access(fakeKong()));
+    const retryAfter = Number(headers['Retry-After']);
+    expect(status).toBe(429);
+    expect(body).toEqual({
+      message: `Rate limit exceeded the maximum of small. Retry the request in [${retryAfter}] seconds`,
+      code: 'gateway.quota.exceeded',
+      status: 429,
+      contextId: 'request-1',
+      details: [],
+      errors: [],
+    });
+    expect(headers).toMatchObject({
+      'RateLimit-Limit': '1',
+      'RateLimit-Remaining': '0',
+      'RateLimit-Reset': String(retryAfter),
+    });
+    expect(calls).toContainEqual(['setSerializeValue', 'genesys_quota.refused_by', 'small']);
+  });
+
+  it('says nothing of limits if it is not to', async () => {
+    const quota = plugin({ limits, hide_headers: true });
+    await quota.access(fakeKong());
+    expect(calls).toEqual([]);
+    const { headers } = await exitOf(quota.access(fakeKong()));
+    expect(Object.keys(headers).sort()).toEqual(['Content-Type', 'Retry-After']);
+  });
+
+  it('keeps counts for another instance of the same namespace, and of the same configuration', async () => {
+    for (const own of [{ namespace: 'kept' }, { namespace: null, __plugin_id: 'p1' }]) {
+      await new Plugin({ limits, ...own }).access(fakeKong());
+      expect((await exitOf(new Plugin({ limits, ...own }).access(fakeKong()))).status).toBe(429);
+      const changed = new Plugin({ limits: [{ ...limits[0], limit: 2 }], ...own });
+      await changed.access(fakeKong());
+      expect((await exitOf(changed.access(fakeKong()))).status).toBe(429);
+    }
+  });
+});
+
+describe('log', () => {
+  const refused = {
+    status: 429,
+    entry: {
+      upstream_status: '429',
+      upstream_uri: '/api/v2/users?pageSize=3',
+      response: { headers: { 'retry-after': '7' } },
+    },
+  };
+
+  it('learns what Genesys refuses, and access refuses it in its words', async () => {
+    const quota = plugin({});
+    await quota.access(fakeKong());
+    await quota.log(fakeKong(refused));
+    const { status, body, headers } = await exitOf(quota.access(fakeKong()));
+    expect(status).toBe(429);
+    expect(body).toMatchObject({
+      code: 'too.many.requests.retry.after',
+      message: 'Rate limit exceeded the maximum. Retry the request in [7] seconds',
+    });
+    expect(headers['Retry-After']).toBe('7');
+  });
+
+  it.each<[string, Fake]>([
+    ['of the gateway itself', { mark: null, status: 429, source: 'exit', entry: {} }],
+    ['that the gateway made of another', { ...refused, entry: { upstream_status: '503' } }],
+  ])('is not misled by a 429 %s', async (_, answer) => {
+    const quota = plugin({});
+    await quota.log(fakeKong(answer));
+    await quota.access(fakeKong());
+  });
+
+  it('reads no entry of other answers, and hints only if requests may wait', async () => {
+    await plugin({}).log(fakeKong({ status: 500 }));
+    expect(calls.map(([name]) => name)).toEqual(['mark', 'status', 'source', 'getConsumer']);
+    calls = [];
+    await plugin({ max_wait_ms: 100 }).log(fakeKong());
+    expect(calls.filter(([name]) => name === 'getHeader').map(([, name]) => name)).toEqual([
+      'inin-ratelimit-count',
+      'inin-ratelimit-allowed',
+      'inin-ratelimit-reset',
+    ]);
+  });
+
+  it.each<[string, Fake, number]>([
+    ['answered by the service', { mark: null }, 1],
+    ['answered by the service and filtered', { source: 'exit' }, 1],
+    ['too slow for the gateway', { status: 504, source: 'error' }, 1],
+    ['refused by the gateway', { mark: null, status: 401, source: 'exit' }, 0],
+    ['that found no service', { status: 502, source: 'error' }, 0],
+  ])('counts requests %s', async (_, answer, requests) => {
+    const namespace = `usage-${names}`;
+    await plugin({ namespace }).log(fakeKong(answer));
+    const usage = operations.find(({ path }) => path === '/usage');
+    const { status, body } = (await usage?.run(new URLSearchParams())) ?? {};
+    expect(status).toBe(200);
+    const found = (body as { namespaces: { namespace: string; consumers: unknown[] }[] }).namespaces.find(
+      (one) => one.namespace === namespace,
+    );
+    expect(found?.consumers).toEqual(requests === 0 ? [] : [{ id: 'c1', username: 'svc-crm', requests }]);
+  });
+
+  it('of use refuses a month that is none', async () => {
+    const usage = operations.find(({ path }) => path === '/usage');
+    expect(await usage?.run(new URLSearchParams('month=2026-13'))).toMatchObject({ status: 400 });
+  });
+});

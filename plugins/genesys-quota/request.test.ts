@@ -1,0 +1,148 @@
+/** What is read of a request, and what it asks of which limit. */
+import { describe, expect, it } from 'vitest';
+import { BARE_HOST } from '../shared/host.js';
+import type { Kong } from '../shared/pdk.js';
+import { readConfig } from './config.js';
+import { checksOf, planReads, type RequestFacts, readRequest } from './request.js';
+
+const config = (raw: Record<string, unknown>) => readConfig(raw, BARE_HOST);
+const facts = (changes: Partial<RequestFacts> = {}): RequestFacts => ({
+  method: 'GET',
+  upstreamUri: '/api/v2/users',
+  query: new URLSearchParams(),
+  consumerId: 'c1',
+  credentialId: 'k1',
+  ip: '10.0.0.1',
+  headers: new Map(),
+  ...changes,
+});
+/** The ids that requests get under one limit. */
+const ids = (limit: Record<string, unknown>, ...requests: Partial<RequestFacts>[]) =>
+  requests.map((changes) => checksOf(config({ limits: [{ name: 'a', limit: 9, ...limit }] }), facts(changes))[0]?.id);
+
+describe('what is read', () => {
+  async function reads(raw: Record<string, unknown>, withPath = false): Promise<string[]> {
+    const called: string[] = [];
+    const namespace = (prefix: string) =>
+      new Proxy(
+        {},
+        {
+          get:
+            (_, name) =>
+            async (...args: string[]) =>
+              void called.push([prefix, name, ...args].join(' ')),
+        },
+      );
+    const kong = { request: namespace('request'), client: namespace('client'), nginx: namespace('nginx') };
+    await readRequest(kong as unknown as Kong, planReads(config(raw)), withPath);
+    return called;
+  }
+
+  it('is nothing for a limit of all', async () => {
+    expect(await reads({ limits: [{ name: 'a', limit: 1, by: 'global' }] })).toEqual([]);
+    expect(await reads({})).toEqual([]);
+  });
+
+  it('is what limits use, each once', async () => {
+    const limits = [
+      { name: 'a', limit: 1, methods: ['GET'], paths: ['/x'] },
+      { name: 'b', limit: 1, by: 'header', by_name: 'X-Tenant' },
+      { name: 'c', limit: 1, by: 'header', by_name: 'x-tenant', cost_by_query: { name: 'pageSize', per: 25 } },
+      { name: 'd', limit: 1, by: 'ip' },
+      { name: 'e', limit: 1, by: 'credential' },
+    ];
+    expect((await reads({ limits })).sort()).toEqual([
+      'client getConsumer',
+      'client getCredential',
+      'client getForwardedIp',
+      'nginx getVar upstream_uri',
+      'request getHeader x-tenant',
+      'request getMethod',
+      'request getRawQuery',
+    ]);
+  });
+
+  it('is the path too, while something is closed', async () => {
+    expect(await reads({}, true)).toEqual(['nginx getVar upstream_uri']);
+  });
+});
+
+describe('the identity', () => {
+  it.each([
+    ['consumer', {}, { consumerId: 'c1' }, { consumerId: 'c2' }, { consumerId: undefined }],
+    ['credential', {}, { credentialId: 'k1' }, { credentialId: 'k2' }, { credentialId: '' }],
+    ['ip', {}, { ip: '10.0.0.1' }, { ip: '10.0.0.2' }, { ip: '' }],
+    [
+      'header',
+      { by_name: 'X-Tenant' },
+      { headers: new Map([['x-tenant', 'a']]) },
+      { headers: new Map([['x-tenant', 'b']]) },
+      { headers: new Map() },
+    ],
+    [
+      'query',
+      { by_name: 'queueId' },
+      { query: new URLSearchParams('queueId=a') },
+      { query: new URLSearchParams('queueId=b') },
+      { query: new URLSearchParams('queueid=a') },
+    ],
+  ])('%s tells requests apart, and those without share one', (by, more, one, other, none) => {
+    const [first, again, second, missing] = ids({ by, ...more }, one, one, other, none);
+    expect(first).toBe(again);
+    expect(new Set([first, second, missing]).size).toBe(3);
+    expect(missing).toBe('');
+  });
+
+  it('cannot be had by naming a parameter twice', () => {
+    const [ambiguous] = ids({ by: 'query', by_name: 'q' }, { query: new URLSearchParams('q=a&q=b') });
+    expect(ambiguous).toBe('');
+  });
+
+  it('is nowhere told, cannot be the shared one, and is one for all if global', () => {
+    const [ip, star, global] = [
+      ids({ by: 'ip' }, { ip: '10.0.0.1' })[0],
+      ids({ by: 'header', by_name: 'x' }, { headers: new Map([['x', '*']]) })[0],
+      ids({ by: 'global' }, {})[0],
+    ];
+    expect(ip).toMatch(/^[\w-]{22}$/);
+    expect(star).toMatch(/^[\w-]{22}$/);
+    expect(global).toBe('');
+  });
+});
+
+describe('the scope', () => {
+  const limits = [
+    { name: 'all', limit: 9 },
+    { name: 'writes', limit: 9, methods: ['POST', 'PUT'] },
+    { name: 'analytics', limit: 9, paths: ['/api/v2/analytics/*'] },
+    { name: 'one', limit: 9, methods: ['GET'], paths: ['/api/v2/users/{id}'] },
+  ];
+  it.each([
+    ['GET', '/api/v2/users', ['all']],
+    ['GET', '/api/v2/users/1', ['all', 'one']],
+    ['GET', '/api//v2/./users/%31/?x=1', ['all', 'one']],
+    ['POST', '/api/v2/users/1', ['all', 'writes']],
+    ['POST', '/api/v2/%61nalytics/conversations/details/query', ['all', 'writes', 'analytics']],
+  ])('of %s %s is %j', (method, upstreamUri, names) => {
+    const checks = checksOf(config({ limits }), facts({ method, upstreamUri }));
+    expect(checks.map(({ name }) => name)).toEqual(names);
+  });
+});
+
+describe('the cost', () => {
+  it.each([
+    ['', 2],
+    ['pageSize=25', 2],
+    ['pageSize=26', 4],
+    ['pageSize=100', 8],
+    ['pageSize=25&pageSize=100', 8],
+    ['pageSize=-5', 2],
+    ['pageSize=abc', 2],
+    ['pageSize=1e9', 30],
+    ['pageSize=Infinity', 30],
+    ['PageSize=100', 2],
+  ])('by ?%s is %i', (query, cost) => {
+    const limits = [{ name: 'a', limit: 30, cost: 2, cost_by_query: { name: 'pageSize', per: 25 } }];
+    expect(checksOf(config({ limits }), facts({ query: new URLSearchParams(query) }))[0]).toMatchObject({ cost });
+  });
+});

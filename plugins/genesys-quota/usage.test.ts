@@ -1,0 +1,71 @@
+/** Use by consumer and month: in memory, and added up in a real Redis, each batch once. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REDIS_MISSING, type RedisServer, startRedis } from '../../test/support/redis-server.js';
+import { waitFor } from '../../test/support/wait-for.js';
+import { parseConfig } from '../shared/config.js';
+import { BARE_HOST } from '../shared/host.js';
+import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
+import { REDIS_FIELDS } from '../shared/redis/schema.js';
+import { readRedisSettings } from '../shared/redis/settings.js';
+import { createUsage } from './usage.js';
+
+const CRM = { id: '1', username: 'svc crm' };
+const IVR = { id: '2', username: 'svc-ivr' };
+const NOVEMBER = Date.UTC(2026, 10, 30, 23, 59, 59, 999);
+
+it('in memory is of this process, and begins anew with the month in UTC', async () => {
+  const usage = createUsage('n', undefined);
+  usage.count(CRM, NOVEMBER);
+  usage.count(IVR, NOVEMBER);
+  usage.count(IVR, NOVEMBER);
+  usage.count(CRM, NOVEMBER + 1);
+  expect(await usage.read('2026-11')).toEqual([
+    { ...IVR, requests: 2 },
+    { ...CRM, requests: 1 },
+  ]);
+  expect(await usage.read('2026-12')).toEqual([{ ...CRM, requests: 1 }]);
+  expect(await usage.read('2026-10')).toEqual([]);
+});
+
+describe.skipIf(REDIS_MISSING)(`in Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  beforeAll(async () => {
+    server = await startRedis();
+    const config = parseConfig(REDIS_FIELDS, { port: server.port, timeout_ms: 200 });
+    redis = openRedis(readRedisSettings(config, 'redis', BARE_HOST));
+    await redis.firstContact(5000);
+  });
+  afterAll(async () => {
+    await redis?.close();
+    await server?.stop();
+  });
+
+  it('is of all nodes together, for over a year', async () => {
+    const nodes = [createUsage('all', redis), createUsage('all', redis)];
+    for (const node of nodes) for (let i = 0; i < 3; i += 1) node.count(CRM, NOVEMBER);
+    nodes[0]?.count({ id: '', username: '' }, NOVEMBER);
+    await nodes[0]?.flush();
+    expect(await nodes[1]?.read('2026-11')).toEqual([
+      { ...CRM, requests: 6 },
+      { id: '', username: '', requests: 1 },
+    ]);
+    expect(Number(server.cli('ttl', 'genesys:quota:{all}:usage:2026-11'))).toBeGreaterThan(390 * 86_400);
+  });
+
+  it('loses nothing and counts nothing twice when an answer of Redis is lost', async () => {
+    const usage = createUsage('lost', redis);
+    for (let i = 0; i < 5; i += 1) usage.count(CRM, NOVEMBER);
+    // It is stopped before it is asked: it will carry out what it was sent, long after the deadline.
+    server.signal('SIGSTOP');
+    await usage.flush();
+    await expect(usage.read('2026-11')).rejects.toThrow('Redis cannot be used');
+    usage.count(IVR, NOVEMBER);
+    server.signal('SIGCONT');
+    const counts = await waitFor('Redis to be used again', () => usage.read('2026-11').catch(() => undefined));
+    expect(counts).toEqual([
+      { ...CRM, requests: 5 },
+      { ...IVR, requests: 1 },
+    ]);
+  });
+});

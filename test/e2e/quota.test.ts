@@ -1,0 +1,227 @@
+/**
+ * Limits end to end: two consumers behind one address, reads against writes, the organisation's budget over several
+ * routes, spike arrest, waiting, Genesys' own 429, and configurations that are refused.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { KongConfig } from '../../scripts/development-config.js';
+import { REDIS_MISSING, type RedisServer, startRedis } from '../support/redis-server.js';
+import { waitFor } from '../support/wait-for.js';
+import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
+
+let setup: GenesysGateway;
+let redis: RedisServer | undefined;
+let uses = 0;
+
+beforeAll(async () => {
+  if (REDIS_MISSING === undefined) redis = await startRedis();
+  setup = await startGenesysGateway();
+});
+afterAll(async () => {
+  await setup?.close();
+  await redis?.stop();
+});
+beforeEach(() => setup.genesys.control.reset());
+
+/** Puts limits in place whose counters no earlier test used, and a second consumer. */
+async function useQuota(quota: Record<string, unknown>, edit: (config: KongConfig) => void = () => {}): Promise<void> {
+  uses += 1;
+  await setup.reconfigure((config) => {
+    const plugins = config.services[0]?.routes[0]?.plugins ?? [];
+    plugins.push({ name: 'genesys-quota', config: { namespace: `use-${uses}`, ...quota } });
+    config.consumers?.push({ username: 'svc-other', keyauth_credentials: [{ key: 'other-key' }] });
+    edit(config);
+  });
+}
+
+const PATH = '/api/v2/tokens/me';
+const OTHER = { headers: { apikey: 'other-key' } };
+
+async function send(init: RequestInit = {}, path = PATH) {
+  const response = await setup.get(path, init);
+  const body = (await response.json()) as { code?: string; message?: string };
+  return { status: response.status, code: body.code, message: body.message, headers: response.headers };
+}
+
+async function statuses(count: number, init: RequestInit = {}, path = PATH): Promise<number[]> {
+  const seen: number[] = [];
+  for (let i = 0; i < count; i += 1) seen.push((await send(init, path)).status);
+  return seen;
+}
+
+const policies: [string, () => Record<string, unknown>][] = [['local', () => ({ policy: 'local' })]];
+if (REDIS_MISSING === undefined) {
+  policies.push([
+    'redis',
+    () => ({ policy: 'redis', redis: { port: redis?.port, timeout_ms: 1000 }, on_redis_error: 'reject' }),
+  ]);
+}
+
+describe.each(policies)('policy %s', (_, policy) => {
+  it('two consumers behind one address have budgets of their own, and are told', async () => {
+    await useQuota({ ...policy(), limits: [{ name: 'share', limit: 3, window: 'hour' }] });
+    expect(await statuses(4)).toEqual([200, 200, 200, 429]);
+    expect(await statuses(4, OTHER)).toEqual([200, 200, 200, 429]);
+    const { code, message, headers } = await send();
+    const retryAfter = Number(headers.get('retry-after'));
+    expect(code).toBe('gateway.quota.exceeded');
+    expect(message).toBe(`Rate limit exceeded the maximum of share. Retry the request in [${retryAfter}] seconds`);
+    expect(retryAfter).toBeGreaterThan(0);
+    expect(retryAfter).toBeLessThanOrEqual(7200);
+    expect([headers.get('ratelimit-limit'), headers.get('ratelimit-remaining')]).toEqual(['3', '0']);
+    expect(headers.get('ratelimit-reset')).toBe(String(retryAfter));
+    // What was refused never came to Genesys, nor did it cost a token.
+    expect(setup.genesys.control.counts()).toMatchObject({ apiRequests: 6, tokenRequests: expect.toBeOneOf([0, 1]) });
+  });
+
+  it('reads are not stopped by writes, and a refused write takes nothing from the whole', async () => {
+    await useQuota({
+      ...policy(),
+      limits: [
+        { name: 'whole', limit: 5, window: 'hour', by: 'global' },
+        { name: 'writes', limit: 2, window: 'hour', methods: ['POST'] },
+      ],
+    });
+    const post = { method: 'POST', body: '{}' };
+    expect(await statuses(5, post)).toEqual([405, 405, 429, 429, 429]);
+    const { status, headers } = await send();
+    expect([status, headers.get('ratelimit-limit'), headers.get('ratelimit-remaining')]).toEqual([200, '5', '2']);
+    expect(await statuses(3)).toEqual([200, 200, 429]);
+  });
+
+  it('the organisation has one budget over services and consumers, in one namespace', async () => {
+    const limits = [{ name: 'organisation', limit: 4, window: 'hour', by: 'global' }];
+    await useQuota({ ...policy(), limits }, (config) => {
+      const [service] = config.services;
+      const route = structuredClone(service?.routes[0]);
+      if (service === undefined || route === undefined) throw new Error('no service');
+      config.services.push({
+        ...structuredClone(service),
+        name: 'second',
+        routes: [{ ...route, name: 'second', paths: ['/second'], strip_path: true } as typeof route],
+      });
+    });
+    expect(await statuses(2)).toEqual([200, 200]);
+    expect(await statuses(3, OTHER, `/second${PATH}`)).toEqual([200, 200, 429]);
+    expect(await statuses(1)).toEqual([429]);
+  });
+
+  it('a path has a budget of its own that no prefix, encoding or double slash leads around', async () => {
+    const limits = [{ name: 'me', limit: 2, window: 'hour', paths: ['/api/v2/tokens/{id}'], by: 'global' }];
+    await useQuota({ ...policy(), limits });
+    const paths = [
+      PATH,
+      '/api/v2/%74okens/me',
+      '/api/v2//tokens/me/',
+      '/api/v2/x/../tokens/me',
+      '/api/v2/users?pageSize=1',
+    ];
+    const seen: number[] = [];
+    for (const path of paths) seen.push((await send({}, path)).status);
+    expect(seen.filter((status) => status === 429)).toHaveLength(2);
+    expect(seen.at(-1)).toBe(200);
+  });
+
+  it('a query parameter can be the identity, and can be what a request costs', async () => {
+    await useQuota({
+      ...policy(),
+      limits: [
+        { name: 'queue', limit: 1, window: 'hour', by: 'query', by_name: 'queueId' },
+        {
+          name: 'pages',
+          limit: 8,
+          window: 'hour',
+          cost_by_query: { name: 'pageSize', per: 25 },
+          paths: ['/api/v2/users'],
+        },
+      ],
+    });
+    const seen: number[] = [];
+    for (const query of ['queueId=a', 'queueId=b', 'queueId=a', '', 'queueId=a&queueId=c']) {
+      seen.push((await send({}, `${PATH}?${query}`)).status);
+    }
+    expect(seen).toEqual([200, 200, 429, 200, 429]);
+    const costs: number[] = [];
+    for (const query of ['queueId=d&pageSize=100', 'queueId=e&pageSize=101', 'queueId=f&pageSize=100']) {
+      costs.push((await send({}, `/api/v2/users?${query}`)).status);
+    }
+    expect(costs).toEqual([200, 429, 200]);
+  });
+
+  it('a spike is refused, or smoothed if requests may wait', async () => {
+    await useQuota({ ...policy(), spike_arrest: { rate: '5pm', by: 'global', burst: 2 } });
+    const refused = await Promise.all([send(), send(), send(), send()]);
+    expect(refused.map(({ status }) => status).sort()).toEqual([200, 200, 429, 429]);
+    expect(Number(refused.find(({ status }) => status === 429)?.headers.get('retry-after'))).toBe(12);
+
+    await useQuota({ ...policy(), spike_arrest: { rate: '5ps', by: 'global' }, max_wait_ms: 5000 });
+    const startedAt = performance.now();
+    const smoothed = await Promise.all([send(), send(), send(), send()]);
+    expect(smoothed.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(performance.now() - startedAt).toBeGreaterThan(590);
+  });
+
+  it("Genesys' own 429 is followed: for the route first, and other routes go on", async () => {
+    await useQuota({ ...policy() });
+    setup.genesys.control.stub({
+      method: 'GET',
+      path: '/api/v2/limited/{id}',
+      status: 429,
+      headers: { 'Retry-After': '30' },
+      body: {},
+    });
+    expect((await send({}, '/api/v2/limited/1')).status).toBe(429);
+    await waitFor('the gateway to answer for the route by itself', async () => {
+      const before = setup.genesys.control.counts().apiRequests;
+      const { status, code, headers } = await send(OTHER, '/api/v2/limited/2');
+      expect(status).toBe(429);
+      if (setup.genesys.control.counts().apiRequests > before) return false;
+      expect(code).toBe('too.many.requests.retry.after');
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(25);
+      return true;
+    });
+    expect((await send()).status).toBe(200);
+  });
+});
+
+it.each<[string, Record<string, unknown>, RegExp]>([
+  ['a limit of 0', { limits: [{ name: 'a', limit: 0 }] }, /limit[\s\S]*(between|greater)/],
+  ['a window of 0', { limits: [{ name: 'a', limit: 1, window_seconds: 0 }] }, /window_seconds[\s\S]*(between|greater)/],
+  ['by header without by_name', { limits: [{ name: 'a', limit: 1, by: 'header' }] }, /by_name[\s\S]*required/],
+  ['two windows', { limits: [{ name: 'a', limit: 1, window: 'day', window_seconds: 9 }] }, /window/],
+  ['10px', { spike_arrest: { rate: '10px' } }, /rate/],
+  ['a spike by query without by_name', { spike_arrest: { rate: '1ps', by: 'query' } }, /by_name[\s\S]*required/],
+])('%s is refused when it is written', async (_what, quota, reason) => {
+  await expect(useQuota(quota)).rejects.toThrow(reason);
+});
+
+it('a name twice is refused when an instance starts: closed, with the field in the log', async () => {
+  await useQuota({ limits: [1, 2].map((limit) => ({ name: 'twice', limit })) });
+  const response = await setup.get(PATH);
+  await response.arrayBuffer();
+  expect(response.status).toBe(500);
+  expect(setup.genesys.control.counts().apiRequests).toBe(0);
+  await waitFor('the log to name the field', () => setup.gateway.log().includes('limits[1].name'));
+});
+
+describe('the limits that ship', () => {
+  let shipped: GenesysGateway;
+  beforeAll(async () => {
+    shipped = await startGenesysGateway({ withQuota: true });
+  });
+  afterAll(() => shipped?.close());
+
+  it('let a page of users through, and few analytics queries', async () => {
+    const response = await shipped.get('/api/v2/users?pageSize=2');
+    await response.arrayBuffer();
+    expect(response.status).toBe(200);
+    expect(response.headers.get('ratelimit-limit')).toBe('140');
+    const query = { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } };
+    const seen = new Map<number, number>();
+    for (let i = 0; i < 25; i += 1) {
+      const { status, body } = await shipped.get('/api/v2/analytics/conversations/details/query', query);
+      await body?.cancel();
+      seen.set(status, (seen.get(status) ?? 0) + 1);
+    }
+    expect(seen.get(429)).toBe(5);
+  });
+});
