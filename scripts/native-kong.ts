@@ -32,6 +32,8 @@ export interface NativeKong {
   errorLog(): string;
   /** The process that serves a plugin now; undefined while there is none. */
   pluginServerPid(name: string): number | undefined;
+  /** nginx' master process, the parent of its workers. */
+  masterPid: number;
   close(): Promise<void>;
 }
 
@@ -83,6 +85,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     errorLogPath,
     errorLog: () => readFileSync(errorLogPath, 'utf8'),
     pluginServerPid,
+    masterPid: Number(readFileSync(join(prefix, 'pids/nginx.pid'), 'utf8')),
     async close() {
       await run(kong, ['stop', '--prefix', prefix], { env: kongEnv });
       const giveUpAt = performance.now() + STOP_TIMEOUT_MS;
@@ -123,7 +126,8 @@ function processServing(socket: string): number | undefined {
   return undefined;
 }
 
-function freePort(): Promise<number> {
+/** A port of the loopback interface that is free now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

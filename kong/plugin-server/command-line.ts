@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { isLoopback } from '../../plugins/shared/loopback.js';
-import type { PluginModule } from '../../plugins/shared/plugin.js';
+import { type PluginModule, VARIANTS } from '../../plugins/shared/plugin.js';
 import { describePlugin } from './dump.js';
 import { createInstances } from './instances.js';
 import { serveOperations } from './operations.js';
@@ -16,8 +16,8 @@ const DEFAULT_DEADLINE_SECONDS = 30;
 const STALL_MS = 5000;
 
 const USAGE = `usage: NAME --socket PATH [--socket-mode 0600|0660] [--deadline SECONDS] [--name NAME]
-            [--secrets-dir DIR]... [--metrics HOST:PORT]
-       NAME --dump [--socket PATH] [--name NAME]`;
+            [--secrets-dir DIR]... [--metrics HOST:PORT] [--without-log]
+       NAME --dump [--socket PATH] [--name NAME] [--without-log]`;
 
 interface Settings {
   dump: boolean;
@@ -27,6 +27,8 @@ interface Settings {
   deadlineMs: number;
   /** Folders below which the plugin may read secrets, absolute. */
   secretsDirs: string[];
+  /** Which of the plugin's phases are left out. */
+  variant: (typeof VARIANTS)[number] | undefined;
   /** Where operators reach the process; undefined: nowhere. */
   metrics: { host: string; port: number } | undefined;
 }
@@ -46,6 +48,7 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
       deadline: { type: 'string', default: String(DEFAULT_DEADLINE_SECONDS) },
       'secrets-dir': { type: 'string', multiple: true, default: [] },
       metrics: { type: 'string' },
+      'without-log': { type: 'boolean', default: false },
     },
   });
   const deadlineMs = Number(values.deadline) * 1000;
@@ -68,6 +71,7 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
     socketMode: Number.parseInt(values['socket-mode'], 8),
     deadlineMs,
     secretsDirs: values['secrets-dir'],
+    variant: VARIANTS.find((flag) => values[flag]),
     metrics: values.metrics === undefined ? undefined : parseAddress(values.metrics),
   };
 }
@@ -80,10 +84,12 @@ function parseAddress(text: string): { host: string; port: number } {
 }
 
 /** Runs a plugin's command with the arguments of this process. */
-export async function runPlugin(plugin: PluginModule): Promise<void> {
+export async function runPlugin(module: PluginModule): Promise<void> {
   let settings: Settings;
+  let plugin = module;
   try {
     settings = parseCommandLine(process.argv.slice(2), plugin.Name);
+    if (settings.variant !== undefined) plugin = variantOf(module, settings.variant);
   } catch (error) {
     process.stderr.write(`${plugin.Name}: ${(error as Error).message}\n${USAGE.replaceAll('NAME', plugin.Name)}\n`);
     process.exitCode = 1;
@@ -94,6 +100,13 @@ export async function runPlugin(plugin: PluginModule): Promise<void> {
     return;
   }
   await serve(plugin, settings);
+}
+
+/** @throws Error if the plugin has no such variant */
+function variantOf(plugin: PluginModule, flag: (typeof VARIANTS)[number]): PluginModule {
+  const variant = plugin.variants?.[flag];
+  if (variant === undefined) throw new Error(`--${flag}: this plugin has no such variant`);
+  return { ...plugin, Plugin: variant };
 }
 
 async function serve(plugin: PluginModule, settings: Settings): Promise<void> {

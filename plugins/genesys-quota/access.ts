@@ -8,6 +8,7 @@ import { rateLimitHeaders, refusalAnswer } from './answer.js';
 import type { Config } from './config.js';
 import type { Namespace } from './namespaces.js';
 import { checksOf, type ReadPlan, readRequest } from './request.js';
+import { NO_CONSUMER } from './usage.js';
 
 /** What the access phase of one configuration needs. */
 export interface Access {
@@ -36,6 +37,7 @@ export async function handleAccess(kong: Kong, { config, plan, namespace }: Acce
   const notice = namespace.shared?.redis.takeNotice();
   if (notice !== undefined) void kong.log[notice.level](`genesys-quota: ${notice.message}`);
   if (admission.kind !== 'admitted') return refuse(kong, admission, hideHeaders);
+  namespace.usage.count(request.consumer ?? NO_CONSUMER, 1, Date.now());
   if (!hideHeaders && admission.tightest !== undefined) {
     await kong.response.setHeaders(rateLimitHeaders(admission.tightest));
   }

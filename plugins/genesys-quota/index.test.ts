@@ -67,12 +67,20 @@ async function exitOf(run: Promise<void>): Promise<Exit> {
   return exit;
 }
 
+async function useOf(namespace: string): Promise<unknown> {
+  const usage = operations.find(({ path }) => path === '/usage');
+  const { body } = (await usage?.run(new URLSearchParams())) ?? {};
+  const { namespaces } = body as { namespaces: { namespace: string; consumers: unknown }[] };
+  return namespaces.find((one) => one.namespace === namespace)?.consumers;
+}
+
 const limits = [{ name: 'small', limit: 1, by: 'global', window: 'hour' }];
 
 describe('access', () => {
-  it('tells what is left, and reads nothing that no limit uses', async () => {
+  it('tells what is left, and reads the consumer alone if no limit uses more', async () => {
     await plugin({ limits }).access(fakeKong());
     expect(calls).toEqual([
+      ['getConsumer'],
       [
         'setHeaders',
         { 'RateLimit-Limit': '1', 'RateLimit-Remaining': '0', 'RateLimit-Reset': expect.stringMatching(/^\d{1,4}$/) },
@@ -105,7 +113,7 @@ describe('access', () => {
   it('says nothing of limits if it is not to', async () => {
     const quota = plugin({ limits, hide_headers: true });
     await quota.access(fakeKong());
-    expect(calls).toEqual([]);
+    expect(calls).toEqual([['getConsumer']]);
     const { headers } = await exitOf(quota.access(fakeKong()));
     expect(Object.keys(headers).sort()).toEqual(['Content-Type', 'Retry-After']);
   });
@@ -153,9 +161,11 @@ describe('log', () => {
     await quota.access(fakeKong());
   });
 
-  it('reads no entry of other answers, and hints only if requests may wait', async () => {
-    await plugin({}).log(fakeKong({ status: 500 }));
-    expect(calls.map(([name]) => name)).toEqual(['mark', 'status', 'source', 'getConsumer']);
+  it('reads the status alone of what went well, and now and then which token it used', async () => {
+    const quota = plugin({});
+    await quota.log(fakeKong());
+    await quota.log(fakeKong());
+    expect(calls.map(([name]) => name)).toEqual(['status', 'mark', 'status']);
     calls = [];
     await plugin({ max_wait_ms: 100 }).log(fakeKong());
     expect(calls.filter(([name]) => name === 'getHeader').map(([, name]) => name)).toEqual([
@@ -166,21 +176,30 @@ describe('log', () => {
   });
 
   it.each<[string, Fake, number]>([
-    ['answered by the service', { mark: null }, 1],
-    ['answered by the service and filtered', { source: 'exit' }, 1],
-    ['too slow for the gateway', { status: 504, source: 'error' }, 1],
-    ['refused by the gateway', { mark: null, status: 401, source: 'exit' }, 0],
+    ['that went well', {}, 1],
+    ['that the service refused', { status: 404 }, 1],
+    ['that the service refused, and were filtered', { status: 404, source: 'exit' }, 1],
+    ['that took the service too long', { status: 504, source: 'error' }, 1],
     ['that found no service', { status: 502, source: 'error' }, 0],
-  ])('counts requests %s', async (_, answer, requests) => {
-    const namespace = `usage-${names}`;
-    await plugin({ namespace }).log(fakeKong(answer));
-    const usage = operations.find(({ path }) => path === '/usage');
-    const { status, body } = (await usage?.run(new URLSearchParams())) ?? {};
-    expect(status).toBe(200);
-    const found = (body as { namespaces: { namespace: string; consumers: unknown[] }[] }).namespaces.find(
-      (one) => one.namespace === namespace,
-    );
-    expect(found?.consumers).toEqual(requests === 0 ? [] : [{ id: 'c1', username: 'svc-crm', requests }]);
+    ['that got no token', { mark: 'refused', status: 503, source: 'exit' }, 0],
+  ])("leaves %s in the consumer's use as they were", async (_, answer, requests) => {
+    const quota = plugin({});
+    const namespace = `test-${names}`;
+    await quota.access(fakeKong());
+    await quota.access(fakeKong());
+    await quota.log(fakeKong());
+    await quota.log(fakeKong(answer));
+    expect(await useOf(namespace)).toEqual([{ id: 'c1', username: 'svc-crm', requests: requests + 1 }]);
+  });
+
+  it('counts nothing for requests that were refused, here or before', async () => {
+    const quota = plugin({ limits });
+    const namespace = `test-${names}`;
+    await quota.access(fakeKong());
+    await exitOf(quota.access(fakeKong()));
+    await quota.log(fakeKong({ mark: null, status: 429, source: 'exit' }));
+    await quota.log(fakeKong({ mark: null, status: 401, source: 'exit' }));
+    expect(await useOf(namespace)).toEqual([{ id: 'c1', username: 'svc-crm', requests: 1 }]);
   });
 
   it('of use refuses a month that is none', async () => {

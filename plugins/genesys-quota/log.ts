@@ -1,14 +1,15 @@
 /**
- * The log phase: counts use by consumer, and learns what Genesys has refused. Log handlers also run for answers of Kong
- * itself, so only requests count that carried a credential of genesys-token-manager, or that the service answered.
+ * The log phase: learns what Genesys has refused, and takes back from a consumer's use what never came to Genesys. It runs
+ * for every request, answers of Kong itself included, so it reads the status alone unless something went wrong.
  */
 import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry } from '../shared/log-entry.js';
 import type { Kong } from '../shared/pdk.js';
-import { parseTokenMark, TOKEN_MARK, type TokenMark } from '../shared/token-mark.js';
+import { parseTokenMark, REFUSED_MARK, TOKEN_MARK, type TokenMark } from '../shared/token-mark.js';
 import type { Namespace } from './namespaces.js';
 import { routeKey } from './route-key.js';
 import { shareClosure } from './shared-closures.js';
+import { NO_CONSUMER } from './usage.js';
 
 /** What the log phase of one configuration needs. */
 export interface Log {
@@ -23,26 +24,33 @@ const UNKNOWN: TokenMark = { ref: 'unknown', poolSize: 1 };
 
 /** Runs the log phase. */
 export async function handleLog(kong: Kong, { namespace, followUpstream, usesHints }: Log): Promise<void> {
+  const { upstream, hints } = namespace;
+  const nowMs = performance.now();
   const hint = (name: string) => (usesHints ? kong.response.getHeader(`inin-ratelimit-${name}`) : undefined);
-  const [shared, status, source, consumer, count, allowed, resetSeconds] = await Promise.all([
-    kong.ctx.shared.get(TOKEN_MARK),
+  const [status, mark, count, allowed, resetSeconds] = await Promise.all([
     kong.response.getStatus(),
-    kong.response.getSource(),
-    kong.client.getConsumer(),
+    usesHints || (followUpstream && upstream.wantsToSee(nowMs)) ? kong.ctx.shared.get(TOKEN_MARK) : null,
     hint('count'),
     hint('allowed'),
     hint('reset'),
   ]);
-  const mark = parseTokenMark(shared) ?? (source === 'service' ? UNKNOWN : undefined);
-  if (mark === undefined) return;
-  // Kong makes these up when no service could be asked. A 504 was asked.
-  const wasAsked = !(source === 'error' && (status === 502 || status === 503));
-  if (wasAsked) namespace.usage.count(consumer ?? { id: '', username: '' }, Date.now());
-  if (!followUpstream) return;
-  const nowMs = performance.now();
-  namespace.upstream.saw(mark, nowMs);
-  if (usesHints) namespace.hints.learn(mark, { count, allowed, resetSeconds }, nowMs);
-  if (status === 429) await learnRefusal(kong, namespace, mark);
+  const used = parseTokenMark(mark);
+  if (used !== undefined) {
+    upstream.saw(used, nowMs);
+    hints.learn(used, { count, allowed, resetSeconds }, nowMs);
+  }
+  if (status >= 400) await learnFailure(kong, namespace, status, followUpstream);
+}
+
+async function learnFailure(kong: Kong, namespace: Namespace, status: number, followUpstream: boolean): Promise<void> {
+  const [mark, source] = await Promise.all([kong.ctx.shared.get(TOKEN_MARK), kong.response.getSource()]);
+  // Kong makes these two up when no service could be asked. A 504 was asked.
+  if (mark === REFUSED_MARK || (source === 'error' && (status === 502 || status === 503))) {
+    namespace.usage.count((await kong.client.getConsumer()) ?? NO_CONSUMER, -1, Date.now());
+    return;
+  }
+  const used = parseTokenMark(mark) ?? (source === 'service' ? UNKNOWN : undefined);
+  if (status === 429 && followUpstream && used !== undefined) await learnRefusal(kong, namespace, used);
 }
 
 async function learnRefusal(kong: Kong, { name, upstream, shared }: Namespace, mark: TokenMark): Promise<void> {

@@ -10,7 +10,7 @@ const facts = (changes: Partial<RequestFacts> = {}): RequestFacts => ({
   method: 'GET',
   upstreamUri: '/api/v2/users',
   query: new URLSearchParams(),
-  consumerId: 'c1',
+  consumer: { id: 'c1', username: 'one' },
   credentialId: 'k1',
   ip: '10.0.0.1',
   headers: new Map(),
@@ -38,9 +38,9 @@ describe('what is read', () => {
     return called;
   }
 
-  it('is nothing for a limit of all', async () => {
-    expect(await reads({ limits: [{ name: 'a', limit: 1, by: 'global' }] })).toEqual([]);
-    expect(await reads({})).toEqual([]);
+  it('is the consumer alone for a limit of all', async () => {
+    expect(await reads({ limits: [{ name: 'a', limit: 1, by: 'global' }] })).toEqual(['client getConsumer']);
+    expect(await reads({})).toEqual(['client getConsumer']);
   });
 
   it('is what limits use, each once', async () => {
@@ -63,13 +63,19 @@ describe('what is read', () => {
   });
 
   it('is the path too, while something is closed', async () => {
-    expect(await reads({}, true)).toEqual(['nginx getVar upstream_uri']);
+    expect(await reads({}, true)).toEqual(['nginx getVar upstream_uri', 'client getConsumer']);
   });
 });
 
 describe('the identity', () => {
   it.each([
-    ['consumer', {}, { consumerId: 'c1' }, { consumerId: 'c2' }, { consumerId: undefined }],
+    [
+      'consumer',
+      {},
+      { consumer: { id: 'c1', username: 'one' } },
+      { consumer: { id: 'c2', username: 'one' } },
+      { consumer: undefined },
+    ],
     ['credential', {}, { credentialId: 'k1' }, { credentialId: 'k2' }, { credentialId: '' }],
     ['ip', {}, { ip: '10.0.0.1' }, { ip: '10.0.0.2' }, { ip: '' }],
     [

@@ -1,19 +1,19 @@
 /**
  * What limits need to know of a request, read in one round trip, and what the request then asks of each limit. Nothing is
- * read that no limit of the configuration uses.
+ * read that no limit of the configuration uses, but for the consumer, whose use is counted.
  */
 import { hash } from 'node:crypto';
 import { servicePath } from '../shared/path-pattern.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Config, Identity, Limit } from './config.js';
 import type { Check } from './counting.js';
+import type { Consumer } from './usage.js';
 
 /** What a configuration reads of its requests. */
 export interface ReadPlan {
   method: boolean;
   path: boolean;
   query: boolean;
-  consumer: boolean;
   credential: boolean;
   ip: boolean;
   /** In lower case. */
@@ -26,7 +26,7 @@ export interface RequestFacts {
   /** As sent to the service, as nginx gives it. */
   upstreamUri: string | undefined;
   query: URLSearchParams | undefined;
-  consumerId: string | undefined;
+  consumer: Consumer | undefined;
   credentialId: string | undefined;
   ip: string | undefined;
   headers: ReadonlyMap<string, string>;
@@ -40,7 +40,6 @@ export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>): 
     method: limits.some(({ methods }) => methods !== undefined),
     path: limits.some(({ paths }) => paths !== undefined),
     query: uses('query') || limits.some(({ costByQuery }) => costByQuery !== undefined),
-    consumer: uses('consumer'),
     credential: uses('credential'),
     ip: uses('ip'),
     headers: [...new Set(identities.flatMap((identity) => (identity.by === 'header' ? identity.name : [])))],
@@ -56,7 +55,7 @@ export async function readRequest(kong: Kong, plan: ReadPlan, withPath: boolean)
     plan.method ? kong.request.getMethod() : undefined,
     plan.path || withPath ? kong.nginx.getVar('upstream_uri') : undefined,
     plan.query ? kong.request.getRawQuery() : undefined,
-    plan.consumer ? kong.client.getConsumer() : undefined,
+    kong.client.getConsumer(),
     plan.credential ? kong.client.getCredential() : undefined,
     plan.ip ? kong.client.getForwardedIp() : undefined,
     ...plan.headers.map((name) => kong.request.getHeader(name)),
@@ -70,7 +69,7 @@ export async function readRequest(kong: Kong, plan: ReadPlan, withPath: boolean)
     method,
     upstreamUri,
     query: query === undefined ? undefined : new URLSearchParams(query),
-    consumerId: consumer?.id,
+    consumer,
     credentialId: credential?.id,
     ip,
     headers: values,
@@ -138,7 +137,7 @@ function identityValue(identity: Identity, request: RequestFacts): string | unde
     case 'global':
       return undefined;
     case 'consumer':
-      return request.consumerId;
+      return request.consumer?.id;
     case 'credential':
       return request.credentialId;
     case 'ip':

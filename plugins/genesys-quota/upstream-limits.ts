@@ -14,6 +14,8 @@ export interface Closure extends TokenMark {
 }
 
 export interface UpstreamLimits {
+  /** Whether it is time to look again which tokens are in use: not with every request. */
+  wantsToSee(nowMs: number): boolean;
   /** A request was answered with this token: it is in use. */
   saw(mark: TokenMark, nowMs: number): void;
   /** Genesys refused, here or on another node. */
@@ -24,6 +26,8 @@ export interface UpstreamLimits {
   waitMs(route: string, nowMs: number): number;
 }
 
+/** How often requests are asked for the token that they used. */
+const SEE_EVERY_MS = 500;
 /** A token that was not seen for so long counts as gone. */
 const FORGET_AFTER_MS = 120_000;
 
@@ -33,6 +37,7 @@ export function createUpstreamLimits(): UpstreamLimits {
   const seen = new Map<string, number>();
   /** Token to route to the time until which it is closed. */
   const closed = new Map<string, Map<string, number>>();
+  let sawMs = Number.NEGATIVE_INFINITY;
   let poolSize = 1;
   let anyClosedUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -45,7 +50,10 @@ export function createUpstreamLimits(): UpstreamLimits {
   }
 
   return {
+    wantsToSee: (nowMs) => nowMs >= sawMs + SEE_EVERY_MS,
+
     saw(mark, nowMs) {
+      sawMs = nowMs;
       poolSize = mark.poolSize;
       seen.set(mark.ref, nowMs);
       if (seen.size > 2 * poolSize) forget(nowMs);

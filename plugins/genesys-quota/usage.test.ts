@@ -15,10 +15,12 @@ const NOVEMBER = Date.UTC(2026, 10, 30, 23, 59, 59, 999);
 
 it('in memory is of this process, and begins anew with the month in UTC', async () => {
   const usage = createUsage('n', undefined);
-  usage.count(CRM, NOVEMBER);
-  usage.count(IVR, NOVEMBER);
-  usage.count(IVR, NOVEMBER);
-  usage.count(CRM, NOVEMBER + 1);
+  usage.count(CRM, 1, NOVEMBER);
+  usage.count(IVR, 1, NOVEMBER);
+  usage.count(IVR, 1, NOVEMBER);
+  usage.count(IVR, 1, NOVEMBER);
+  usage.count(IVR, -1, NOVEMBER);
+  usage.count(CRM, 1, NOVEMBER + 1);
   expect(await usage.read('2026-11')).toEqual([
     { ...IVR, requests: 2 },
     { ...CRM, requests: 1 },
@@ -43,8 +45,8 @@ describe.skipIf(REDIS_MISSING)(`in Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` 
 
   it('is of all nodes together, for over a year', async () => {
     const nodes = [createUsage('all', redis), createUsage('all', redis)];
-    for (const node of nodes) for (let i = 0; i < 3; i += 1) node.count(CRM, NOVEMBER);
-    nodes[0]?.count({ id: '', username: '' }, NOVEMBER);
+    for (const node of nodes) for (let i = 0; i < 3; i += 1) node.count(CRM, 1, NOVEMBER);
+    nodes[0]?.count({ id: '', username: '' }, 1, NOVEMBER);
     await nodes[0]?.flush();
     expect(await nodes[1]?.read('2026-11')).toEqual([
       { ...CRM, requests: 6 },
@@ -55,12 +57,12 @@ describe.skipIf(REDIS_MISSING)(`in Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` 
 
   it('loses nothing and counts nothing twice when an answer of Redis is lost', async () => {
     const usage = createUsage('lost', redis);
-    for (let i = 0; i < 5; i += 1) usage.count(CRM, NOVEMBER);
+    for (let i = 0; i < 5; i += 1) usage.count(CRM, 1, NOVEMBER);
     // It is stopped before it is asked: it will carry out what it was sent, long after the deadline.
     server.signal('SIGSTOP');
     await usage.flush();
     await expect(usage.read('2026-11')).rejects.toThrow('Redis cannot be used');
-    usage.count(IVR, NOVEMBER);
+    usage.count(IVR, 1, NOVEMBER);
     server.signal('SIGCONT');
     const counts = await waitFor('Redis to be used again', () => usage.read('2026-11').catch(() => undefined));
     expect(counts).toEqual([

@@ -7,18 +7,22 @@ import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '../shared/redis/connection.js';
 import { redisScript } from './redis-script.js';
 
-/** Who made requests; both empty: requests without a consumer. */
+/** Who made requests. */
 export interface Consumer {
   id: string;
   username: string;
 }
+
+/** Stands for requests without a consumer. */
+export const NO_CONSUMER: Consumer = { id: '', username: '' };
 
 export interface ConsumerUsage extends Consumer {
   requests: number;
 }
 
 export interface Usage {
-  count(consumer: Consumer, wallClockMs: number): void;
+  /** @param requests 1 when a request goes on, -1 if it turns out that it did not get to the service */
+  count(consumer: Consumer, requests: 1 | -1, wallClockMs: number): void;
   /** @param month `2026-11`. @throws RedisUnavailable */
   read(month: string): Promise<ConsumerUsage[]>;
   /** Writes to Redis what is not there yet; what fails is kept for the next time. */
@@ -87,7 +91,7 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
 
   return {
     storage: redis === undefined ? 'memory' : 'redis',
-    count(consumer, wallClockMs) {
+    count(consumer, requests, wallClockMs) {
       const month = new Date(wallClockMs).toISOString().slice(0, 7);
       let counts = months.get(month);
       if (counts === undefined) {
@@ -95,7 +99,7 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
         months.set(month, counts);
       }
       const field = `${consumer.id} ${consumer.username}`;
-      counts.set(field, (counts.get(field) ?? 0) + 1);
+      counts.set(field, (counts.get(field) ?? 0) + requests);
       schedule();
     },
     async read(month) {

@@ -136,12 +136,12 @@ it('waits for a token that is on its way', async () => {
 it('answers 503 without a token, logs why, and sends nothing to the service', async () => {
   const { kong, calls } = fakeKong();
   await handleAccess(kong, access({ kind: 'none', reason: 'login answered 401 invalid_client', retryAfterMs: 4_200 }));
-  expect(calls.map(([method]) => method)).toEqual(['log.err', 'nginx.getVar', 'response.exit']);
+  expect(calls.map(([method]) => method)).toEqual(['log.err', 'ctx.shared.set', 'nginx.getVar', 'response.exit']);
   const line = String(calls[0]?.[1]);
   expect(line).toBe(
     'no token for OAuth client "my \\"id\\"\\n" at login.mypurecloud.com: login answered 401 invalid_client; not asking again for 5 s',
   );
-  const [, status, body, headers] = calls[2] ?? [];
+  const [, status, body, headers] = calls[3] ?? [];
   expect(status).toBe(503);
   expect(headers).toMatchObject({ 'Retry-After': '5' });
   expect(JSON.parse(String(body))).toEqual({
@@ -158,8 +158,8 @@ it('answers 503 without a token, logs why, and sends nothing to the service', as
 it("answers Genesys' own 429 when every token is closed, and logs nothing", async () => {
   const { kong, calls } = fakeKong();
   await handleAccess(kong, access({ kind: 'exhausted', retryAfterMs: 41_001 }));
-  expect(calls.map(([method]) => method)).toEqual(['nginx.getVar', 'response.exit']);
-  const [, status, body, headers] = calls[1] ?? [];
+  expect(calls.map(([method]) => method)).toEqual(['ctx.shared.set', 'nginx.getVar', 'response.exit']);
+  const [, status, body, headers] = calls[2] ?? [];
   expect(status).toBe(429);
   expect(headers).toMatchObject({ 'Retry-After': '42' });
   expect(JSON.parse(String(body))).toMatchObject({

@@ -5,7 +5,7 @@
 import { type GatewayErrorCode, gatewayError } from '../shared/gateway-error.js';
 import { routeOf } from '../shared/genesys-route.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
-import { formatTokenMark, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
+import { formatTokenMark, REFUSED_MARK, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
 import type { Credential } from './config.js';
 import type { ServiceBreaker } from './service-breaker.js';
 import type { PoolOutcome, TokenPool } from './token-pool.js';
@@ -81,6 +81,7 @@ function refuseOpen(kong: Kong, waitMs: number): Promise<void> {
 }
 
 async function exit(kong: Kong, code: GatewayErrorCode, message: string, retryAfterSeconds: number): Promise<void> {
+  void kong.ctx.shared.set(TOKEN_MARK, REFUSED_MARK);
   const contextId = await kong.nginx.getVar('kong_request_id');
   const { status, body, headers } = gatewayError(code, message, { contextId, retryAfterSeconds });
   await kong.response.exit(status, body, headers);

@@ -56,13 +56,23 @@ export interface OperationAnswer {
   body: unknown;
 }
 
+/**
+ * A plugin's class. The constructor gets the configuration as Kong resolved it, unparsed, and throws to refuse it; `host`
+ * is left out by kong-pdk's server. Kong runs the phases for which the prototype has a method.
+ */
+export interface PluginClass {
+  new (config: unknown, host?: Host): PluginInstance;
+  prototype: PluginInstance;
+}
+
+/** Flags of the command line that ask for a plugin without one of its phases, since each costs every request. */
+export const VARIANTS = ['without-log'] as const;
+
 /** What a plugin's index.ts exports. */
 export interface PluginModule {
-  /**
-   * The plugin's class. The constructor gets the configuration as Kong resolved it, unparsed, and throws to refuse it;
-   * `host` is left out by kong-pdk's server.
-   */
-  Plugin: { new (config: unknown, host?: Host): PluginInstance; prototype: PluginInstance };
+  Plugin: PluginClass;
+  /** Instead of `Plugin`, by the flag that asks for it. */
+  variants?: Partial<Record<(typeof VARIANTS)[number], PluginClass>>;
   /** The fields of `config`. */
   Schema: readonly SchemaField[];
   /** Fields beside `config`, such as `protocols`. */

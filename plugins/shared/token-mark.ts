@@ -7,6 +7,9 @@ import type { PdkValue } from './pdk.js';
 /** Under this key of `ctx.shared`. */
 export const TOKEN_MARK = 'genesys_token';
 
+/** The mark of a request that genesys-token-manager answered itself: it never reached the service. */
+export const REFUSED_MARK = 'refused';
+
 /** In place of a token's name, if the credential is no token of ours. */
 export const STATIC_REF = 'static';
 
@@ -22,7 +25,7 @@ export function formatTokenMark({ ref, poolSize }: TokenMark): string {
   return `${ref}/${poolSize}`;
 }
 
-/** Reads what was left; undefined if no request of ours reached the service. */
+/** Reads what was left; undefined if the request got no credential of ours. */
 export function parseTokenMark(value: PdkValue): TokenMark | undefined {
   if (typeof value !== 'string') return undefined;
   const [, ref, size] = /^(.+)\/([1-9]\d{0,5})$/.exec(value) ?? [];

@@ -3,7 +3,6 @@
  * independent header set), the same driver program playing Kong on 16 connections, rounds interleaved. Then the memory
  * that 300,000 events leave behind, with and without an exit.
  */
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { Decoder, encode as encodeMsgPack } from '@msgpack/msgpack';
 import { encode } from '../../kong/plugin-server/codec.js';
@@ -12,13 +11,12 @@ import { rpcCallMessage, stringMessage } from '../../kong/plugin-server/messages
 import { KongDriver, NO_COMMAND } from '../../test/support/kong-driver.js';
 import { type EventStep, MsgPackDriver, startKongJsPluginServer } from '../../test/support/kong-js-pluginserver.js';
 import { residentBytes, startPluginServer } from '../../test/support/plugin-server.js';
+import { cpuSeconds } from './processes.js';
 
 const CONNECTIONS = 16;
 const ROUNDS = 5;
 const EVENTS_PER_ROUND = 32_000;
 const MEMORY_EVENTS = 300_000;
-/** Linux counts process times in hundredths of a second (USER_HZ). */
-const TICKS_PER_SECOND = 100;
 
 const GET_HEADER = 'kong.request.get_header';
 const HEADER_REPLY = frame(encode(stringMessage, 'bench'));
@@ -235,12 +233,6 @@ function median(rounds: Round[]): Round {
     serverCpuMicros: middle((round) => round.serverCpuMicros),
     readsPerEvent: middle((round) => round.readsPerEvent),
   };
-}
-
-/** User and system time of a process so far (proc(5), fields 14 and 15). */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 function megabytes(pid: number): number {

@@ -1,0 +1,144 @@
+/**
+ * Several nodes on one Redis never let through more than the limit together. Plugin-server processes for which Kong's
+ * side is played; LONG=1 runs the load for 30 s instead of some seconds.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { KongDriver } from '../support/kong-driver.js';
+import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
+import { REDIS_MISSING, type RedisServer, startRedis } from '../support/redis-server.js';
+import { waitFor } from '../support/wait-for.js';
+
+const NODES = 4;
+const CLIENTS = 64;
+const SECONDS = process.env.LONG ? 30 : 4;
+
+describe.skipIf(REDIS_MISSING)(`four plugin servers on one Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+  let redis: RedisServer;
+  let servers: PluginServerProcess[];
+  let runs = 0;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    servers = await Promise.all(Array.from({ length: NODES }, () => startPluginServer('bin/genesys-quota.js')));
+  });
+  afterAll(async () => {
+    await Promise.all((servers ?? []).map((server) => server.stop()));
+    await redis?.stop();
+  });
+  beforeEach(() => {
+    runs += 1;
+  });
+
+  const config = (changes: Record<string, unknown>) => ({
+    namespace: `run-${runs}`,
+    policy: 'redis',
+    redis: { port: redis.port, timeout_ms: 1000 },
+    on_redis_error: 'reject',
+    ...changes,
+  });
+
+  interface Result {
+    admitted: number;
+    refused: number;
+    /** Admitted requests of each consumer. */
+    byConsumer: Map<string, number>;
+    unavailable: number;
+  }
+
+  /** Runs requests of 64 clients, spread over the nodes, until `isOver` says so. */
+  async function load(settings: object, isOver: (result: Result) => boolean): Promise<Result> {
+    const result: Result = { admitted: 0, refused: 0, unavailable: 0, byConsumer: new Map() };
+    const client = async (index: number): Promise<void> => {
+      const { socketPath } = servers[index % NODES] as PluginServerProcess;
+      const consumer = `consumer-${index % 3}`;
+      const answer = ({ method }: { method: string }): unknown => {
+        if (method === 'kong.client.get_consumer') {
+          return { id: consumer, created_at: 0, username: consumer, custom_id: '', tags: [] };
+        }
+        return method === 'kong.nginx.get_var' ? '/api/v2/users' : Buffer.alloc(0);
+      };
+      let driver: KongDriver | undefined;
+      let instance = 0;
+      while (!isOver(result)) {
+        driver ??= await KongDriver.connect(socketPath);
+        if (instance === 0) instance = await driver.startInstance(settings, 'genesys-quota');
+        const { exit } = await driver.event(instance, 'access', answer);
+        // An answer of the plugin ends its connection, as in Kong.
+        if (exit !== undefined) driver = undefined;
+        if (exit === undefined) {
+          result.admitted += 1;
+          result.byConsumer.set(consumer, (result.byConsumer.get(consumer) ?? 0) + 1);
+        } else if (exit.status === 429) result.refused += 1;
+        else result.unavailable += 1;
+      }
+      driver?.close();
+    };
+    await Promise.all(Array.from({ length: CLIENTS }, (_, index) => client(index)));
+    return result;
+  }
+
+  /** A condition that holds after so many seconds. */
+  function after(seconds: number): () => boolean {
+    const endMs = performance.now() + seconds * 1000;
+    return () => performance.now() > endMs;
+  }
+
+  it(`let through exactly the limits, of ${CLIENTS} clients in ${SECONDS} s`, async () => {
+    const settings = config({
+      limits: [
+        { name: 'whole', limit: 2000, window: 'day', by: 'global', algorithm: 'fixed' },
+        { name: 'share', limit: 800, window: 'day', algorithm: 'sliding' },
+      ],
+    });
+    const { admitted, refused, unavailable, byConsumer } = await load(settings, after(SECONDS));
+    expect(admitted).toBe(2000);
+    expect(Math.max(...byConsumer.values())).toBeLessThanOrEqual(800);
+    expect(refused).toBeGreaterThan(1000);
+    expect(unavailable).toBe(0);
+  }, 60_000);
+
+  it('keep requests apart together', async () => {
+    const seconds = 2;
+    const settings = config({ spike_arrest: { rate: '50ps', by: 'global' } });
+    const { admitted } = await load(settings, after(seconds));
+    // The first at once; what a slow machine adds at the end is a request or two.
+    expect(admitted).toBeGreaterThan(50 * seconds * 0.7);
+    expect(admitted).toBeLessThanOrEqual(50 * (seconds + 0.5) + 1);
+  }, 30_000);
+
+  it.each(['reject', 'local'])(
+    'stay within their bounds when Redis is lost and comes back empty, with %s',
+    async (mode) => {
+      const limit = 500;
+      const settings = config({
+        on_redis_error: mode,
+        limits: [{ name: 'whole', limit, window: 'day', by: 'global', algorithm: 'fixed' }],
+      });
+      let restart: Promise<void> | undefined;
+      let isBack = false;
+      let refusedBefore = 0;
+      const { admitted, unavailable, refused } = await load(settings, (result) => {
+        if (restart === undefined && result.refused > 200) {
+          redis.signal('SIGKILL');
+          const noticed = () => (mode === 'local' ? result.admitted > limit : result.unavailable > 0);
+          restart = waitFor('requests to notice', noticed)
+            .then(() => redis.restart())
+            .then(() => {
+              isBack = true;
+              refusedBefore = result.refused;
+            });
+        }
+        return isBack && result.admitted >= 2 * limit && result.refused > refusedBefore + 200;
+      });
+      await restart;
+      const restarts = 1;
+      const allowedMeanwhile = mode === 'local' ? NODES * limit : 0;
+      expect(admitted).toBeGreaterThanOrEqual(2 * limit);
+      expect(admitted).toBeLessThanOrEqual(limit * (1 + restarts) + allowedMeanwhile);
+      expect(refused).toBeGreaterThan(400);
+      if (mode === 'reject') expect(unavailable).toBeGreaterThan(0);
+      else expect(unavailable).toBe(0);
+    },
+    60_000,
+  );
+});
