@@ -8,7 +8,7 @@
 import { isUtf8 } from 'node:buffer';
 import { BodyFault } from './body-fault.js';
 import { loadSelect, parseCopy, type Select } from './json-path.js';
-import { notJson, skipSpace, skipValue } from './json-text.js';
+import { jsonText, notJson, skipSpace, skipValue } from './json-text.js';
 import type { Path, Segment } from './path.js';
 import {
   buildTree,
@@ -189,6 +189,6 @@ function checked(body: Buffer): Buffer {
 }
 
 function validate(body: Buffer): void {
-  const end = skipSpace(body, skipValue(body, skipSpace(body, 0), 0));
+  const end = skipSpace(body, skipValue(jsonText(body), skipSpace(body, 0), 0));
   if (end !== body.length) throw notJson(end);
 }

@@ -5,7 +5,7 @@
  * jsonpath-plus runs without evaluation of code, and only expressions that path.ts has read reach it.
  */
 import { BodyFault } from './body-fault.js';
-import { byteAt, COLON, QUOTE, skipSpace, skipString } from './json-text.js';
+import { byteAt, COLON, jsonText, QUOTE, skipSpace, skipString } from './json-text.js';
 import type { Segment } from './path.js';
 
 /** @returns the places of the matches in `value`, which they count from */
@@ -72,10 +72,11 @@ export function parseCopy(body: Buffer): unknown {
 
 /** In JSON a string is a key exactly if a colon follows. */
 function countKeys(body: Buffer): number {
+  const text = jsonText(body);
   let keys = 0;
   let i = body.indexOf(QUOTE);
   while (i !== -1) {
-    i = skipString(body, i + 1);
+    i = skipString(text, i + 1);
     if (byteAt(body, skipSpace(body, i)) === COLON) keys += 1;
     i = body.indexOf(QUOTE, i);
   }

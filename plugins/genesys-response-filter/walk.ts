@@ -8,6 +8,8 @@ import {
   CLOSE_OBJECT,
   COLON,
   COMMA,
+  type JsonText,
+  jsonText,
   MAX_DEPTH,
   notJson,
   OPEN_ARRAY,
@@ -60,13 +62,15 @@ class Walk {
   readonly output: Output;
   foundCollection = false;
   readonly #body: Buffer;
+  readonly #text: JsonText;
   readonly #plan: Plan;
   readonly #captures: Captures | undefined;
 
   constructor(body: Buffer, plan: Plan) {
     this.#body = body;
+    this.#text = jsonText(body);
     this.#plan = plan;
-    this.output = new Output(body);
+    this.output = new Output(this.#text);
     this.#captures = plan.template && createCaptures(plan.template.references.length);
   }
 
@@ -78,7 +82,7 @@ class Walk {
     else if (byteAt(body, start) === OPEN_ARRAY) end = this.#array(undefined, start, 0);
     else if (this.#takesElement(undefined, start)) end = this.#element(undefined, start, 0);
     else {
-      end = skipValue(body, start, 0);
+      end = skipValue(this.#text, start, 0);
       this.output.bytes(NULL);
     }
     const behind = skipSpace(body, end);
@@ -97,13 +101,13 @@ class Walk {
     if (template === undefined || captures === undefined) return this.#taken(node, at, depth);
     const start = this.output.flush();
     captures.clear();
-    const end = takes(node, byteAt(this.#body, at)) ? this.#taken(node, at, depth) : skipValue(this.#body, at, depth);
+    const end = takes(node, byteAt(this.#body, at)) ? this.#taken(node, at, depth) : skipValue(this.#text, at, depth);
     template.write(this.output, this.output.cut(start), start, captures);
     return end;
   }
 
   #taken(node: Node | undefined, at: number, depth: number): number {
-    return node === undefined ? skipValue(this.#body, at, depth) : this.#value(node, at, depth);
+    return node === undefined ? skipValue(this.#text, at, depth) : this.#value(node, at, depth);
   }
 
   /** A value that `node` takes. */
@@ -127,7 +131,7 @@ class Walk {
       if (first === OPEN_OBJECT) return this.#object(node, at, depth);
       if (first === OPEN_ARRAY) return this.#array(node, at, depth);
     }
-    const end = skipValue(this.#body, at, depth);
+    const end = skipValue(this.#text, at, depth);
     this.output.range(at, end);
     return end;
   }
@@ -150,7 +154,7 @@ class Walk {
     for (;;) {
       if (byteAt(body, i) !== QUOTE) throw notJson(i);
       const keyStart = i;
-      const keyEnd = skipKey(body, i + 1);
+      const keyEnd = skipKey(this.#text, i + 1);
       const edge =
         keyEnd < 0 ? findEscaped(names, body, keyStart, -keyEnd) : find(names, body, keyStart + 1, keyEnd - 1);
       i = skipSpace(body, keyEnd < 0 ? -keyEnd : keyEnd);
@@ -169,7 +173,7 @@ class Walk {
         i = this.#value(child, i, depth + 1);
         takenUpTo = i;
       } else {
-        i = skipValue(body, i, depth + 1);
+        i = skipValue(this.#text, i, depth + 1);
         takenUpTo = -1;
       }
       i = skipSpace(body, i);
@@ -206,7 +210,7 @@ class Walk {
         i = node === undefined ? this.#element(index, i, depth + 1) : this.#taken(child, i, depth + 1);
         takenUpTo = i;
       } else {
-        i = skipValue(body, i, depth + 1);
+        i = skipValue(this.#text, i, depth + 1);
         takenUpTo = -1;
       }
       i = skipSpace(body, i);
