@@ -27,11 +27,14 @@ export class Output {
   }
 
   /** Adds bytes that are not the body's. */
-  bytes(bytes: Buffer): void {
+  bytes(bytes: Buffer, start = 0, end = bytes.length): void {
     this.flush();
-    this.#reserve(bytes.length);
-    this.#to.bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    this.#reserve(end - start);
+    const to = this.#to.bytes;
+    let at = this.#length;
+    if (end - start > LOOP_BYTES) bytes.copy(to, at, start, end);
+    else for (let i = start; i < end; i += 1) to[at++] = bytes[i] as number;
+    this.#length += end - start;
   }
 
   byte(byte: number): void {

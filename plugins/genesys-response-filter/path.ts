@@ -21,6 +21,8 @@ const BARE_NAME = /[^.[\]"'\s*]+/y;
 const BARE_JSON_PATH_NAME = /[\p{L}\p{N}_-]+/uy;
 const QUOTED = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/suy;
 const SLICE = /(?:-?\d{1,9})?:(?:-?\d{1,9})?(?::(?:-?\d{1,9})?)?/y;
+/** Stands before an expression that would have to be evaluated. */
+const CODE = /(?=[?(])/y;
 const COMMA = /\s*,\s*/y;
 /**
  * Names that jsonpath-plus gets: its own parser replaces text in the expression, so that in other names (with quotes,
@@ -112,7 +114,7 @@ function parseKey(reader: Reader, extended: boolean): Segment {
   if (quoted !== undefined) return { kind: 'name', name: unquote(quoted, reader) };
   const index = reader.match(INDEX);
   if (index !== undefined) return { kind: 'index', index: Number(index) };
-  if (extended && (reader.take('?') || reader.take('('))) {
+  if (extended && reader.match(CODE) !== undefined) {
     throw reader.error('has a filter or script expression, which would be code');
   }
   throw reader.error('has brackets that hold neither an index, nor * nor a quoted key');

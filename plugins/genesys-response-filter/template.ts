@@ -2,6 +2,7 @@
  * Templates: a JSON document whose strings may refer to values of the body, `{{ path }}`. A string that is one reference
  * becomes the value itself, byte for byte; in other strings the value's text is put in. Compiled when an instance starts.
  */
+import { OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './json-text.js';
 import type { Output } from './output.js';
 import { type Path, parsePath, selectsMany } from './path.js';
 
@@ -31,12 +32,12 @@ type Part =
 const REFERENCE = /\{\{([^{}]*)\}\}/g;
 /** A string of a document that is known to be JSON, and the colon behind it if it is a key. */
 const JSON_STRING = /"(?:[^"\\]|\\.)*"(\s*:)?/gsu;
+const EMPTY = Buffer.alloc(0);
 const NULL = Buffer.from('null');
-const QUOTE = 0x22;
-const OPEN_OBJECT = 0x7b;
-const OPEN_ARRAY = 0x5b;
-const COMMA = 0x2c;
-const CLOSE_ARRAY = 0x5d;
+const OPEN_LIST = Buffer.from('[');
+const COMMA = Buffer.from(',');
+const CLOSE_LIST = Buffer.from(']');
+/** The first byte of null. */
 const LETTER_N = 0x6e;
 
 /**
@@ -97,11 +98,18 @@ export function compileTemplate(text: string): Template {
       for (const part of parts) {
         if (part.kind === 'text') output.bytes(part.bytes);
         else {
+          const places = captures.of(part.reference);
           const isList = references[part.reference]?.isList === true;
-          const value = isList
-            ? listBytes(values, base, captures.of(part.reference))
-            : lastBytes(values, base, captures.of(part.reference));
-          output.bytes(part.inString ? textOf(value) : value);
+          if (places === undefined) output.bytes(part.inString ? EMPTY : NULL);
+          else if (isList && part.inString) output.bytes(escaped(listOf(values, base, places)));
+          else if (isList) output.bytes(listOf(values, base, places));
+          else {
+            // Of a key that stands twice the last one counts, as for nearly every parser.
+            const start = (places.at(-2) ?? 0) - base;
+            const end = (places.at(-1) ?? 0) - base;
+            if (part.inString) writeText(output, values, start, end);
+            else output.bytes(values, start, end);
+          }
         }
       }
     },
@@ -121,39 +129,26 @@ function inner(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** Of a key that stands twice the last one counts, as for nearly every parser. */
-function lastBytes(values: Buffer, base: number, places: readonly number[] | undefined): Buffer {
-  if (places === undefined || places.length === 0) return NULL;
-  return values.subarray((places.at(-2) ?? 0) - base, (places.at(-1) ?? 0) - base);
-}
-
-function listBytes(values: Buffer, base: number, places: readonly number[] | undefined): Buffer {
-  if (places === undefined) return NULL;
+function listOf(values: Buffer, base: number, places: readonly number[]): Buffer {
   const chunks: Buffer[] = [];
   for (let i = 0; i < places.length; i += 2) {
-    chunks.push(Buffer.of(i === 0 ? OPEN_ARRAY : COMMA));
+    if (i > 0) chunks.push(COMMA);
     chunks.push(values.subarray((places[i] ?? 0) - base, (places[i + 1] ?? 0) - base));
   }
-  if (chunks.length === 0) chunks.push(Buffer.of(OPEN_ARRAY));
-  return Buffer.concat([...chunks, Buffer.of(CLOSE_ARRAY)]);
+  return Buffer.concat([OPEN_LIST, ...chunks, CLOSE_LIST]);
 }
 
 /** A value within a string: a string's own text, nothing for null, otherwise its JSON. */
-function textOf(value: Buffer): Buffer {
-  switch (value[0]) {
-    case QUOTE:
-      return value.subarray(1, -1);
-    case LETTER_N:
-      return EMPTY;
-    case OPEN_OBJECT:
-    case OPEN_ARRAY:
-      return Buffer.from(inner(value.toString()));
-    default:
-      return value;
-  }
+function writeText(output: Output, values: Buffer, start: number, end: number): void {
+  const first = values[start];
+  if (first === QUOTE) output.bytes(values, start + 1, end - 1);
+  else if (first === OPEN_OBJECT || first === OPEN_ARRAY) output.bytes(escaped(values.subarray(start, end)));
+  else if (first !== LETTER_N) output.bytes(values, start, end);
 }
 
-const EMPTY = Buffer.alloc(0);
+function escaped(json: Buffer): Buffer {
+  return Buffer.from(inner(json.toString()));
+}
 
 /** Where in the output the values lie that references stand for: pairs of start and end. */
 export interface Captures {

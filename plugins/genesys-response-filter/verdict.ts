@@ -49,10 +49,12 @@ export async function judge(exchange: Exchange, config: Config): Promise<Verdict
   else if (config.onNoMatch === 'pass' && (candidates.length === 0 || status < 400)) return pass();
   else if (status >= 400) filter = reduceError;
   else return block('no rule matches it');
-  if (!isJsonType(headers)) return config.nonJson === 'pass' && status !== 206 ? pass() : block('its type is not JSON');
+  // A part may be one of a JSON body, whatever type its frame has (multipart/byteranges).
+  const isPart = status === 206;
+  if (!isPart && !isJsonType(headers)) return config.nonJson === 'pass' ? pass() : block('its type is not JSON');
 
   try {
-    if (status === 206) throw new BodyFault('a part only');
+    if (isPart) throw new BodyFault('a part of one only');
     const plain = await decodeContent(body, headers, config.maxBodyBytes);
     if (plain.length === 0) return pass();
     const filtered = await filter(plain);
