@@ -52,6 +52,13 @@ describe('rules', () => {
     expect(await outcome({ ...what, body }, { rules, on_no_match: 'pass' })).toBe(expected);
   });
 
+  it('for GET hold for methods that Kong does not know, which it sends as GET', async () => {
+    const config = { rules: [{ methods: ['GET'], keep: ['id'] }], on_no_match: 'pass' };
+    expect(await outcome({ method: 'FOO' }, config)).toBe('{"id":1}');
+    expect(await outcome({ method: 'get', body: '{' }, config)).toBe('blocked: its body is not JSON at byte 1');
+    expect(await outcome({ method: 'PROPFIND' }, config)).toBe('pass');
+  });
+
   it('without paths apply to any', async () => {
     expect(await outcome({ uri: '' })).toBe('{"id":1}');
   });
