@@ -23,6 +23,7 @@ export interface PluginServerCommands {
 
 export const PLUGINS: readonly ExternalPlugin[] = [
   { name: 'genesys-quota', script: 'bin/genesys-quota.js' },
+  { name: 'genesys-response-filter', script: 'bin/genesys-response-filter.js' },
   { name: 'genesys-token-manager', script: 'bin/genesys-token-manager.js' },
 ];
 

@@ -1,0 +1,170 @@
+/**
+ * From Kong's raw configuration to what the plugin works with: rules that are compiled, so that nothing of the
+ * configuration is interpreted again for a response. Everything that is wrong is refused here.
+ */
+import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
+import { compilePathPattern, type PathPattern } from '../shared/path-pattern.js';
+import { type BodyFilter, createFilter } from './filter.js';
+import { type Path, parsePath } from './path.js';
+import { Schema } from './schema.js';
+import { compileTemplate, type Template } from './template.js';
+
+/** What is done with the responses of certain requests. */
+export interface Rule {
+  /** Undefined: any. */
+  methods: ReadonlySet<string> | undefined;
+  /** Undefined: any. */
+  paths: readonly PathPattern[] | undefined;
+  /** Undefined: any below 400. */
+  statuses: ReadonlySet<number> | undefined;
+  filter: BodyFilter;
+  /** In lower case. */
+  removeHeaders: readonly string[];
+}
+
+/** A parsed configuration. */
+export interface Config {
+  rules: readonly Rule[];
+  onNoMatch: 'block' | 'pass';
+  onError: 'block' | 'pass';
+  nonJson: 'block' | 'pass';
+  maxBodyBytes: number;
+  /** Whether a rule depends on the path of the request. */
+  readsPath: boolean;
+}
+
+type RawRule = ConfigOf<typeof Schema>['rules'][number];
+
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** Without these a client could not read the body. */
+const NEEDED_HEADERS = new Set([
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+]);
+
+/**
+ * Parses the configuration of an instance.
+ * @param raw as Kong sends it
+ * @throws Error of one line that names the field
+ */
+export function readConfig(raw: unknown): Config {
+  const config = parseConfig(Schema, raw);
+  const collection = readCollection(config.collection);
+  return {
+    rules: config.rules.map((rule, index) => readRule(rule, `rules[${index}]`, collection)),
+    onNoMatch: config.on_no_match,
+    onError: config.on_error,
+    nonJson: config.non_json,
+    maxBodyBytes: config.max_body_bytes,
+    readsPath: config.rules.some(({ paths }) => paths !== undefined),
+  };
+}
+
+function readRule(rule: RawRule, at: string, collection: readonly string[]): Rule {
+  const { keep, remove, rename, template } = rule;
+  if (keep === undefined && remove === undefined && rename === undefined && template === undefined) {
+    // Forgotten, as likely as not, and then everything would leave.
+    throw configError(at, 'needs keep, remove, rename or template; keep ["$"] lets everything through');
+  }
+  if (rename !== undefined && template !== undefined) {
+    throw configError(`${at}.rename`, 'cannot stand beside template, which gives names itself');
+  }
+  const spec = {
+    keep: keep?.map((text, i) => readPath(text, `${at}.keep[${i}]`, collection)),
+    remove: remove?.map((text, i) => readTarget(text, `${at}.remove[${i}]`, collection)) ?? [],
+    rename: readRename(rename ?? [], `${at}.rename`, collection),
+    template: template === undefined ? undefined : readTemplate(template, `${at}.template`, collection),
+    collection,
+  };
+  return {
+    methods: rule.methods && new Set(rule.methods),
+    paths: rule.paths?.map((text, i) => attempt(`${at}.paths[${i}]`, () => compilePathPattern(text))),
+    statuses: rule.statuses && new Set(rule.statuses),
+    filter: attempt(at, () => createFilter(spec)),
+    removeHeaders: (rule.remove_headers ?? []).map((name, i) => readHeader(name, `${at}.remove_headers[${i}]`)),
+  };
+}
+
+function readPath(text: string, at: string, collection: readonly string[]): Path {
+  return withinElement(
+    attempt(at, () => parsePath(text)),
+    at,
+    collection,
+  );
+}
+
+/** A path to something that can be taken out of what it is in. */
+function readTarget(text: string, at: string, collection: readonly string[]): Path {
+  const path = readPath(text, at, collection);
+  if (path.kind === 'simple' && path.segments.length === 0) throw configError(at, 'names the whole body');
+  return path;
+}
+
+function readRename(
+  renames: readonly { from: string; to: string }[],
+  at: string,
+  collection: readonly string[],
+): { from: Path; to: string }[] {
+  const seen = new Set<string>();
+  return renames.map(({ from, to }, i) => {
+    const path = readTarget(from, `${at}[${i}].from`, collection);
+    if (path.kind === 'simple') {
+      const last = path.segments.at(-1);
+      if (last?.kind !== 'name') throw configError(`${at}[${i}].from`, 'must end with a key');
+      const parent = JSON.stringify(path.segments.slice(0, -1));
+      for (const use of [`from ${JSON.stringify(last.name)}`, `to ${JSON.stringify(to)}`]) {
+        const key = `${parent} ${use}`;
+        if (seen.has(key)) throw configError(`${at}[${i}]`, 'names a key that another one of the list names too');
+        seen.add(key);
+      }
+    }
+    return { from: path, to };
+  });
+}
+
+function readTemplate(text: string, at: string, collection: readonly string[]): Template {
+  const template = attempt(at, () => compileTemplate(text));
+  for (const { path } of template.references) withinElement(path, at, collection);
+  return template;
+}
+
+/** Paths begin at an element: with a deny list, one that begins above would take nothing out, and nobody would notice. */
+function withinElement(path: Path, at: string, collection: readonly string[]): Path {
+  if (path.kind !== 'simple') return path;
+  const head = path.segments.slice(0, collection.length);
+  const behind = path.segments[collection.length];
+  const isThroughIt =
+    behind !== undefined &&
+    behind.kind !== 'name' &&
+    head.every((segment, i) => segment.kind === 'name' && segment.name === collection[i]);
+  if (isThroughIt) throw configError(at, 'goes through the collection; paths begin at its elements');
+  return path;
+}
+
+function readCollection(text: string): string[] {
+  const path = attempt('collection', () => parsePath(text));
+  const names = path.kind === 'simple' ? path.segments.flatMap((s) => (s.kind === 'name' ? [s.name] : [])) : [];
+  if (path.kind !== 'simple' || names.length === 0 || names.length < path.segments.length) {
+    throw configError('collection', 'must be keys only, such as entities or result.items');
+  }
+  return names;
+}
+
+function readHeader(name: string, at: string): string {
+  if (!HEADER_NAME.test(name)) throw configError(at, 'is no header name');
+  const header = name.toLowerCase();
+  if (NEEDED_HEADERS.has(header)) throw configError(at, 'is a header that the client needs to read the body');
+  return header;
+}
+
+/** Runs what throws the end of a sentence about the field. */
+function attempt<T>(at: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw configError(at, (error as Error).message);
+  }
+}

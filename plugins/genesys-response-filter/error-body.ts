@@ -1,0 +1,30 @@
+/** The error answers of the service, reduced to what Genesys' SDKs read of them. */
+import { isUtf8 } from 'node:buffer';
+import { BodyFault } from './body-fault.js';
+import { arrayOf, SCALAR, withMembers } from './path-tree.js';
+import { walkBody } from './walk.js';
+
+/**
+ * The fields of `ErrorBody` and `Detail` in Genesys' SDK (npm purecloud-platform-client-v2 262), but for `entityName`, the
+ * name of a user as likely as not, and `messageParams`, which repeats what `message` says. Scalars only: what an error
+ * quotes of an object does not leave in it.
+ */
+const DETAIL = withMembers(undefined, scalars('errorCode', 'fieldName', 'entityId'));
+const ERROR_FIELDS = scalars('message', 'code', 'status', 'contextId', 'entityId', 'messageWithParams');
+const INNER_ERROR = withMembers(undefined, [...ERROR_FIELDS, ['details', arrayOf(DETAIL)]]);
+const ERROR = withMembers(undefined, [...ERROR_FIELDS, ['details', arrayOf(DETAIL)], ['errors', arrayOf(INNER_ERROR)]]);
+
+const PLAN = { envelope: undefined, elementNode: () => ERROR, template: undefined };
+
+/**
+ * Reduces the body of an error answer.
+ * @throws BodyFault if it is not JSON
+ */
+export function reduceError(body: Buffer): Buffer {
+  if (!isUtf8(body)) throw new BodyFault('not UTF-8');
+  return walkBody(body, PLAN);
+}
+
+function scalars(...names: string[]) {
+  return names.map((name) => [name, SCALAR] as const);
+}

@@ -1,0 +1,233 @@
+/**
+ * What is to be done with a value, and with each value in it: the paths of a rule, merged into one tree. The tree is
+ * deterministic, so that a body is walked once however many paths there are. Built when an instance starts. Pure.
+ */
+import type { Segment } from './path.js';
+
+/** What the walk does with a value that it takes; undefined in place of a node: the value is left out. */
+export interface Node {
+  /** Kept as it is, whatever it is in. */
+  readonly isLeaf: boolean;
+  /** Which kinds of values are taken; others are left out. */
+  readonly takesObjects: boolean;
+  readonly takesArrays: boolean;
+  readonly takesScalars: boolean;
+  /** Members by their keys. */
+  readonly names: NameTable;
+  /** Elements by their indexes. */
+  readonly indexes: ReadonlyMap<number, Node | undefined> | undefined;
+  /** Members and elements that are not named. */
+  readonly rest: Node | undefined;
+  /** References of a template that stand for this value, as numbers. */
+  readonly captures: readonly number[];
+  /** References that select any number of values in this one: if it is there they are a list, though an empty one. */
+  readonly lists: readonly number[];
+  /** The array at the collection's path: what it holds is what the rule's paths begin at. */
+  readonly isCollection: boolean;
+}
+
+/** A member by its key. */
+export interface NamedEdge {
+  /** The key between its quotes, as it is usually written. */
+  readonly key: Buffer;
+  readonly node: Node | undefined;
+  /** The key to write instead, with its quotes. */
+  readonly renamed: Buffer | undefined;
+}
+
+/** Keys compare as what they mean; nearly all are written without escapes, so that their bytes can be compared. */
+export interface NameTable {
+  readonly byKey: ReadonlyMap<string, NamedEdge>;
+  /** By the length of the key in bytes. */
+  readonly byLength: readonly (readonly NamedEdge[] | undefined)[];
+}
+
+/** A path and what it is for. */
+export interface PathUse {
+  readonly segments: readonly Segment[];
+  readonly use:
+    | { readonly kind: 'keep' }
+    | { readonly kind: 'remove' }
+    | { readonly kind: 'rename'; readonly to: string }
+    | { readonly kind: 'capture'; readonly reference: number };
+}
+
+/** More than any configuration needs; wildcards in many paths could multiply. */
+const MAX_NODES = 100_000;
+
+const NO_NAMES: NameTable = { byKey: new Map(), byLength: [] };
+
+const LEAF: Node = {
+  isLeaf: true,
+  takesObjects: true,
+  takesArrays: true,
+  takesScalars: true,
+  names: NO_NAMES,
+  indexes: undefined,
+  rest: undefined,
+  captures: [],
+  lists: [],
+  isCollection: false,
+};
+
+/** Any value, as it is. */
+export const WHOLE: Node = LEAF;
+
+/** A string, number, boolean or null; no value that could hold others. */
+export const SCALAR: Node = { ...LEAF, takesObjects: false, takesArrays: false };
+
+/** An object or array with nothing in it. */
+export const EMPTIED: Node = { ...LEAF, isLeaf: false, takesScalars: false };
+
+/**
+ * Builds the tree.
+ *
+ * With a path to keep, a value is taken if such a path leads to it or through it; without, every value is. What lies at a
+ * path to remove is not taken in any case. A name that a sibling is renamed to belongs to that sibling alone.
+ * @param keepsAll whether there is no list of what to keep
+ * @returns undefined if nothing at all is taken
+ * @throws Error if the tree grows out of bounds, with the reason as the end of a sentence
+ */
+export function buildTree(uses: readonly PathUse[], keepsAll: boolean): Node | undefined {
+  let nodes = 0;
+
+  function build(steps: readonly Step[], keptAbove: boolean): Node | undefined {
+    nodes += 1;
+    if (nodes > MAX_NODES) throw new Error('has paths that multiply to too many combinations');
+    const here = steps.filter(isAtEnd);
+    if (here.some(({ use }) => use.kind === 'remove')) return undefined;
+    const isKept = keptAbove || here.some(({ use }) => use.kind === 'keep');
+    const leadingOn = steps.filter((step) => !isAtEnd(step) && !(isKept && step.use.kind === 'keep'));
+    const kept = leadingOn.filter(({ use }) => use.kind === 'keep');
+    if (!isKept && kept.length === 0) return undefined;
+    const captures = here.flatMap(({ use }) => (use.kind === 'capture' ? [use.reference] : []));
+    if (leadingOn.length === 0) return captures.length === 0 ? WHOLE : { ...WHOLE, captures };
+
+    const next = groupByNext(leadingOn);
+    return {
+      isLeaf: false,
+      takesObjects: isKept || kept.some((step) => nextOf(step)?.kind !== 'index'),
+      takesArrays: isKept || kept.some((step) => nextOf(step)?.kind !== 'name'),
+      takesScalars: isKept,
+      names: nameTable(Array.from(next.names, ([name, list]) => namedEdge(name, list, isKept, next.renames))),
+      indexes:
+        next.indexes.size === 0
+          ? undefined
+          : new Map(Array.from(next.indexes, ([i, list]) => [i, build(list, isKept)])),
+      rest: build(next.any, isKept),
+      captures,
+      lists: leadingOn.filter(opensList).flatMap(({ use }) => (use.kind === 'capture' ? [use.reference] : [])),
+      isCollection: false,
+    };
+  }
+
+  function namedEdge(
+    name: string,
+    steps: readonly Step[],
+    isKept: boolean,
+    renames: ReadonlyMap<string, string>,
+  ): NamedEdge {
+    const to = renames.get(name);
+    const isTaken = to === undefined && [...renames.values()].includes(name);
+    return {
+      key: keyBytes(name),
+      node: isTaken ? undefined : build(steps, isKept),
+      renamed: to === undefined ? undefined : Buffer.from(JSON.stringify(to)),
+    };
+  }
+
+  return build(
+    uses.map((use) => ({ ...use, position: 0 })),
+    keepsAll,
+  );
+}
+
+/** A path use, and how many of its segments led to the node being built. */
+interface Step extends PathUse {
+  readonly position: number;
+}
+
+const isAtEnd = ({ segments, position }: Step): boolean => position === segments.length;
+const nextOf = ({ segments, position }: Step): Segment | undefined => segments[position];
+const isAny = (segment: Segment | undefined): boolean => segment?.kind === 'any';
+
+/** Whether here a reference begins to select many. */
+function opensList(step: Step): boolean {
+  return step.use.kind === 'capture' && isAny(nextOf(step)) && !step.segments.slice(0, step.position).some(isAny);
+}
+
+/** Sorts steps by where they lead; those that lead everywhere are in each list. */
+function groupByNext(steps: readonly Step[]) {
+  const names = new Map<string, Step[]>();
+  const indexes = new Map<number, Step[]>();
+  const any: Step[] = [];
+  /** New names by old ones; of two for one name, the first. */
+  const renames = new Map<string, string>();
+  for (const step of steps) {
+    const segment = nextOf(step);
+    const next = { ...step, position: step.position + 1 };
+    if (segment?.kind === 'name') {
+      listAt(names, segment.name).push(next);
+      if (step.use.kind === 'rename' && isAtEnd(next) && !renames.has(segment.name)) {
+        renames.set(segment.name, step.use.to);
+        listAt(names, step.use.to);
+      }
+    } else if (segment?.kind === 'index') listAt(indexes, segment.index).push(next);
+    else any.push(next);
+  }
+  for (const list of [...names.values(), ...indexes.values()]) list.push(...any);
+  return { names, indexes, any, renames };
+}
+
+function listAt<K>(lists: Map<K, Step[]>, key: K): Step[] {
+  let list = lists.get(key);
+  if (list === undefined) {
+    list = [];
+    lists.set(key, list);
+  }
+  return list;
+}
+
+function nameTable(edges: readonly NamedEdge[]): NameTable {
+  const byLength: NamedEdge[][] = [];
+  for (const edge of edges) {
+    const { length } = edge.key;
+    byLength[length] ??= [];
+    byLength[length].push(edge);
+  }
+  const byKey = new Map(edges.map((edge) => [JSON.parse(`"${edge.key}"`) as string, edge]));
+  return { byKey, byLength: Array.from(byLength) };
+}
+
+/** Keys that need no escape are written so by any service; others are found by what they mean. */
+function keyBytes(name: string): Buffer {
+  return Buffer.from(JSON.stringify(name).slice(1, -1));
+}
+
+/** A node like `base`, but with these members besides and instead of its own. */
+export function withMembers(
+  base: Node | undefined,
+  members: Iterable<readonly [name: string, node: Node | undefined]>,
+): Node {
+  const names = new Map(base?.names.byKey);
+  for (const [name, node] of members) {
+    names.set(name, { key: keyBytes(name), node, renamed: undefined });
+  }
+  return {
+    ...(base ?? { ...LEAF, takesArrays: false, takesScalars: false }),
+    isLeaf: false,
+    takesObjects: true,
+    names: nameTable([...names.values()]),
+    rest: base?.isLeaf ? WHOLE : base?.rest,
+  };
+}
+
+/** An array of such elements. */
+export function arrayOf(element: Node): Node {
+  return { ...LEAF, isLeaf: false, takesObjects: false, takesScalars: false, rest: element };
+}
+
+/** The node of a collection. @param takesOthers whether what is no array, but stands in its place, is taken as one element */
+export function collectionNode(takesOthers: boolean): Node {
+  return { ...LEAF, isLeaf: false, isCollection: true, takesObjects: takesOthers, takesScalars: takesOthers };
+}

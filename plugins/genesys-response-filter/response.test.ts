@@ -1,0 +1,160 @@
+/** The response phase on a fake `kong` that records the calls in their order. */
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { exchange, filterConfig } from '../../test/support/filter-exchange.js';
+import type { Kong } from '../shared/pdk.js';
+import type { Config } from './config.js';
+import { handleResponse } from './response.js';
+import type { Exchange } from './verdict.js';
+
+type Call = [method: string, ...args: unknown[]];
+
+/** Only what the handler may call; anything else is a TypeError. */
+function fakeKong({ method, uri, status, headers, body }: Exchange): { kong: Kong; calls: Call[] } {
+  const calls: Call[] = [];
+  const record =
+    <T>(name: string, reply: (...args: string[]) => T) =>
+    (...args: unknown[]): Promise<T> => {
+      calls.push([name, ...args]);
+      return Promise.resolve(reply(...(args as string[])));
+    };
+  const nothing = (): void => {};
+  const kong = {
+    log: { err: record('log.err', nothing), warn: record('log.warn', nothing) },
+    nginx: { getVar: record('getVar', (name) => (name === 'upstream_uri' ? uri : 'request-1')) },
+    request: { getMethod: record('getMethod', () => method) },
+    response: {
+      getStatus: record('getStatus', () => status),
+      getHeaders: record('getHeaders', () => headers),
+      clearHeader: record('clearHeader', nothing),
+      exit: record('exit', nothing),
+    },
+    service: { response: { getRawBody: record('getRawBody', () => body) } },
+  };
+  return { kong: kong as unknown as Kong, calls };
+}
+
+/** The calls after the reads. */
+async function handled(what: Parameters<typeof exchange>[0], config: Config = filterConfig()): Promise<Call[]> {
+  const { kong, calls } = fakeKong(exchange(what));
+  await handleResponse(kong, config);
+  return calls.slice(config.readsPath ? 5 : 4);
+}
+
+const READS = ['getMethod', 'getStatus', 'getHeaders', 'getRawBody'];
+
+it('reads in one round trip, and the path only if a rule asks for it', () => {
+  const without = fakeKong(exchange());
+  void handleResponse(without.kong, filterConfig());
+  expect(without.calls.map(([name]) => name)).toEqual(READS);
+  const withPaths = fakeKong(exchange());
+  void handleResponse(withPaths.kong, filterConfig({ rules: [{ paths: ['/a'], keep: ['id'] }] }));
+  expect(withPaths.calls).toContainEqual(['getVar', 'upstream_uri']);
+  expect(withPaths.calls).toHaveLength(READS.length + 1);
+});
+
+describe('a filtered body', () => {
+  it('leaves with the status of the service', async () => {
+    expect(await handled({ status: 201, method: 'POST' })).toEqual([['exit', 201, Buffer.from('{"id":1}'), {}]]);
+  });
+
+  it('takes along no header that described the other one', async () => {
+    const headers = {
+      'content-type': ['application/json'],
+      'content-encoding': ['gzip'],
+      etag: ['"x"'],
+      'content-md5': ['x'],
+      digest: ['x'],
+      'x-secret': ['x'],
+      'x-other': ['x'],
+    };
+    const config = filterConfig({ rules: [{ keep: ['id'], remove_headers: ['X-Secret', 'x-absent'] }] });
+    const calls = await handled({ headers, body: gzipSync('{"id":1,"x":2}') }, config);
+    expect(calls.slice(0, -1)).toEqual(
+      ['x-secret', 'content-encoding', 'etag', 'content-md5', 'digest'].map((name) => ['clearHeader', name]),
+    );
+    expect(calls.at(-1)).toEqual(['exit', 200, Buffer.from('{"id":1}'), {}]);
+  });
+
+  it('is said to be UTF-8 if it was not', async () => {
+    const headers = { 'content-type': ['application/json; charset=latin1'] };
+    expect(await handled({ headers, body: Buffer.from('{"id":"ä"}', 'latin1') })).toEqual([
+      ['exit', 200, Buffer.from('{"id":"ä"}'), { 'Content-Type': 'application/json; charset=utf-8' }],
+    ]);
+    expect((await handled({ headers: {} })).at(-1)?.[3]).toEqual({ 'Content-Type': 'application/json; charset=utf-8' });
+  });
+});
+
+describe('a body that passes', () => {
+  it('is not touched', async () => {
+    const headers = { 'content-type': ['application/json'], etag: ['x'] };
+    expect(await handled({ body: '{"id":1}', headers })).toEqual([]);
+    expect(await handled({ body: '', status: 304, headers })).toEqual([]);
+  });
+
+  it('loses the headers that a rule names', async () => {
+    const config = filterConfig({ rules: [{ keep: ['id'], remove_headers: ['ETag'] }] });
+    expect(await handled({ body: '', status: 204, headers: { etag: ['x'] } }, config)).toEqual([
+      ['clearHeader', 'etag'],
+    ]);
+  });
+
+  it('unfiltered is logged', async () => {
+    const calls = await handled({ body: '{"secret"' }, filterConfig({ on_error: 'pass' }));
+    expect(calls).toEqual([['log.warn', 'it leaves unfiltered: its body is not JSON at byte 9']]);
+  });
+});
+
+describe('a blocked response', () => {
+  it('is a 502 in the shape of an error of Genesys, with nothing of the body in answer or log', async () => {
+    const headers = { 'content-encoding': ['identity'], etag: ['x'] };
+    const calls = await handled({ body: '{"secret":', headers });
+    expect(calls.slice(0, -1)).toEqual([
+      ['log.err', 'a response is blocked: its body is not JSON at byte 10'],
+      ['getVar', 'kong_request_id'],
+      ['clearHeader', 'content-encoding'],
+      ['clearHeader', 'etag'],
+    ]);
+    const [method, status, body, sent] = calls.at(-1) ?? [];
+    expect([method, status]).toEqual(['exit', 502]);
+    expect(sent).toEqual({
+      'Content-Type': 'application/json; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Gateway-Response': 'blocked',
+    });
+    expect(JSON.parse(body as string)).toEqual({
+      message: "The gateway did not let the service's response through",
+      code: 'gateway.response.blocked',
+      status: 502,
+      contextId: 'request-1',
+      details: [],
+      errors: [],
+    });
+    expect(JSON.stringify(calls)).not.toContain('secret');
+  });
+
+  it.each([
+    ['POST', 200],
+    ['PUT', 202],
+    ['PATCH', 200],
+    ['DELETE', 200],
+    ['GET', 404],
+    ['POST', 500],
+  ])('to %s with %i keeps its status', async (method, status) => {
+    const call = (await handled({ method, status, body: 'x' })).at(-1);
+    expect(call?.slice(0, 2)).toEqual(['exit', status]);
+    expect(JSON.parse(call?.[2] as string)).toMatchObject({ code: 'gateway.response.blocked', status });
+    expect(call?.[3]).toMatchObject({ 'X-Gateway-Response': 'blocked' });
+  });
+
+  it.each(['GET', 'HEAD', 'OPTIONS'])('to %s is a 502', async (method) => {
+    expect((await handled({ method, status: 200, body: 'x' })).at(-1)?.[1]).toBe(502);
+  });
+});
+
+it("of Kong's own making is an answer like any other: reduced, or blocked", async () => {
+  const html = { status: 502, headers: { 'content-type': ['text/html'] }, body: '<h1>Bad gateway</h1>' };
+  expect((await handled(html)).at(-1)?.slice(0, 2)).toEqual(['exit', 502]);
+  const own = { status: 504, body: '{"message":"timeout","request_id":"r"}' };
+  expect((await handled(own)).at(-1)).toEqual(['exit', 504, Buffer.from('{"message":"timeout"}'), {}]);
+});

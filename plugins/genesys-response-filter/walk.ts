@@ -1,0 +1,259 @@
+/**
+ * Walks a JSON body once along a tree, and collects what is taken: byte ranges of the body itself, so that numbers keep
+ * their digits, strings their escapes and keys their order, and nothing is built. The whole body is checked on the way.
+ */
+import {
+  byteAt,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  type JsonText,
+  jsonText,
+  MAX_DEPTH,
+  notJson,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  skipKey,
+  skipSpace,
+  skipValue,
+  tooDeep,
+} from './json-text.js';
+import { Output } from './output.js';
+import type { NamedEdge, NameTable, Node } from './path-tree.js';
+import { type Captures, createCaptures, type Template } from './template.js';
+
+/** What a body is walked with. */
+export interface Plan {
+  /** For an object at the top: finds the collection in it. */
+  readonly envelope: Node | undefined;
+  /**
+   * For what the rule's paths begin at: the elements of an array at the top, those of the collection, or else the body.
+   * @param index of the element; undefined: the body
+   */
+  elementNode(index: number | undefined): Node | undefined;
+  /** Written in place of each element. */
+  readonly template: Template | undefined;
+}
+
+const NULL = Buffer.from('null');
+
+/**
+ * Filters a body.
+ * @param body UTF-8
+ * @returns the body itself if all of it is taken
+ * @throws BodyFault if it is not JSON
+ */
+export function walkBody(body: Buffer, plan: Plan): Buffer {
+  const start = skipSpace(body, 0);
+  if (byteAt(body, start) === OPEN_OBJECT && plan.envelope !== undefined) {
+    // Whether it holds the collection is known at its end only. Most bodies that do not are small.
+    const walk = new Walk(body, plan);
+    walk.whole(start, plan.envelope);
+    if (walk.foundCollection) return walk.output.result();
+  }
+  const walk = new Walk(body, plan);
+  walk.whole(start, undefined);
+  return walk.output.result();
+}
+
+class Walk {
+  readonly output: Output;
+  foundCollection = false;
+  readonly #body: Buffer;
+  readonly #text: JsonText;
+  readonly #plan: Plan;
+  readonly #captures: Captures | undefined;
+
+  constructor(body: Buffer, plan: Plan) {
+    this.#body = body;
+    this.#text = jsonText(body);
+    this.#plan = plan;
+    this.output = new Output(this.#text);
+    this.#captures = plan.template && createCaptures(plan.template.references.length);
+  }
+
+  /** The value at the top, and that nothing follows it. */
+  whole(start: number, envelope: Node | undefined): void {
+    const body = this.#body;
+    let end: number;
+    if (envelope !== undefined) end = this.#value(envelope, start, 0);
+    else if (byteAt(body, start) === OPEN_ARRAY) end = this.#array(undefined, start, 0);
+    else if (this.#takesElement(undefined, start)) end = this.#element(undefined, start, 0);
+    else {
+      end = skipValue(this.#text, start, 0);
+      this.output.bytes(NULL);
+    }
+    const behind = skipSpace(body, end);
+    if (behind !== body.length) throw notJson(behind);
+  }
+
+  #takesElement(index: number | undefined, at: number): boolean {
+    return this.#plan.template !== undefined || takes(this.#plan.elementNode(index), byteAt(this.#body, at));
+  }
+
+  /** What the rule's paths begin at. */
+  #element(index: number | undefined, at: number, depth: number): number {
+    const node = this.#plan.elementNode(index);
+    const { template } = this.#plan;
+    const captures = this.#captures;
+    if (template === undefined || captures === undefined) return this.#taken(node, at, depth);
+    const start = this.output.flush();
+    captures.clear();
+    const end = takes(node, byteAt(this.#body, at)) ? this.#taken(node, at, depth) : skipValue(this.#text, at, depth);
+    template.write(this.output, this.output.cut(start), start, captures);
+    return end;
+  }
+
+  #taken(node: Node | undefined, at: number, depth: number): number {
+    return node === undefined ? skipValue(this.#text, at, depth) : this.#value(node, at, depth);
+  }
+
+  /** A value that `node` takes. */
+  #value(node: Node, at: number, depth: number): number {
+    if (node.captures.length === 0 || this.#captures === undefined) return this.#plainValue(node, at, depth);
+    const start = this.output.flush();
+    const end = this.#plainValue(node, at, depth);
+    const length = this.output.flush();
+    for (const reference of node.captures) this.#captures.add(reference, start, length);
+    return end;
+  }
+
+  #plainValue(node: Node, at: number, depth: number): number {
+    if (!node.isLeaf) {
+      const first = byteAt(this.#body, at);
+      if (node.isCollection) {
+        if (first !== OPEN_ARRAY) return this.#element(undefined, at, depth);
+        this.foundCollection = true;
+        return this.#array(undefined, at, depth);
+      }
+      if (first === OPEN_OBJECT) return this.#object(node, at, depth);
+      if (first === OPEN_ARRAY) return this.#array(node, at, depth);
+    }
+    const end = skipValue(this.#text, at, depth);
+    this.output.range(at, end);
+    return end;
+  }
+
+  #object(node: Node, at: number, depth: number): number {
+    if (depth >= MAX_DEPTH) throw tooDeep();
+    this.#openLists(node);
+    const body = this.#body;
+    const output = this.output;
+    output.range(at, at + 1);
+    let i = skipSpace(body, at + 1);
+    if (byteAt(body, i) === CLOSE_OBJECT) {
+      output.range(at + 1, i + 1);
+      return i + 1;
+    }
+    const { names, rest } = node;
+    /** Where the member before ended, if it was taken, so that what separates them can be taken with them. */
+    let takenUpTo = at + 1;
+    let isFirst = true;
+    for (;;) {
+      if (byteAt(body, i) !== QUOTE) throw notJson(i);
+      const keyStart = i;
+      const keyEnd = skipKey(this.#text, i + 1);
+      const edge =
+        keyEnd < 0 ? findEscaped(names, body, keyStart, -keyEnd) : find(names, body, keyStart + 1, keyEnd - 1);
+      i = skipSpace(body, keyEnd < 0 ? -keyEnd : keyEnd);
+      if (byteAt(body, i) !== COLON) throw notJson(i);
+      i = skipSpace(body, i + 1);
+      const child = edge === undefined ? rest : edge.node;
+      if (child !== undefined && takes(child, byteAt(body, i))) {
+        if (takenUpTo !== -1) output.range(takenUpTo, keyStart);
+        else if (!isFirst) output.byte(COMMA);
+        isFirst = false;
+        if (edge?.renamed === undefined) output.range(keyStart, i);
+        else {
+          output.bytes(edge.renamed);
+          output.byte(COLON);
+        }
+        i = this.#value(child, i, depth + 1);
+        takenUpTo = i;
+      } else {
+        i = skipValue(this.#text, i, depth + 1);
+        takenUpTo = -1;
+      }
+      i = skipSpace(body, i);
+      const byte = byteAt(body, i);
+      if (byte === COMMA) i = skipSpace(body, i + 1);
+      else if (byte === CLOSE_OBJECT) break;
+      else throw notJson(i);
+    }
+    output.range(takenUpTo === -1 ? i : takenUpTo, i + 1);
+    return i + 1;
+  }
+
+  /** @param node undefined: of an array whose elements the rule's paths begin at */
+  #array(node: Node | undefined, at: number, depth: number): number {
+    if (depth >= MAX_DEPTH) throw tooDeep();
+    if (node !== undefined) this.#openLists(node);
+    const body = this.#body;
+    const output = this.output;
+    output.range(at, at + 1);
+    let i = skipSpace(body, at + 1);
+    if (byteAt(body, i) === CLOSE_ARRAY) {
+      output.range(at + 1, i + 1);
+      return i + 1;
+    }
+    let takenUpTo = at + 1;
+    let isFirst = true;
+    for (let index = 0; ; index += 1) {
+      const child = node === undefined ? this.#plan.elementNode(index) : elementOf(node, index);
+      const isTaken = takes(child, byteAt(body, i)) || (node === undefined && this.#plan.template !== undefined);
+      if (isTaken) {
+        if (takenUpTo !== -1) output.range(takenUpTo, i);
+        else if (!isFirst) output.byte(COMMA);
+        isFirst = false;
+        i = node === undefined ? this.#element(index, i, depth + 1) : this.#taken(child, i, depth + 1);
+        takenUpTo = i;
+      } else {
+        i = skipValue(this.#text, i, depth + 1);
+        takenUpTo = -1;
+      }
+      i = skipSpace(body, i);
+      const byte = byteAt(body, i);
+      if (byte === COMMA) i = skipSpace(body, i + 1);
+      else if (byte === CLOSE_ARRAY) break;
+      else throw notJson(i);
+    }
+    output.range(takenUpTo === -1 ? i : takenUpTo, i + 1);
+    return i + 1;
+  }
+
+  #openLists(node: Node): void {
+    for (const reference of node.lists) this.#captures?.open(reference);
+  }
+}
+
+function elementOf({ indexes, rest }: Node, index: number): Node | undefined {
+  return indexes?.has(index) ? indexes.get(index) : rest;
+}
+
+/** @param first byte of the value */
+function takes(node: Node | undefined, first: number): boolean {
+  if (node === undefined) return false;
+  if (first === OPEN_OBJECT) return node.takesObjects;
+  return first === OPEN_ARRAY ? node.takesArrays : node.takesScalars;
+}
+
+/** The edge of a key whose bytes are what it means. */
+function find(names: NameTable, body: Buffer, start: number, end: number): NamedEdge | undefined {
+  const edges = names.byLength[end - start];
+  if (edges === undefined) return undefined;
+  for (let e = 0; e < edges.length; e += 1) {
+    const edge = edges[e] as NamedEdge;
+    const { key } = edge;
+    let i = 0;
+    while (i < key.length && key[i] === body[start + i]) i += 1;
+    if (i === key.length) return edge;
+  }
+  return undefined;
+}
+
+/** @param start of the key, its quote included */
+function findEscaped(names: NameTable, body: Buffer, start: number, end: number): NamedEdge | undefined {
+  return names.byKey.get(JSON.parse(body.toString('utf8', start, end)) as string);
+}
