@@ -62,6 +62,16 @@ describe('what is read', () => {
     ]);
   });
 
+  it('takes an invented method for the one that the service gets', async () => {
+    const kong = {
+      request: { getMethod: async () => 'FOO' },
+      client: { getConsumer: async () => undefined },
+      nginx: { getVar: async () => '/x' },
+    };
+    const plan = planReads(config({ limits: [{ name: 'a', limit: 1, methods: ['GET'] }] }));
+    expect((await readRequest(kong as unknown as Kong, plan, false)).method).toBe('GET');
+  });
+
   it('is the path too, while something is closed', async () => {
     expect(await reads({}, true)).toEqual(['nginx getVar upstream_uri', 'client getConsumer']);
   });

@@ -3,6 +3,7 @@
  * read that no limit of the configuration uses, but for the consumer, whose use is counted.
  */
 import { hash } from 'node:crypto';
+import { forwardedMethod } from '../shared/forwarded-method.js';
 import { servicePath } from '../shared/path-pattern.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Config, Identity, Limit } from './config.js';
@@ -66,7 +67,7 @@ export async function readRequest(kong: Kong, plan: ReadPlan, withPath: boolean)
     if (value !== undefined) values.set(name, value);
   });
   return {
-    method,
+    method: method === undefined ? undefined : forwardedMethod(method),
     upstreamUri,
     query: query === undefined ? undefined : new URLSearchParams(query),
     consumer,
