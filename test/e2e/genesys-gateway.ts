@@ -39,6 +39,8 @@ export async function startGenesysGateway(
     /** Leaves the shipped limits in place; without, a test may send as much as it likes. */
     withQuota?: boolean;
     edit?: (config: KongConfig) => void;
+    /** nginx workers of a real Kong. */
+    workers?: number;
   } = {},
 ): Promise<GenesysGateway> {
   const genesys = await startGenesysCloud({ rateLimitPerMinute: 0, ...options });
@@ -54,6 +56,7 @@ export async function startGenesysGateway(
   const gateway = await startGateway({
     config: first,
     plugins: options.plugins ?? PLUGINS,
+    workers: options.workers ?? 1,
     env: { GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId, GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret },
   });
   return {
