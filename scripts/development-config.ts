@@ -45,6 +45,13 @@ export function developmentConfig(destination: Destination, key?: string): KongC
   return { ...config, consumers };
 }
 
+/** Counts in Redis instead of in each node. */
+export function useRedis(config: KongConfig, redis: { host: string; port: number }): void {
+  for (const { name, config: settings } of config.services.flatMap(({ routes }) => routes).flatMap((r) => r.plugins)) {
+    if (name === 'genesys-quota') Object.assign(settings, { policy: 'redis', redis });
+  }
+}
+
 function readYaml(name: string): KongConfig {
   return parse(readFileSync(resolve(KONG, name), 'utf8')) as KongConfig;
 }
