@@ -7,6 +7,7 @@ import { isLoopback } from '../../plugins/shared/loopback.js';
 import { type PluginModule, VARIANTS } from '../../plugins/shared/plugin.js';
 import { describePlugin } from './dump.js';
 import { createInstances } from './instances.js';
+import { createMetrics } from './metrics.js';
 import { serveOperations } from './operations.js';
 import { startServer } from './server.js';
 import { startWatchdog } from './watchdog.js';
@@ -133,6 +134,7 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
       .finally(() => process.exit(0));
   };
 
+  const metrics = settings.metrics && (await createMetrics(settings.name, plugin.metrics ?? []));
   const instances = createInstances(plugin.Plugin, { secretsDirs: settings.secretsDirs });
   const server = await startServer({
     pluginName: settings.name,
@@ -141,12 +143,14 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     socketPath: settings.socketPath,
     socketMode: settings.socketMode,
     log,
+    observeEvent: metrics?.observeEvent,
     onTakenOver: () => leave('the socket path leads to another process'),
   }).catch((error: Error) => {
     log(`${settings.name}: ${error.message}`);
     process.exit(1);
   });
-  const operations = settings.metrics && serveOperations(plugin.operations ?? [], settings.metrics, log);
+  const operations =
+    settings.metrics && metrics && serveOperations(plugin.operations ?? [], metrics, settings.metrics, log);
   startWatchdog(STALL_MS);
   process.on('SIGTERM', () => leave('SIGTERM'));
   process.on('SIGINT', () => leave('SIGINT'));

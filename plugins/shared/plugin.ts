@@ -56,6 +56,18 @@ export interface OperationAnswer {
   body: unknown;
 }
 
+/** Something that a plugin tells of itself to a monitoring system, in Prometheus' terms. */
+export interface MetricFamily {
+  /** In Prometheus' style: a prefix, the unit, `_total` for a counter. */
+  name: string;
+  help: string;
+  type: 'counter' | 'gauge';
+  /** Names of the labels; never one whose values a client can choose. */
+  labels: readonly string[];
+  /** The values of now; of a counter, all that was ever counted. */
+  read(): Iterable<{ labels: Record<string, string>; value: number }>;
+}
+
 /**
  * A plugin's class. The constructor gets the configuration as Kong resolved it, unparsed, and throws to refuse it; `host`
  * is left out by kong-pdk's server. Kong runs the phases for which the prototype has a method.
@@ -80,6 +92,7 @@ export interface PluginModule {
   /** Rules over several fields of `config` (Kong: `entity_checks`). */
   EntityChecks?: readonly Record<string, unknown>[];
   operations?: readonly Operation[];
+  metrics?: readonly MetricFamily[];
   /** Called when the process ends and all requests are through: writes what must not be lost. */
   shutdown?(): Promise<void>;
   Version: string;
