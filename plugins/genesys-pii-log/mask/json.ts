@@ -3,14 +3,16 @@
  * than what is logged of it, digits of any number stay exact, and the work can be done in slices. What comes out is JSON,
  * with its structure, names and order, and without white space.
  */
+
+import { type MaskedBeginning, maskBeginning } from './beginning.js';
 import { type FieldRule, normaliseName } from './fields.js';
 import type { Kind } from './finding.js';
-import { maskLabelled } from './labels.js';
+import { findTextHits } from './labels.js';
 import { REDACTED } from './masks.js';
 import { type Arrival, pointerTo, type Trail } from './paths.js';
 import type { Masking } from './rules.js';
 import { Tally } from './tally.js';
-import { applyPatterns, domainOf, findHits, maskOfHit, maskText } from './text.js';
+import { applyPatterns, domainOf, findHits, type Hit, maskOfHit } from './text.js';
 
 /** Deeper values are not shown. */
 const MAX_DEPTH = 64;
@@ -198,8 +200,11 @@ export class JsonMasker {
       this.#put(JSON.stringify(this.#maskedByRule(text, rule)));
       return;
     }
-    const masked = maskJsonString(text, this.#maskingOf(key), this.#options.nesting ?? 0);
-    this.#put(masked === text ? token : JSON.stringify(masked));
+    const room = this.#options.maxOutput - this.#length;
+    const masked = maskJsonString(text, this.#maskingOf(key), this.#options.nesting ?? 0, room);
+    this.#put(masked.text === text ? token : JSON.stringify(masked.text));
+    // What follows would stand behind a gap.
+    if (masked.isCut) this.#length = Number.POSITIVE_INFINITY;
   }
 
   #maskingOf(key: KnownKey | undefined): Masking {
@@ -237,7 +242,7 @@ export class JsonMasker {
     if (known !== undefined) return known;
     const name = unquoted(token);
     const fieldRule = this.#masking.rules.fields.ruleOf(name);
-    const masked = maskJsonString(name, this.#masking, MAX_NESTING);
+    const { text: masked } = maskJsonString(name, this.#masking, MAX_NESTING, name.length);
     const key: KnownKey = {
       name,
       json: masked === name ? token : JSON.stringify(masked),
@@ -346,19 +351,28 @@ export function maskWhole(value: string, { rules: { mask } }: Masking): string {
   return mask.of(whole.value, whole.domain);
 }
 
-/** Masks a string of a JSON document, which may be a JSON document itself. */
-export function maskJsonString(text: string, masking: Masking, nesting: number): string {
-  if (!/^\s*[[{]/.test(text)) return maskText(text, masking);
-  const tally = new Tally();
+/**
+ * Masks a string of a JSON document, which may be a JSON document itself.
+ * @param room how much of it is wanted; of a longer one only the beginning is looked at
+ */
+export function maskJsonString(text: string, masking: Masking, nesting: number, room: number): MaskedBeginning {
+  if (!/^\s*[[{]/.test(text)) return maskBeginning(text, room, masking, findHitsOf);
   if (nesting < MAX_NESTING) {
-    const options = { maxOutput: text.length * 8 + 1024, isCut: false, nesting: nesting + 1 };
+    const tally = new Tally();
+    const options = { maxOutput: room + 1, isCut: false, nesting: nesting + 1 };
     const masker = new JsonMasker(text, { rules: masking.rules, tally }, options);
-    if (masker.run(text.length + 1) === 'done') {
+    const result = masker.run(text.length + 1);
+    if (result === 'done' || result === 'full') {
       masking.tally.addAll(tally);
-      return tally.isEmpty ? text : masker.output;
+      if (result === 'full') return { text: masker.output, isCut: true };
+      return { text: tally.isEmpty ? text : masker.output, isCut: false };
     }
   }
-  return maskLabelled(text, masking);
+  return maskBeginning(text, room, masking, findTextHits);
+}
+
+function findHitsOf(text: string, { rules }: Masking): Hit[] {
+  return findHits(text, rules);
 }
 
 /** A number that is a card's, a telephone's or a pattern's; any other stays as it is written. */

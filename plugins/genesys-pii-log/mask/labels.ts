@@ -4,18 +4,11 @@
  */
 import type { FieldNames } from './fields.js';
 import type { Masking } from './rules.js';
-import { applyPatterns, findHits, type Hit, merged, replaceHits } from './text.js';
+import { findHits, type Hit, merged } from './text.js';
 
 /** A name in quotes and a colon, an XML element, or an attribute or parameter; names are bounded, so a search is linear. */
 const LABEL =
   /"([^"\\\n]{1,64})"\s{0,8}:\s{0,8}|<([\w.:-]{1,64})(?=[\s>])[^<>]{0,512}>|\b([A-Za-z][\w.-]{0,63})\s?=\s?/g;
-
-/** Masks a whole text. */
-export function maskLabelled(text: string, masking: Masking): string {
-  const replaced = applyPatterns(text, masking);
-  const hits = findTextHits(replaced, masking);
-  return hits.length === 0 ? replaced : replaceHits(replaced, hits, masking);
-}
 
 /** What is masked in a text, in order, without overlaps. */
 export function findTextHits(text: string, { rules }: Masking): Hit[] {
