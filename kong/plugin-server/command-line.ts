@@ -16,8 +16,8 @@ const DEFAULT_DEADLINE_SECONDS = 30;
 const STALL_MS = 5000;
 
 const USAGE = `usage: NAME --socket PATH [--socket-mode 0600|0660] [--deadline SECONDS] [--name NAME]
-            [--secrets-dir DIR]... [--metrics HOST:PORT]
-       NAME --dump [--socket PATH] [--name NAME]`;
+            [--secrets-dir DIR]... [--log-dir DIR]... [--stdout PATH] [--metrics HOST:PORT] [--without-bodies]
+       NAME --dump [--socket PATH] [--name NAME] [--without-bodies]`;
 
 interface Settings {
   dump: boolean;
@@ -27,6 +27,12 @@ interface Settings {
   deadlineMs: number;
   /** Folders below which the plugin may read secrets, absolute. */
   secretsDirs: string[];
+  /** Folders below which the plugin may write logs, absolute. */
+  logDirs: string[];
+  /** What the plugin may write to as standard output. */
+  stdoutPath: string | undefined;
+  /** Runs the plugin without its response phase. */
+  withoutBodies: boolean;
   /** Where operators reach the process; undefined: nowhere. */
   metrics: { host: string; port: number } | undefined;
 }
@@ -45,6 +51,9 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
       'socket-mode': { type: 'string', default: '0600' },
       deadline: { type: 'string', default: String(DEFAULT_DEADLINE_SECONDS) },
       'secrets-dir': { type: 'string', multiple: true, default: [] },
+      'log-dir': { type: 'string', multiple: true, default: [] },
+      stdout: { type: 'string' },
+      'without-bodies': { type: 'boolean', default: false },
       metrics: { type: 'string' },
     },
   });
@@ -55,10 +64,15 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
   }
   if (!/^[a-z0-9][a-z0-9-]*$/.test(values.name))
     throw new Error(`--name ${values.name}: small letters, digits, hyphens`);
-  for (const dir of values['secrets-dir']) {
-    if (!dir.startsWith('/') || dir.replace(/\/+/g, '/') === '/') {
-      throw new Error(`--secrets-dir ${dir}: the absolute path of a folder, not the root`);
+  for (const flag of ['secrets-dir', 'log-dir'] as const) {
+    for (const dir of values[flag]) {
+      if (!dir.startsWith('/') || dir.replace(/\/+/g, '/') === '/') {
+        throw new Error(`--${flag} ${dir}: the absolute path of a folder, not the root`);
+      }
     }
+  }
+  if (values.stdout !== undefined && !/^\/.*[^/]$/.test(values.stdout)) {
+    throw new Error(`--stdout ${values.stdout}: an absolute path, such as /proc/1/fd/1`);
   }
   if (!values.dump && values.socket === '') throw new Error('--socket PATH is missing');
   return {
@@ -68,6 +82,9 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
     socketMode: Number.parseInt(values['socket-mode'], 8),
     deadlineMs,
     secretsDirs: values['secrets-dir'],
+    logDirs: values['log-dir'],
+    stdoutPath: values.stdout,
+    withoutBodies: values['without-bodies'],
     metrics: values.metrics === undefined ? undefined : parseAddress(values.metrics),
   };
 }
@@ -80,10 +97,12 @@ function parseAddress(text: string): { host: string; port: number } {
 }
 
 /** Runs a plugin's command with the arguments of this process. */
-export async function runPlugin(plugin: PluginModule): Promise<void> {
+export async function runPlugin(module: PluginModule): Promise<void> {
   let settings: Settings;
+  let plugin = module;
   try {
     settings = parseCommandLine(process.argv.slice(2), plugin.Name);
+    if (settings.withoutBodies) plugin = unbuffered(module);
   } catch (error) {
     process.stderr.write(`${plugin.Name}: ${(error as Error).message}\n${USAGE.replaceAll('NAME', plugin.Name)}\n`);
     process.exitCode = 1;
@@ -94,6 +113,12 @@ export async function runPlugin(plugin: PluginModule): Promise<void> {
     return;
   }
   await serve(plugin, settings);
+}
+
+/** @throws Error if the plugin works with buffered answers only */
+function unbuffered(plugin: PluginModule): PluginModule {
+  if (plugin.UnbufferedPlugin === undefined) throw new Error('--without-bodies: this plugin knows nothing of it');
+  return { ...plugin, Plugin: plugin.UnbufferedPlugin };
 }
 
 async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
@@ -113,10 +138,13 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     leaving = true;
     operations?.close();
     log(`${why}: finishing what has begun`);
-    void server.drain(settings.deadlineMs).then(() => process.exit(0));
+    void server
+      .drain(settings.deadlineMs)
+      .then(() => shutdown(plugin, settings.deadlineMs))
+      .then(() => process.exit(0));
   };
 
-  const instances = createInstances(plugin.Plugin, { secretsDirs: settings.secretsDirs });
+  const instances = createInstances(plugin.Plugin, settings);
   const server = await startServer({
     pluginName: settings.name,
     instances,
@@ -134,4 +162,12 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
   process.on('SIGTERM', () => leave('SIGTERM'));
   process.on('SIGINT', () => leave('SIGINT'));
   log(`${settings.name} ${plugin.Version} listens on ${settings.socketPath}`);
+}
+
+/** Lets a plugin end what it has begun beside its events, but not for ever. */
+async function shutdown(plugin: PluginModule, timeoutMs: number): Promise<void> {
+  const late = new Promise<void>((resolve) => {
+    setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([plugin.shutdown?.().catch(() => {}), late]);
 }

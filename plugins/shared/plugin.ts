@@ -63,7 +63,11 @@ export interface PluginModule {
   PluginSchema?: readonly SchemaField[];
   /** Rules over several fields of `config` (Kong: `entity_checks`). */
   EntityChecks?: readonly Record<string, unknown>[];
+  /** The same plugin without a response phase (`--without-bodies`), for routes that must not be buffered. */
+  UnbufferedPlugin?: PluginModule['Plugin'];
   operations?: readonly Operation[];
+  /** Called once when the process is about to end, after its last event; it is waited for, within the deadline. */
+  shutdown?(): Promise<void>;
   Version: string;
   Priority: number;
   Name: string;
