@@ -169,8 +169,11 @@ function isSsn(groups: readonly Group[], first: number): boolean {
 /** The last group of the longest phone number that begins with a group and ends before another. */
 function lastOfPhone(text: string, groups: readonly Group[], first: number, before: number): number | undefined {
   const head = groups[first] as Group;
-  const isDecimal = groups.length === 2 && groups[1]?.separator === '.' && !head.plus;
-  if (isDecimal && !(first === 0 && head.digits.startsWith('0') && head.digits.length >= 3)) return undefined;
+  const isAreaCode = head.digits.startsWith('0') && head.digits.length >= 3;
+  const isDecimal = groups.length === 2 && groups[1]?.separator === '.' && !head.plus && !isAreaCode;
+  // Of a number with a fraction only what stands before the point may be one.
+  if (isDecimal && first === 1) return undefined;
+  const end = isDecimal ? Math.min(before, 1) : before;
   const inParentheses = head.parenthesis && groups[first + 1]?.separator.includes(')') === true;
   const isLoose =
     head.plus ||
@@ -182,7 +185,7 @@ function lastOfPhone(text: string, groups: readonly Group[], first: number, befo
   const separators: string[] = [];
   let count = 0;
   let found: number | undefined;
-  for (let last = first; last < before; last++) {
+  for (let last = first; last < end; last++) {
     const group = groups[last] as Group;
     const size = group.digits.length;
     count += size;
@@ -198,7 +201,6 @@ function lastOfPhone(text: string, groups: readonly Group[], first: number, befo
       plus: head.plus,
       parenthesis: inParentheses,
       gluedLeft: isLetter(text.charCodeAt(head.start - 1)),
-      gluedRight: isLetter(text.charCodeAt(group.end)),
     };
     if (isPhone(shape)) found = last;
   }

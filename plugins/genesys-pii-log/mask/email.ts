@@ -28,7 +28,11 @@ function startOfLocalPart(text: string, at: number, floor: number): number {
   }
   let start = at;
   while (start > lowest && isLocal(text.charCodeAt(start - 1))) start--;
-  return start;
+  // The names of parameters of a URL, and the values before, are no part of an address that is one's value.
+  const local = text.slice(start, at);
+  const mark = Math.max(local.lastIndexOf('?'), local.lastIndexOf('&'));
+  const equals = mark === -1 ? -1 : local.indexOf('=', mark);
+  return start + equals + 1;
 }
 
 function endOfDomain(text: string, at: number): number {
@@ -46,7 +50,7 @@ function endOfDomain(text: string, at: number): number {
 /** A name, also one without a dot; not a version (`package@1.2.3`). */
 function isDomain(domain: string): boolean {
   if (domain.startsWith('[')) return domain.length > 2;
-  return domain.length >= 2 && !/^[\d.]+$/.test(domain);
+  return domain.length >= 1 && !/^[\d.]+$/.test(domain);
 }
 
 /** RFC 5322's atext and dots, and letters of other alphabets; without the slash, which keeps apart the segments of a path. */

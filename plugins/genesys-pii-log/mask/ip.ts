@@ -10,7 +10,7 @@ const IPV4 = /(?<!\d|\d\.)\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\d|\.\d)/g;
 /** What stands before a version. */
 const VERSION = /(?:(?<![a-z])v|version.{0,3})$/is;
 /** Hex and colons, with an IPv4 address or a zone at its end; bounded, so that a search is linear. */
-const IPV6 = /(?<![0-9a-z.])[0-9a-f]{0,4}:[0-9a-f:]{0,40}:[0-9a-f.]{0,15}(?:%[0-9a-z]{1,16})?(?![0-9a-z])/gi;
+const IPV6 = /(?<![0-9a-z.])[0-9a-f]{0,4}:[0-9a-f:]{0,40}:[0-9a-f.]{0,15}(?:%[0-9a-z]{1,16})?/gi;
 
 /** Finds them. */
 export function findIps(text: string): Finding[] {
@@ -32,22 +32,30 @@ function findIpv6(text: string, findings: Finding[]): void {
   IPV6.lastIndex = 0;
   for (let match = IPV6.exec(text); match !== null; match = IPV6.exec(text)) {
     const [found] = match;
-    const address = ipv6In(found);
-    if (address === undefined) {
+    const end = match.index + found.length;
+    // A word that goes on, such as `ace::Foo`, is an address only if there is more of one.
+    const isWord = /[0-9a-z]/i.test(text[end] ?? '') && found.split(':').length < 4;
+    const length = isWord ? undefined : lengthOfIpv6(found);
+    if (length === undefined) {
       // What stands before an address may look like its first part: `face:2001:db8::1`.
       IPV6.lastIndex = match.index + Math.max(1, found.indexOf(':'));
-    } else if (address !== '::' && address !== '::1') {
-      findings.push({ start: match.index, end: match.index + found.length, kind: 'ip' });
+    } else {
+      const address = found.slice(0, length);
+      if (address !== '::' && address !== '::1')
+        findings.push({ start: match.index, end: match.index + length, kind: 'ip' });
+      IPV6.lastIndex = match.index + length;
     }
   }
 }
 
-/** Without its zone, and without the colon or dot of the sentence around it. */
-function ipv6In(found: string): string | undefined {
+/** Without the colon or dot of the sentence around it, and without the digits that are glued to it. */
+function lengthOfIpv6(found: string): number | undefined {
   const address = found.replace(/%.*$/s, '');
-  if (isIPv6(address)) return address;
-  const shorter = address.replace(/[:.]$/, '');
-  return isIPv6(shorter) ? shorter : undefined;
+  if (isIPv6(address)) return found.length;
+  for (const shorter of [address.replace(/[:.]$/, ''), address.replace(/([^:]{4})[^:]*$/, '$1')]) {
+    if (shorter !== address && isIPv6(shorter)) return shorter.length;
+  }
+  return undefined;
 }
 
 function isPersonal(address: string): boolean {

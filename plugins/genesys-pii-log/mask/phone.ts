@@ -17,8 +17,6 @@ export interface NumberShape {
   parenthesis: boolean;
   /** A letter stands right before. */
   gluedLeft: boolean;
-  /** A letter stands right after. */
-  gluedRight: boolean;
 }
 
 export const SHORTEST_PHONE = 7;
@@ -40,7 +38,7 @@ export function isPhone(shape: NumberShape): boolean {
   const { length } = digits;
   if (length < SHORTEST_PHONE || length > LONGEST_PHONE) return false;
   if (shape.plus) return digits[0] !== '0' && length <= 15;
-  if (shape.groups.length === 1) return !shape.gluedLeft && !shape.gluedRight && isBareNumber(digits);
+  if (shape.groups.length === 1) return !shape.gluedLeft && isBareNumber(digits);
   if (digits.startsWith('00')) return digits[2] !== '0' && length >= 9;
   if (length > 15 || shape.gluedLeft) return false;
   return isGrouped(shape, digits);
