@@ -13,6 +13,13 @@ const BASIC =
   '(?:19|20)\\d\\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\\d|3[01])T(?:[01]\\d|2[0-4])[0-5]\\d[0-6]\\d(?:[.,]\\d{1,9})?Z?';
 const TIMESTAMP = new RegExp(`(?<![0-9a-z])(?:${UUID}|${HEX}|${DATE}(?:[T ]${TIME})?|${BASIC})(?![0-9a-z])`, 'gi');
 
+const WHOLE = new RegExp(`^(?:${UUID}|${DATE}T${TIME})$`, 'i');
+
+/** Whether a text is an id or a time and nothing else: most texts of Genesys Cloud's answers are. */
+export function isNeutral(text: string): boolean {
+  return text.length >= 16 && text.length <= 36 && WHOLE.test(text);
+}
+
 /** Shorter texts hold nothing of the kind. */
 const SHORTEST = 10;
 

@@ -6,6 +6,7 @@ import { findEncoded } from './base64.js';
 import { detect } from './detect.js';
 import type { Kind } from './finding.js';
 import type { Domain } from './masks.js';
+import { isNeutral } from './neutral.js';
 import type { Masking, Rules } from './rules.js';
 import { findUrlParts } from './urls.js';
 import { originOf, type View, viewsBeneath } from './views.js';
@@ -56,7 +57,7 @@ export function applyPatterns(text: string, { rules: { patterns, mask }, tally }
 
 /** Finds what the detectors and the allow list of query parameters have masked, in order, without overlaps. */
 export function findHits(text: string, rules: Rules): Hit[] {
-  if (!NOTABLE.test(text) && !LAYERED.test(text)) return [];
+  if ((!NOTABLE.test(text) && !LAYERED.test(text)) || isNeutral(text)) return [];
   const hits: Hit[] = [];
   const own: View = { text, origins: undefined };
   const beneath = LAYERED.test(text) ? viewsBeneath(text) : [];

@@ -16,8 +16,9 @@ const MAX_LAYERS = 4;
 const ESCAPE =
   /%[0-9a-f]{2}|(?<!\\)\\+(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[nrt"\\/])|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|amp|commat|period|plus|nbsp|quot|lt|gt|colon|hyphen|lpar|rpar|sol);?/gi;
 const MAY_ESCAPE = /%[0-9a-f]{2}|\\|&[#a-z]/i;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII
-const WIDE = /[^\x00-\x7f]/;
+/** What `plainOf` knows. */
+const LOOK_ALIKE =
+  /[\u00a0\u00ad\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u09e6-\u09ef\u0e50-\u0e59\u2000-\u206f\u2212\u3000\u3002\ufe52\ufe63\ufe6b\ufeff\uff01-\uff5e]/;
 
 const NAMED: Readonly<Record<string, string>> = {
   amp: '&',
@@ -43,7 +44,7 @@ export function viewsBeneath(text: string): View[] | undefined {
   const views: View[] = [];
   let view: View = { text, origins: undefined };
   for (let layer = 0; ; layer++) {
-    const plain = WIDE.test(view.text) ? withoutLookAlikes(view) : undefined;
+    const plain = LOOK_ALIKE.test(view.text) ? withoutLookAlikes(view) : undefined;
     if (plain !== undefined) views.push(plain);
     const next = MAY_ESCAPE.test(view.text) ? unescaped(plain ?? view) : undefined;
     if (next === undefined) return views;
