@@ -41,7 +41,7 @@ export interface LoggedBody {
 /** Larger bodies are not read: only their size is logged. */
 export const HARD_LIMIT = 16 * 1024 * 1024;
 /** No more of a body is looked at, compressed or not; what is logged of it is at most a quarter of that. */
-export const WINDOW = 1024 * 1024;
+export const WINDOW = 512 * 1024;
 /** JSONPath needs the whole document in memory and in one go. */
 const MAX_JSONPATH_BYTES = 128 * 1024;
 /** So many characters are masked before the process does other work. */
@@ -64,6 +64,7 @@ export async function logBody(body: CapturedBody, masking: Masking, maxBytes: nu
   const read = await readText(beginning, media, declared);
   if (typeof read === 'string')
     return { ...about, kind: 'binary', truncated: false, ...(read === 'binary' ? {} : { omitted: read }) };
+  await otherWork();
   const logged = await logText(read, declared, masking, maxBytes);
   return { ...about, ...logged };
 }
@@ -164,15 +165,20 @@ function parseOrUndefined(text: string): unknown {
 
 /** Every parameter as a member of a JSON document would be. */
 async function logForm({ text, isCut }: Text, masking: Masking, maxBytes: number): Promise<LoggedText> {
-  const pairs = text.split('&');
-  // The last one may go on beyond the window.
-  if (isCut) pairs.pop();
   const { fields, paths } = masking.rules;
-  const pointers = paths.needsDocument ? await paths.pointersIn(formDocument(pairs)) : undefined;
+  if (paths.needsDocument && (isCut || text.length > MAX_JSONPATH_BYTES)) {
+    return { kind: 'form', truncated: true, omitted: 'too_large_for_jsonpath' };
+  }
+  const pointers = paths.needsDocument ? await paths.pointersIn(formDocument(text)) : undefined;
   const shown: string[] = [];
   let length = 0;
   let sinceTurn = 0;
-  for (const [index, pair] of pairs.entries()) {
+  for (let from = 0; from <= text.length; ) {
+    const next = text.indexOf('&', from);
+    // The last one may go on beyond the window.
+    if (next === -1 && isCut) break;
+    const pair = text.slice(from, next === -1 ? text.length : next);
+    from += pair.length + 1;
     if (length > maxBytes) return { kind: 'form', ...cut(shown.join('&'), maxBytes, true) };
     if (sinceTurn > SLICE) {
       await otherWork();
@@ -199,15 +205,15 @@ async function logForm({ text, isCut }: Text, masking: Masking, maxBytes: number
         );
       }
       shown.push(`${encodeForm(maskedName)}=${encodeForm(masked.text)}`);
-      if (masked.isCut && index < pairs.length) return { kind: 'form', ...cut(shown.join('&'), maxBytes, true) };
+      if (masked.isCut) return { kind: 'form', ...cut(shown.join('&'), maxBytes, true) };
     }
     length += (shown.at(-1)?.length ?? 0) + 1;
   }
   return { kind: 'form', ...cut(shown.join('&'), maxBytes, isCut) };
 }
 
-function formDocument(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries([...new URLSearchParams(pairs.join('&'))]);
+function formDocument(text: string): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(text));
 }
 
 function decodeForm(text: string): string {

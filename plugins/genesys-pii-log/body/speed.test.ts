@@ -103,7 +103,8 @@ it.each(cases)('10 MB of %s do not hold up the process', async (_, make, content
     logBody({ bytes, size: bytes.length, contentType, contentEncoding }, masking, 16384);
   // The first one pays for compiling.
   await run();
-  const blocks = [await longestBlock(run), await longestBlock(run), await longestBlock(run)];
+  const blocks: number[] = [];
+  for (let round = 0; round < 5; round++) blocks.push(await longestBlock(run));
   const shortest = Math.min(...blocks);
   if (process.env.PII_BENCH) process.stdout.write(`${_}: ${blocks.map((ms) => ms.toFixed(1)).join(' ')} ms\n`);
   expect(shortest).toBeLessThan(LONGEST_BLOCK_MS);
