@@ -57,6 +57,7 @@ export async function logBody(body: CapturedBody, masking: Masking, maxBytes: nu
   if (body.size > HARD_LIMIT) return { ...about, truncated: true, omitted: 'too_large' };
   const declared = declaredKind(media);
   if (declared === 'binary') return { ...about, kind: 'binary', truncated: false };
+  if (body.bytes.length === 0 && body.size > 0) return { ...about, truncated: true, omitted: 'unreadable' };
   const sent = { bytes: body.bytes, isCut: body.bytes.length < body.size };
   const beginning = await decompress(sent, body.contentEncoding ?? '', WINDOW);
   if (beginning === undefined) return { ...about, truncated: false, omitted: 'encoding' };

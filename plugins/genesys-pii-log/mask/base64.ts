@@ -9,6 +9,8 @@ export interface Encoded extends Span {
 /** `john@x.de` in base64 has twelve characters. */
 const WORD = /[A-Za-z0-9+/_-]{12,}={0,2}/g;
 const SAMPLE = 12;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what texts do not hold
+const NO_TEXT = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]/g;
 
 const VALUES = new Uint8Array(128).fill(255);
 for (const [index, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
@@ -23,9 +25,16 @@ export function findEncoded(text: string): Encoded[] {
   const found: Encoded[] = [];
   for (const { 0: word, index } of text.matchAll(WORD)) {
     if (!beginsAsText(word)) continue;
-    found.push({ start: index, end: index + word.length, decoded: Buffer.from(word, 'base64').toString('utf8') });
+    const decoded = Buffer.from(word, 'base64').toString('utf8');
+    if (isText(decoded)) found.push({ start: index, end: index + word.length, decoded });
   }
   return found;
+}
+
+/** Nearly all of it; a word may be cut, or in another character set. */
+function isText(decoded: string): boolean {
+  const broken = decoded.match(NO_TEXT)?.length ?? 0;
+  return broken <= 1 + decoded.length / 10;
 }
 
 /** Whether the first nine bytes hold no control character. */
