@@ -68,6 +68,7 @@ describe('refuses', () => {
     [{ sinks, mask: 'hash', hash_key: 'c2hvcnQ=' }, 'config.hash_key must be at least 16 bytes'],
     [{ sinks, paths: ['a', 'a..b'] }, 'config.paths[1] is no path'],
     [{ sinks, paths: ['$.a[?(@.b)]'] }, 'config.paths[0] is a JSONPath with a script or filter'],
+    [{ sinks, paths: ['$..a..b'] }, 'config.paths[0] is a JSONPath with more than one ..'],
     [
       { sinks, patterns: [{ name: 'a', regex: '(a+)+$' }] },
       'config.patterns[0].regex has a repetition within a repetition',

@@ -43,7 +43,7 @@ export const HARD_LIMIT = 16 * 1024 * 1024;
 /** No more of a body is looked at, compressed or not; what is logged of it is at most a quarter of that. */
 export const WINDOW = 512 * 1024;
 /** JSONPath needs the whole document in memory and in one go. */
-const MAX_JSONPATH_BYTES = 128 * 1024;
+const MAX_JSONPATH_BYTES = 64 * 1024;
 /** So many characters are masked before the process does other work. */
 const SLICE = 32 * 1024;
 

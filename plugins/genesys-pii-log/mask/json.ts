@@ -10,7 +10,7 @@ import type { Kind } from './finding.js';
 import { findTextHits } from './labels.js';
 import { REDACTED } from './masks.js';
 import { type Arrival, pointerTo, type Trail } from './paths.js';
-import type { Masking } from './rules.js';
+import type { Masking, Rules } from './rules.js';
 import { Tally } from './tally.js';
 import { applyPatterns, domainOf, findHits, type Hit, maskOfHit } from './text.js';
 
@@ -63,6 +63,20 @@ const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what JSON does not allow in a string
 const PLAIN = /[^"\\\x00-\x1f]*/y;
 const MAX_KNOWN_KEYS = 2000;
+/** Longer names do not come again. */
+const MAX_KNOWN_KEY = 64;
+
+/** Keys of the documents of a configuration: the same few, again and again. */
+const KNOWN_KEYS = new WeakMap<Rules, Map<string, KnownKey>>();
+
+function knownKeys(rules: Rules): Map<string, KnownKey> {
+  let keys = KNOWN_KEYS.get(rules);
+  if (keys === undefined) {
+    keys = new Map();
+    KNOWN_KEYS.set(rules, keys);
+  } else if (keys.size >= MAX_KNOWN_KEYS) keys.clear();
+  return keys;
+}
 
 export class JsonMasker {
   readonly #text: string;
@@ -70,7 +84,7 @@ export class JsonMasker {
   readonly #options: JsonMaskerOptions;
   readonly #parts: string[] = [];
   readonly #stack: Frame[] = [];
-  readonly #keys = new Map<string, KnownKey>();
+  readonly #keys: Map<string, KnownKey>;
   readonly #kindsOfVersion: ReadonlySet<Kind>;
   #length = 0;
   #index = 0;
@@ -79,6 +93,7 @@ export class JsonMasker {
     this.#text = text;
     this.#masking = masking;
     this.#options = options;
+    this.#keys = knownKeys(masking.rules);
     this.#kindsOfVersion = new Set([...masking.rules.kinds].filter((kind) => kind !== 'ip'));
   }
 
@@ -250,7 +265,8 @@ export class JsonMasker {
       isVersion: /version$/.test(normaliseName(name.slice(-32))),
     };
     // A name that is masked is counted each time.
-    if (masked === name && this.#keys.size < MAX_KNOWN_KEYS) this.#keys.set(token, key);
+    if (masked === name && token.length <= MAX_KNOWN_KEY && this.#keys.size < MAX_KNOWN_KEYS)
+      this.#keys.set(token, key);
     return key;
   }
 

@@ -103,6 +103,7 @@ function checkJsonPath(text: string): void {
     throw new Error('is a JSONPath with a script or filter, which is code and not evaluated here');
   }
   if (text.includes('^') || text.includes('~')) throw new Error('is a JSONPath to a parent or a name, not to a value');
+  if (text.split('..').length > 2) throw new Error('is a JSONPath with more than one .., which takes too long');
   const brackets = text.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, '').replace(/[^[\]]/g, '');
   if (!/^(?:\[\])*$/.test(brackets) || /[.[]$/.test(text)) throw new Error('is a JSONPath that does not end');
 }
