@@ -44,8 +44,8 @@ export const HARD_LIMIT = 16 * 1024 * 1024;
 export const WINDOW = 512 * 1024;
 /** JSONPath needs the whole document in memory and in one go. */
 const MAX_JSONPATH_BYTES = 64 * 1024;
-/** So many characters are masked before the process does other work. */
-const SLICE = 32 * 1024;
+/** So many characters are masked before the process does other work: access events of other requests wait meanwhile. */
+const SLICE = 4 * 1024;
 
 /** Masks a body. @param maxBytes of content that is logged, in UTF-8 */
 export async function logBody(body: CapturedBody, masking: Masking, maxBytes: number): Promise<LoggedBody> {

@@ -61,7 +61,11 @@ export function parseKongEntry(json: string): KongEntry {
     route: { id: text(record(entry.route).id), name: text(record(entry.route).name) },
     service: { id: text(record(entry.service).id), name: text(record(entry.service).name) },
     source: text(entry.source),
-    latencies: { request: number(latencies.request), kong: number(latencies.kong), proxy: number(latencies.proxy) },
+    latencies: {
+      request: duration(latencies.request),
+      kong: duration(latencies.kong),
+      proxy: duration(latencies.proxy),
+    },
     tries: list(entry.tries).map((item) => {
       const attempt = record(item);
       return {
@@ -95,4 +99,10 @@ function text(value: unknown): string | undefined {
 function number(value: unknown): number | undefined {
   const parsed = typeof value === 'string' && value !== '' ? Number(value) : value;
   return typeof parsed === 'number' && Number.isFinite(parsed) ? parsed : undefined;
+}
+
+/** Kong says -1 of what did not happen. */
+function duration(value: unknown): number | undefined {
+  const ms = number(value);
+  return ms === undefined || ms < 0 ? undefined : ms;
 }
