@@ -2,13 +2,17 @@
  * The access phase: marks the request as seen, and keeps its body for the log phase if that is asked for. It never refuses
  * a request: what cannot be kept is not logged.
  */
+import { randomBytes } from 'node:crypto';
 import type { Kong } from '../shared/pdk.js';
 import { HARD_LIMIT, WINDOW } from './body/body.js';
 import { declaredKind, parseMediaType } from './body/kind.js';
 import type { Requests } from './requests.js';
 
-/** Under this key of `ctx.shared` stands the id of the request. */
-export const REQUEST_MARKER = 'genesys_pii_log';
+/**
+ * Under this key of `ctx.shared` stands the id of the request. The process' own: should both variants of the plugin be on a
+ * route, neither takes the other's mark.
+ */
+export const REQUEST_MARKER = `genesys_pii_log_${randomBytes(8).toString('hex')}`;
 
 /** What the access phase of one configuration needs. */
 export interface Access {

@@ -239,6 +239,17 @@ it('samples errors, too, if they are not always logged', async () => {
   expect(requests.stats).toMatchObject({ log_events: 1, waiting: 0 });
 });
 
+it('tells nothing of a request when it fails', async () => {
+  const kong = {
+    ctx,
+    response: { getSource: async () => 'service' },
+    log: { serialize: async () => '{"request":"4111111111111111' },
+    client: { getCredential: async () => undefined },
+  };
+  const failed = handleLog(kong as unknown as Kong, log());
+  await expect(failed).rejects.toThrow(/^no entry was written: SyntaxError$/);
+});
+
 it('has ECS names if asked for', async () => {
   const entry = (await end(log({ format: 'ecs' }))) as unknown as Record<string, unknown>;
   expect(entry).toMatchObject({

@@ -43,7 +43,7 @@ export async function handleLog(kong: Kong, log: Log): Promise<void> {
   ]);
   // A request that another plugin refused first has no mark.
   const request = typeof id === 'string' ? log.requests.end(id) : undefined;
-  const entry = parseKongEntry(json);
+  const entry = withoutContent(() => parseKongEntry(json));
   const isError = entry.status === undefined || entry.status >= 400;
   const isLogged = log.sampleRate >= 1 || (isError && log.alwaysLogsErrors) || log.random() < log.sampleRate;
   if (!isLogged) return;
@@ -58,7 +58,8 @@ export async function handleLog(kong: Kong, log: Log): Promise<void> {
       requestBody: request?.wasDropped ? ({ truncated: true, omitted: 'overload' } as const) : request?.body,
       responseBody: hasAnswer ? await answerOf(kong, entry, size) : undefined,
     };
-    const line = toLine(await buildEntry(observed, log.policy), log.format);
+    const built = await buildEntry(observed, log.policy).catch(failWithoutContent);
+    const line = withoutContent(() => toLine(built, log.format));
     for (const sink of log.sinks) sink.write(line);
     for (const warning of [log.takeWarning(), ...log.sinks.map((sink) => sink.takeWarning())]) {
       if (warning !== undefined) void kong.log.warn(warning);
@@ -66,6 +67,19 @@ export async function handleLog(kong: Kong, log: Log): Promise<void> {
   } finally {
     bytesInWork -= size;
   }
+}
+
+/** What goes wrong reaches Kong's error log, and messages of errors may hold what was worked on: JSON.parse quotes it. */
+function withoutContent<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    return failWithoutContent(error);
+  }
+}
+
+function failWithoutContent(error: unknown): never {
+  throw new Error(`no entry was written: ${error instanceof Error ? error.name : 'unknown error'}`);
 }
 
 /** As declared, or as sent, which headers and a filter's work may make more or less of. */

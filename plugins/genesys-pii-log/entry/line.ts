@@ -16,21 +16,27 @@ export type Format = 'native' | 'ecs';
 
 /** Makes the line of an entry. */
 export function toLine(entry: Entry, format: Format): Line {
-  const write = (shown: Entry): string => JSON.stringify(format === 'ecs' ? toEcs(shown) : shown);
-  const json = write(entry);
-  return {
-    json,
-    timeMs: Date.parse(entry.time),
-    status: entry.status,
-    within(maxBytes) {
-      if (Buffer.byteLength(json) <= maxBytes) return json;
-      for (const shorten of [withoutBodies, withoutHeaders, withoutAll]) {
-        const shorter = write(shorten(entry));
-        if (Buffer.byteLength(shorter) <= maxBytes) return shorter;
-      }
-      return JSON.stringify({ type: 'request', time: entry.time, truncated: true });
-    },
-  };
+  // Lines wait in queues by the thousand: one of its own names needs nothing but its text.
+  if (format === 'native') return nativeLine(JSON.stringify(entry), Date.parse(entry.time), entry.status);
+  const json = JSON.stringify(toEcs(entry));
+  const write = (shown: Entry): string => JSON.stringify(toEcs(shown));
+  const { status } = entry;
+  return { json, timeMs: Date.parse(entry.time), status, within: (bytes) => shorten(json, bytes, () => entry, write) };
+}
+
+function nativeLine(json: string, timeMs: number, status: number | undefined): Line {
+  const read = (): Entry => JSON.parse(json) as Entry;
+  return { json, timeMs, status, within: (bytes) => shorten(json, bytes, read, JSON.stringify) };
+}
+
+function shorten(json: string, maxBytes: number, read: () => Entry, write: (entry: Entry) => string): string {
+  if (Buffer.byteLength(json) <= maxBytes) return json;
+  const entry = read();
+  for (const without of [withoutBodies, withoutHeaders, withoutAll]) {
+    const shorter = write(without(entry));
+    if (Buffer.byteLength(shorter) <= maxBytes) return shorter;
+  }
+  return JSON.stringify({ type: 'request', time: entry.time, truncated: true });
 }
 
 function withoutBodies(entry: Entry): Entry {
