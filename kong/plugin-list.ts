@@ -1,7 +1,12 @@
 /** The plugins of this package, and how Node runs them. */
 
 /** Each has an executable `dist/bin/<name>.js` and a folder of its own in plugins/. */
-export const PLUGIN_NAMES = ['genesys-quota', 'genesys-response-filter', 'genesys-token-manager'] as const;
+export const PLUGIN_NAMES = [
+  'genesys-pii-log',
+  'genesys-quota',
+  'genesys-response-filter',
+  'genesys-token-manager',
+] as const;
 
 export type PluginName = (typeof PLUGIN_NAMES)[number];
 

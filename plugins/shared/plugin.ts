@@ -77,8 +77,11 @@ export interface PluginClass {
   prototype: PluginInstance;
 }
 
-/** Flags of the command line that ask for a plugin without one of its phases, since each costs every request. */
-export const VARIANTS = ['without-log'] as const;
+/**
+ * Flags of the command line that ask for a plugin without one of its phases: without-bodies has no response phase, for
+ * routes that must not be buffered; without-log no log phase, since Kong prepares a whole log entry for it.
+ */
+export const VARIANTS = ['without-bodies', 'without-log'] as const;
 
 /** What a plugin's index.ts exports. */
 export interface PluginModule {
@@ -93,7 +96,7 @@ export interface PluginModule {
   EntityChecks?: readonly Record<string, unknown>[];
   operations?: readonly Operation[];
   metrics?: readonly MetricFamily[];
-  /** Called when the process ends and all requests are through: writes what must not be lost. */
+  /** Called once when the process is about to end, after its last event; it is waited for, within the deadline. */
   shutdown?(): Promise<void>;
   Version: string;
   Priority: number;
