@@ -38,11 +38,11 @@ it('refuses a bad configuration when it starts', () => {
 
 it('takes its flags from the command line', () => {
   const parse = (...args: string[]) => parseCommandLine(['--socket', '/s', ...args], 'genesys-pii-log');
-  expect(parse()).toMatchObject({ logDirs: [], stdoutPath: undefined, withoutBodies: false });
+  expect(parse()).toMatchObject({ logDirs: [], stdoutPath: undefined, variant: undefined });
   expect(parse('--log-dir', '/a', '--log-dir', '/b', '--stdout', '/proc/1/fd/1', '--without-bodies')).toMatchObject({
     logDirs: ['/a', '/b'],
     stdoutPath: '/proc/1/fd/1',
-    withoutBodies: true,
+    variant: 'without-bodies',
   });
   expect(() => parse('--log-dir', '/')).toThrow('--log-dir /: the absolute path of a folder, not the root');
   expect(() => parse('--stdout', 'out')).toThrow('--stdout out: an absolute path');
@@ -72,7 +72,7 @@ it('writes the entries of all instances to one file, and what is left when the p
   await plugin.shutdown();
   const lines = (await readFile(path, 'utf8')).trim().split('\n');
   expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual(['request', 'request', 'request']);
-  const { body } = plugin.operations[0]?.run(new URLSearchParams()) ?? {};
+  const { body } = (await plugin.operations[0]?.run(new URLSearchParams())) ?? {};
   expect(body).toMatchObject({
     requests: { access_events: 3, log_events: 3, lost_log_events: 0, waiting: 0 },
     sinks: [{ received: 3, sent: 3, dropped: 0, waiting: 0 }],
