@@ -13,7 +13,7 @@ const TOKEN_MANAGER = 'genesys-token-manager';
 /** The parts of kong.yml that are changed here. */
 export interface KongConfig extends Record<string, unknown> {
   services: { name: string; url: string; routes: { plugins: PluginEntry[] }[] }[];
-  consumers?: { username: string; keyauth_credentials?: { key: string }[] }[];
+  consumers?: { username: string; keyauth_credentials?: { key: string }[]; plugins?: PluginEntry[] }[];
 }
 interface PluginEntry {
   name: string;
