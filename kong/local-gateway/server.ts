@@ -134,7 +134,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
         scheme: service.protocol,
         host: service.host,
         port: service.port,
-        path: join(service.path ?? '', stripped),
+        path: join(service.path ?? '', stripped, path),
         query: rawQuery,
         method: request.method ?? 'GET',
       },
@@ -336,7 +336,11 @@ function splitOnce(text: string, separator: string): [string, string] {
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function join(prefix: string, path: string): string {
-  const joined = `${prefix.replace(/\/$/, '')}/${path.replace(/^\//, '')}`;
-  return joined === '' ? '/' : joined;
+/** The path for the service (kong/router/utils.lua, path_handling v0): no slash is added that the client did not send. */
+function join(base: string, path: string, requestPath: string): string {
+  if (base === '' || base === '/') return path.startsWith('/') ? path : `/${path}`;
+  const prefix = base.replace(/\/$/, '');
+  if (path === '' || (requestPath === '/' && prefix === base))
+    return requestPath.length > 1 && requestPath.endsWith('/') ? `${prefix}/` : prefix;
+  return path.startsWith('/') ? `${prefix}${path}` : `${prefix}/${path}`;
 }

@@ -141,8 +141,8 @@ describe('a page of users', () => {
 
   it('has other fields for a consumer who has the plugin too', async () => {
     await useFilter({ rules }, (config) => {
-      const consumer = config.consumers?.find(({ username }) => username === 'svc-other');
-      Object.assign(consumer ?? {}, { plugins: [{ name: FILTER, config: { rules: [{ keep: ['id', 'title'] }] } }] });
+      const other = { rules: [{ keep: ['id', 'title'] }] };
+      config.plugins = [{ name: FILTER, consumer: 'svc-other', route: 'genesys-cloud-api', config: other }];
     });
     const keysFor = async (headers: Record<string, string>): Promise<string[]> => {
       const { entities } = JSON.parse(text(await send(path, { headers }))) as Page;
@@ -151,6 +151,17 @@ describe('a page of users', () => {
     expect(await keysFor(KEY)).toEqual(['id', 'name', 'email']);
     expect(await keysFor(OTHER)).toEqual(['id', 'title']);
     expect(await keysFor(KEY)).toEqual(['id', 'name', 'email']);
+  });
+
+  it('leaves the directory that ships with id, name and email, and nothing else leaves there', async () => {
+    await setup.reconfigure(() => {});
+    const page = JSON.parse(await servicePage('/api/v2/users?pageSize=3')) as Page;
+    const users = page.entities.map(({ id, name, email }) => ({ id, name, email }));
+    expect(JSON.parse(text(await send('/directory?pageSize=3')))).toEqual({ ...page, entities: users });
+    expect(JSON.parse(text(await send(`/directory/${String(users[0]?.id)}`)))).toEqual(users[0]);
+    serve(USER);
+    expectBlocked(await send('/directory/1/queues'), 502);
+    expect((await send('/directory', { method: 'POST', body: '{}' })).status).toBe(404);
   });
 
   it("is read by Genesys' own SDK without error, page after page", async () => {
