@@ -13,7 +13,7 @@ const TOKEN_MANAGER = 'genesys-token-manager';
 /** The parts of kong.yml that are changed here. */
 export interface KongConfig extends Record<string, unknown> {
   services: { name: string; url: string; routes: { plugins: PluginEntry[] }[] }[];
-  consumers?: { username: string; keyauth_credentials?: { key: string }[] }[];
+  consumers?: { username: string; keyauth_credentials?: { key: string }[]; plugins?: PluginEntry[] }[];
 }
 interface PluginEntry {
   name: string;
@@ -35,7 +35,8 @@ export function developmentConfig(destination: Destination, key?: string): KongC
     for (const consumer of consumers) consumer.keyauth_credentials = [{ key }];
   }
   for (const service of config.services) {
-    service.url = destination.kind === 'simulator' ? destination.url : regionApiUrl(destination.region);
+    const path = new URL(service.url).pathname.replace(/\/$/, '');
+    service.url = (destination.kind === 'simulator' ? destination.url : regionApiUrl(destination.region)) + path;
     for (const entry of service.routes.flatMap((route) => route.plugins)) {
       if (entry.name !== TOKEN_MANAGER) continue;
       if (destination.kind === 'simulator') entry.config.token_url = destination.tokenUrl;

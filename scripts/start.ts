@@ -80,6 +80,8 @@ function printExamples(url: string, key: string, destination: Destination): void
   console.log(`
 A page of users, with a gateway key and no Genesys credential:
   curl -s -H 'apikey: ${key}' '${url}/api/v2/users?pageSize=2'
+The same users with id, name and email alone:
+  curl -s -H 'apikey: ${key}' '${url}/directory?pageSize=2'
 Without a key, nothing reaches Genesys:
   curl -s -i '${url}/api/v2/users'`);
   if (destination.kind === 'simulator') {

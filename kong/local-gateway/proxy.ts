@@ -6,8 +6,9 @@ import type { Duplex } from 'node:stream';
 import type { Balancer } from './balancer.js';
 import type { TargetEntity } from './config/types.js';
 import { HeaderList } from './headers.js';
+import { kongError, nginxError } from './kong-errors.js';
 import { readRequestBody } from './request-body.js';
-import { type Answer, kongError, type RequestContext } from './request-context.js';
+import type { Answer, RequestContext } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1), and what `Connection` names besides. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
@@ -66,9 +67,7 @@ export function createProxy(balancer: Balancer): Proxy {
         const repeatable =
           context.body !== undefined && !(error.wasSent && NON_IDEMPOTENT.has(context.upstream.method));
         if (attempt < context.service.retries && repeatable && !context.response.destroyed) continue;
-        return error.kind === 'timeout'
-          ? kongError(context, 504, 'The upstream server is timing out')
-          : kongError(context, 502, 'An invalid response was received from the upstream server');
+        return nginxError(context, error.kind === 'timeout' ? 504 : 502);
       }
     }
   }
