@@ -163,6 +163,45 @@ describe("Genesys' JavaScript SDK", () => {
   });
 });
 
+/**
+ * As github.com/mypurecloud/platform-client-sdk-go makes its requests (apiclient.go: CallAPI and getConfUrl), on which
+ * the CLI and Terraform's provider stand: with a port other than 80 and 443 it writes one slash too many.
+ */
+describe("the requests of Genesys' Go SDK, as its sources make them", () => {
+  const agent = { 'User-Agent': 'GC Terraform Provider/1.0', Connection: 'close' };
+
+  it.each([
+    ['without path parameters', '//oauth/token', '//api/v2'],
+    ['without path parameters, on port 80 or 443', '/oauth/token', '/api/v2'],
+    ['with path parameters', '//login/oauth/token', '//api/api/v2'],
+    ['with the one path parameter that environment variables can carry', '//oauth/token', '//api/api/v2'],
+  ])('%s', async (_what, loginPath, apiPath) => {
+    const answer = await login({ headers: agent }, loginPath);
+    expect(answer.status).toBe(200);
+    const { access_token: bearer, expires_in: seconds } = (await answer.json()) as {
+      access_token: string;
+      expires_in: number;
+    };
+    // It asks anew a minute before the end: with a minute or less it would do nothing else.
+    expect(seconds).toBeGreaterThan(60);
+    const headers = { ...agent, Authorization: `Bearer ${bearer}`, 'Content-Type': 'application/json' };
+    const call = async (method: string, path: string, body: unknown = null): Promise<[number, { id: string }]> => {
+      const text = body === null ? null : JSON.stringify(body);
+      const response = await fetch(`${setup.gateway.url}${apiPath}${path}`, { method, headers, body: text });
+      return [response.status, (await response.json().catch(() => ({}))) as { id: string }];
+    };
+    // Terraform's provider begins with these two.
+    expect((await call('GET', '/organizations/me'))[0]).toBe(200);
+    expect((await call('GET', '/tokens/me'))[0]).toBe(200);
+    const [created, { id }] = await call('POST', '/routing/queues', { name: `by Go ${randomUUID()}` });
+    expect(created).toBe(200);
+    expect((await call('DELETE', `/routing/queues/${id}?forceDelete=true`))[0]).toBe(204);
+    expect((await call('GET', `/routing/queues/${id}`))[0]).toBe(404);
+    const paths = setup.genesys.control.requests({ kind: 'api' }).map(({ path }) => path);
+    for (const path of paths) expect(path).toMatch(/^\/api\/v2\/[a-z]/);
+  });
+});
+
 describe('a login', () => {
   it('answers with a signed token of its own, that nobody may keep', async () => {
     const response = await login();
