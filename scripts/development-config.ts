@@ -94,9 +94,18 @@ function destinationUrl(destination: Destination): string {
   return destination.kind === 'simulator' ? destination.url : regionApiUrl(destination.region);
 }
 
-function loginKeyIds({ services }: KongConfig): string[] {
+/** Writes the private key into the configuration, for a Kong whose environment is not ours. Development only. */
+export function inlineSigningKey(config: KongConfig): void {
+  for (const login of loginsOf(config)) login.config.signing_key = developmentSigningKeys().privateKey;
+}
+
+function loginKeyIds(config: KongConfig): string[] {
+  return loginsOf(config).map((login) => String(login.config.key_id));
+}
+
+function loginsOf({ services }: KongConfig): PluginEntry[] {
   const plugins = services.flatMap(({ routes }) => routes).flatMap(({ plugins }) => plugins);
-  return plugins.filter(({ name }) => name === LOGIN).map(({ config }) => String(config.key_id));
+  return plugins.filter(({ name }) => name === LOGIN);
 }
 
 /** Counts in Redis instead of in each node. */
