@@ -48,7 +48,7 @@ describe('a key in a file', () => {
     try {
       const file = join(dir, 'key.pem');
       writeFileSync(file, key);
-      const { signingKey } = readConfig({ ...base, signing_key: `file:${file}` }, { secretsDirs: [dir] });
+      const { signingKey } = readConfig({ ...base, signing_key: `file:${file}` }, { ...BARE_HOST, secretsDirs: [dir] });
       const first = signingKey.current();
       writeFileSync(file, newKey());
       const now = performance.now();
