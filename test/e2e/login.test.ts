@@ -445,6 +445,29 @@ describe('what an operator changes', () => {
   });
 });
 
+it('with the limits that ship, guessing from one address ends with 429', async () => {
+  const limited = await startGenesysGateway({ withQuota: true });
+  try {
+    const statuses = await Promise.all(
+      Array.from({ length: 130 }, async () => {
+        const response = await fetch(`${limited.gateway.url}/oauth/token`, {
+          method: 'POST',
+          headers: basic(DEMO_ACCESS.clientId, 'guess'),
+        });
+        await response.arrayBuffer();
+        return [response.status, Number(response.headers.get('retry-after') ?? 0)] as const;
+      }),
+    );
+    expect(new Set(statuses.map(([status]) => status))).toEqual(new Set([401, 429]));
+    // Genesys' Go SDK waits for up to 180 s.
+    for (const [status, seconds] of statuses) if (status === 429) expect(seconds).toBeLessThanOrEqual(120);
+    // The API has limits of its own.
+    expect((await limited.get('/api/v2/tokens/me')).status).toBe(200);
+  } finally {
+    await limited.close();
+  }
+});
+
 it('the shipped configuration pairs logins with credentials', () => {
   const config = developmentConfig({ kind: 'region', region: 'us_east_1' });
   const resolve = (): string | undefined => developmentEnv().GENESYS_LOGIN_SIGNING_KEY;
