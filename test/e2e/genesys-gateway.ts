@@ -1,5 +1,5 @@
 /** A Genesys Cloud simulator and a gateway in front of it, with the configuration that ships. */
-import { developmentConfig, type KongConfig } from '../../scripts/development-config.js';
+import { developmentConfig, developmentEnv, type KongConfig } from '../../scripts/development-config.js';
 import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import {
@@ -57,7 +57,11 @@ export async function startGenesysGateway(
     config: first,
     plugins: options.plugins ?? PLUGINS,
     workers: options.workers ?? 1,
-    env: { GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId, GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret },
+    env: {
+      ...developmentEnv(),
+      GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId,
+      GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+    },
   });
   return {
     gateway,
