@@ -27,16 +27,18 @@ interface Answer {
   entry?: object;
   count?: string;
   learnsUse?: boolean;
-  balancerRan?: boolean;
+  /** What Kong notes on its way to a target. */
+  ctx?: Record<string, number>;
   region?: string;
 }
 
 const NAMES = ['one', 'two'];
+const NO_PEER = { KONG_UPSTREAM_DNS_START: 12 };
 let states: ReturnType<typeof createRegionStates>;
 
 async function log(answer: Answer) {
   const { ref = 'ref-1', status = 200, source = 'service', entry = {}, count, learnsUse = false } = answer;
-  const { balancerRan = false, region } = answer;
+  const { ctx = {}, region } = answer;
   const reading = <T>(name: string, value: T) => {
     read.push(name);
     return Promise.resolve(value);
@@ -50,7 +52,7 @@ async function log(answer: Answer) {
             : reading('ref', ref === null ? null : `${ref}/1`),
       },
     },
-    nginx: { getCtx: () => reading('ctx', balancerRan ? 12 : null) },
+    nginx: { getCtx: (name: string) => reading('ctx', ctx[name] ?? null) },
     response: {
       getStatus: () => reading('status', status),
       getSource: () => reading('source', source),
@@ -144,8 +146,13 @@ describe('the log phase', () => {
 
   it.each([
     ['500', { status: 500, entry: answered(500) }, 'failed'],
-    ['no peer', { status: 503, source: 'exit', entry: { upstream_status: '' }, balancerRan: true }, 'failed'],
+    ['no peer', { status: 503, source: 'exit', entry: { upstream_status: '' }, ctx: NO_PEER }, 'failed'],
     ['no peer when it tried again', { status: 503, source: 'error', entry: { upstream_status: '502, -' } }, 'failed'],
+    [
+      'a timeout on a route with a response phase',
+      { status: 504, source: 'exit', entry: { upstream_status: '' }, ctx: { ...NO_PEER, KONG_BALANCER_START: 13 } },
+      'failed',
+    ],
     ['a plugin that said 503', { status: 503, source: 'exit', entry: {} }, undefined],
     ['a body that never came', { status: 408, source: 'error', entry: {} }, undefined],
     ['a timeout', { status: 504, source: 'error', entry: answered('504') }, 'failed'],
@@ -188,12 +195,12 @@ describe('the region that a request was sent to', () => {
   });
 
   it('is lost at once when Kong has no peer', async () => {
-    await log({ region: 'one/0', status: 503, source: 'exit', balancerRan: true });
+    await log({ region: 'one/0', status: 503, source: 'exit', ctx: NO_PEER });
     expect(isUp()).toEqual([false, true]);
   });
 
   it('comes back by good probes', async () => {
-    await log({ region: 'one/0', status: 503, source: 'exit', balancerRan: true });
+    await log({ region: 'one/0', status: 503, source: 'exit', ctx: NO_PEER });
     await log({ region: 'one/1/probe' });
     await log({ region: 'one/1/probe', status: 404, entry: answered(404) });
     expect(isUp()).toEqual([true, true]);
@@ -201,8 +208,8 @@ describe('the region that a request was sent to', () => {
   });
 
   it('learns nothing from a request that was sent before it was lost, or to a region of another configuration', async () => {
-    await log({ region: 'one/7', status: 503, source: 'exit', balancerRan: true });
-    await log({ region: 'three/0', status: 503, source: 'exit', balancerRan: true });
+    await log({ region: 'one/7', status: 503, source: 'exit', ctx: NO_PEER });
+    await log({ region: 'three/0', status: 503, source: 'exit', ctx: NO_PEER });
     expect(isUp()).toEqual([true, true]);
   });
 });

@@ -25,8 +25,12 @@ export interface Log {
   regions: { names: readonly string[]; states: RegionStates } | undefined;
 }
 
-/** Set by Kong when it looks for a target, and by nothing else: a plugin that answers keeps a request from getting so far. */
-const BALANCER_RAN = 'KONG_UPSTREAM_DNS_START';
+/**
+ * Set by Kong when it looks for a target, and when it has one (runloop/balancer/init.lua and init.lua of 3.9.3): a plugin
+ * that answers in access keeps a request from getting so far.
+ */
+const TARGET_SOUGHT = 'KONG_UPSTREAM_DNS_START';
+const TARGET_FOUND = 'KONG_BALANCER_START';
 
 /** Genesys counts what a token was used in its window, and sometimes tells. */
 const COUNT_HEADER = 'inin-ratelimit-count';
@@ -90,10 +94,11 @@ async function judgeService(
   sent: { status: number; source: ResponseSource },
 ): Promise<Outcome> {
   if (serviceStatus !== undefined) return serviceStatus >= 500 ? 'failed' : 'succeeded';
-  // Kong's own 4xx are about the client: a body that never came, or was too large.
-  if (sent.source === 'error') return sent.status >= 500 ? 'failed' : 'unknown';
-  // Without a healthy target Kong answers as a plugin would (measured).
-  const isNoPeer = sent.source === 'exit' && sent.status === 503 && (await kong.nginx.getCtx(BALANCER_RAN)) !== null;
-  // Or the client went away, or a plugin after this one answered.
-  return isNoPeer ? 'no peer' : 'unknown';
+  // Kong's own 4xx are about the client: a body that never came, or was too large. 499: it went away.
+  if (sent.status < 500) return 'unknown';
+  if (sent.source === 'error') return 'failed';
+  // Without a healthy target, and on a route with a response phase, Kong answers as a plugin would (measured).
+  const [sought, found] = await Promise.all([kong.nginx.getCtx(TARGET_SOUGHT), kong.nginx.getCtx(TARGET_FOUND)]);
+  if (sought === null) return 'unknown';
+  return found === null ? 'no peer' : 'failed';
 }
