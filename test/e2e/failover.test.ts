@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/native-kong.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { type Fault, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import { DEFAULT_CLIENT, type Fault, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
 import { type Relay, startRelay } from '../support/relay.js';
 import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
@@ -37,14 +37,13 @@ async function startRegion(name: string, cloud: GenesysCloud, client: Region['cl
 beforeAll(async () => {
   const port = await freePort();
   metrics = `http://127.0.0.1:${port}`;
-  const clients = ['eu', 'us'].map((name) => ({ clientId: `client-${name}`, clientSecret: `secret-${name}` }));
-  const [ofEu, ofUs] = clients as [Region['client'], Region['client']];
+  const ofUs = { clientId: 'client-us', clientSecret: 'secret-us' };
   const plugins = PLUGINS.map((plugin) =>
     plugin.name === 'genesys-token-manager' ? { ...plugin, args: ['--metrics', `127.0.0.1:${port}`] } : plugin,
   );
-  setup = await startGenesysGateway({ region: 'eu_central_1', clients: [ofEu], users: 10, plugins });
+  setup = await startGenesysGateway({ region: 'eu_central_1', users: 10, plugins });
   const other = await startGenesysCloud({ region: 'us_east_1', clients: [ofUs], users: 10, rateLimitPerMinute: 0 });
-  eu = await startRegion('eu', setup.genesys, ofEu);
+  eu = await startRegion('eu', setup.genesys, DEFAULT_CLIENT);
   us = await startRegion('us', other, ofUs);
 });
 afterAll(async () => {
@@ -78,6 +77,13 @@ afterEach(() => {
   const methods = new Set(us.cloud.control.requests({ kind: 'api' }).map(({ method }) => method));
   expect([...methods].filter((method) => !READS.includes(method))).toEqual([]);
 });
+
+/** As it should be written, and as the vault gives it. */
+const OF_ENVIRONMENT = {
+  client_id: '{vault://env/genesys-client-id}',
+  client_secret: '{vault://env/genesys-client-secret}',
+};
+const literal = ({ client }: Region) => ({ client_id: client.clientId, client_secret: client.clientSecret });
 
 const upstreamOf = ({ name }: Region): string => `${name}-${runs}`;
 
@@ -114,8 +120,7 @@ async function useRegions({
         name: region.name,
         token_url: `http://${region.login.address}/oauth/token`,
         upstream: upstreamOf(region),
-        client_id: region.client.clientId,
-        client_secret: region.client.clientSecret,
+        ...(region === eu ? OF_ENVIRONMENT : literal(region)),
       })),
       failover: { failures: 2, probe_after_seconds: 1, response_header: 'X-Genesys-Region', ...failover },
       ...plugin,
@@ -359,8 +364,7 @@ describe("Kong's upstreams", () => {
         name: region.name,
         token_url: `http://${region.login.address}/oauth/token`,
         upstream: `unknown-${region.name}`,
-        client_id: region.client.clientId,
-        client_secret: region.client.clientSecret,
+        ...literal(region),
       }));
     });
     for (const answer of [await send(), await write()]) {
