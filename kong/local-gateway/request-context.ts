@@ -38,7 +38,10 @@ export interface RequestContext {
   /** Where and how the request goes to the service. */
   upstream: {
     scheme: string;
+    /** An address, or a name of an upstream or in DNS. */
     host: string;
+    /** What it was when it was set; another name alone does not change it, and is of no use then. */
+    isAddress: boolean;
     port: number;
     path: string;
     query: string;
@@ -51,6 +54,8 @@ export interface RequestContext {
   upgrade: string;
   /** Response headers that plugins set before there is a response. */
   early: HeaderList;
+  /** Those that the PDK set in access, in lower case: a header of that name from the service does not give way to them. */
+  setInAccess: Set<string>;
   earlyStatus?: number;
   /** The answer that a plugin gave; ends the phase. */
   exit?: Answer;

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Balancer } from './balancer.js';
 import type { PluginEntity, RouteEntity, Snapshot } from './config/types.js';
@@ -133,6 +133,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       upstream: {
         scheme: service.protocol,
         host: service.host,
+        isAddress: isIP(service.host) !== 0,
         port: service.port,
         path: join(service.path ?? '', stripped, path),
         query: rawQuery,
@@ -141,6 +142,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       upgrade:
         request.httpVersion === '1.1' && headers.get('upgrade')?.toLowerCase() === 'websocket' ? 'websocket' : '',
       early: new HeaderList(),
+      setInAccess: new Set(),
       source: 'exit',
       sentStatus: 0,
       sentHeaders: new HeaderList(),
@@ -174,8 +176,10 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       context.sentStatus = 101;
       return;
     }
+    const buffered = context.upgrade === '' && active(context).some(({ plugin }) => plugin.response !== undefined);
     if (!(received instanceof IncomingMessage)) {
-      context.source = 'error';
+      // Measured: where the answer is buffered, Kong answers for a service that fails as a plugin would.
+      if (buffered) context.source = 'exit';
       return send(context, { ...received, headers: merge(received.headers, context.early) });
     }
     context.source = 'service';
@@ -192,7 +196,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     context.serviceBody = body;
     context.answer = {
       status: context.earlyStatus ?? context.serviceStatus,
-      headers: merge(context.serviceHeaders, context.early),
+      headers: mergeService(context, 'replace'),
       body: context.serviceBody,
     };
     context.phase = 'response';
@@ -238,7 +242,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
 
   async function stream(context: RequestContext, received: IncomingMessage): Promise<void> {
     const { response } = context;
-    const headers = merge(context.serviceHeaders ?? new HeaderList(), context.early);
+    const headers = mergeService(context, 'add');
     context.sentStatus = context.earlyStatus ?? received.statusCode ?? 502;
     context.sentHeaders = headers;
     addKongHeaders(headers, context.id, context.latencies.proxy);
@@ -255,6 +259,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     context.sentStatus = answer.status;
     context.sentHeaders = answer.headers;
     context.request.resume();
+    if (context.response.destroyed) return;
     await write(context.response, answer, context.id, context.latencies.proxy);
   }
 
@@ -312,6 +317,22 @@ function addKongHeaders(headers: HeaderList, id: string, proxyMs: number): void 
     headers.set('X-Kong-Upstream-Latency', [String(proxyMs)]);
   }
   headers.set('X-Kong-Request-Id', [id]);
+}
+
+/**
+ * The service's headers and those that plugins set before. Where both have one that the PDK set in access, the client gets
+ * both, the plugin's first; on a buffered route only the service's (measured).
+ */
+function mergeService(
+  { serviceHeaders = new HeaderList(), early, setInAccess }: RequestContext,
+  how: 'add' | 'replace',
+) {
+  const merged = merge(serviceHeaders, early);
+  for (const name of setInAccess) {
+    const own = serviceHeaders.all(name);
+    if (own.length > 0) merged.set(name, how === 'add' ? [...early.all(name), ...own] : own);
+  }
+  return merged;
 }
 
 function merge(headers: HeaderList, over: HeaderList): HeaderList {
