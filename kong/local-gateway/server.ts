@@ -176,7 +176,6 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       context.sentStatus = 101;
       return;
     }
-    const buffered = context.upgrade === '' && active(context).some(({ plugin }) => plugin.response !== undefined);
     if (!(received instanceof IncomingMessage)) {
       // Measured: where the answer is buffered, Kong answers for a service that fails as a plugin would.
       if (buffered) context.source = 'exit';
