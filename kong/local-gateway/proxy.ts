@@ -6,8 +6,9 @@ import type { Duplex } from 'node:stream';
 import type { Balancer, Report } from './balancer.js';
 import type { TargetEntity } from './config/types.js';
 import { HeaderList } from './headers.js';
+import { kongError, nginxError } from './kong-errors.js';
 import { readRequestBody } from './request-body.js';
-import { type Answer, kongError, type RequestContext } from './request-context.js';
+import type { Answer, RequestContext } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1), and what `Connection` names besides. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
@@ -49,7 +50,7 @@ export function createProxy(balancer: Balancer): Proxy {
     // Kong resolves no name where there was an address before (measured: "no host allowed while connecting to upstream").
     if (context.upstream.isAddress && isIP(context.upstream.host) === 0) {
       context.source = 'error';
-      return kongError(context, 500, 'An unexpected error occurred');
+      return nginxError(context, 500);
     }
     const upstream = context.snapshot.upstreams.get(context.upstream.host);
     // For log handlers: Kong got as far as looking for a target (runloop/balancer/init.lua).
@@ -78,9 +79,7 @@ export function createProxy(balancer: Balancer): Proxy {
         if (upstream && target) balancer.report(upstream, target, reportOf(error, isLast));
         if (!isLast) continue;
         context.source = 'error';
-        return error.kind === 'timeout'
-          ? kongError(context, 504, 'The upstream server is timing out')
-          : kongError(context, 502, 'An invalid response was received from the upstream server');
+        return nginxError(context, error.kind === 'timeout' ? 504 : 502);
       }
     }
   }
@@ -157,7 +156,7 @@ function noPeer(context: RequestContext, attempt: number): Answer {
     return kongError(context, 503, 'failure to get a peer from the ring-balancer');
   }
   context.source = 'error';
-  return kongError(context, 503, 'The upstream server is currently unavailable');
+  return nginxError(context, 503);
 }
 
 /** nginx' status for a client that did not wait; nobody gets it. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PdkValue } from '../../plugins/shared/pdk.js';
 import type { ConsumerEntity, RouteEntity, ServiceEntity, Snapshot } from './config/types.js';
-import { HeaderList } from './headers.js';
+import type { HeaderList } from './headers.js';
 
 /** An answer, of the service or of the gateway. */
 export interface Answer {
@@ -72,17 +72,4 @@ export interface RequestContext {
   /** Milliseconds; -1 while unknown. */
   latencies: { proxy: number; kong: number };
   tries: { ip: string; port: number }[];
-}
-
-/** Kong's body for its own errors. */
-export function kongError(
-  context: { id: string },
-  status: number,
-  message: string,
-  headers: [string, string][] = [],
-): Answer {
-  const list = new HeaderList();
-  list.set('Content-Type', ['application/json; charset=utf-8']);
-  for (const [name, value] of headers) list.set(name, [value]);
-  return { status, headers: list, body: Buffer.from(JSON.stringify({ message, request_id: context.id })) };
 }
