@@ -50,7 +50,7 @@ export function createProxy(balancer: Balancer): Proxy {
     // Kong resolves no name where there was an address before (measured: "no host allowed while connecting to upstream").
     if (context.upstream.isAddress && isIP(context.upstream.host) === 0) {
       context.source = 'error';
-      return kongError(context, 500, 'An unexpected error occurred');
+      return nginxError(context, 500);
     }
     const upstream = context.snapshot.upstreams.get(context.upstream.host);
     // For log handlers: Kong got as far as looking for a target (runloop/balancer/init.lua).
@@ -156,7 +156,7 @@ function noPeer(context: RequestContext, attempt: number): Answer {
     return kongError(context, 503, 'failure to get a peer from the ring-balancer');
   }
   context.source = 'error';
-  return kongError(context, 503, 'The upstream server is currently unavailable');
+  return nginxError(context, 503);
 }
 
 /** nginx' status for a client that did not wait; nobody gets it. */

@@ -188,8 +188,9 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     const body = await readAll(received);
     if (body === undefined) {
       // As Kong: no response handler runs, and the status stays, whatever it says (measured).
-      context.source = 'error';
+      context.source = 'exit';
       const failure = nginxError(context, context.serviceStatus);
+      delete context.serviceStatus;
       return send(context, { ...failure, headers: merge(failure.headers, context.early) });
     }
     context.serviceBody = body;
