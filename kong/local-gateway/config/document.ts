@@ -20,6 +20,7 @@ export const KINDS = [
   'basicauth_credentials',
   'jwt_secrets',
   'acls',
+  'ca_certificates',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
