@@ -4,6 +4,7 @@ import { ConfigError } from '../kong/local-gateway/config/types.js';
 import { checkDocuments } from './config-check/check.js';
 import { readStateFile } from './config-check/documents.js';
 import { RULES } from './config-check/rules.js';
+import { readVariants } from './config-check/suite.js';
 
 const USAGE = 'usage: npm run check-config -- [--stage NAME] [--variant NAME=PLUGIN]... [--skip-rule RULE]... FILE...';
 
@@ -22,7 +23,7 @@ function main(args: string[]): number {
     if (!Object.hasOwn(RULES, rule)) throw new Error(`--skip-rule ${rule}: one of ${Object.keys(RULES).join(', ')}`);
   }
   const { faults, plugins } = checkDocuments(positionals.map(readStateFile), {
-    variants: new Map(values.variant.map(readVariant)),
+    variants: readVariants(values.variant),
     stage: values.stage,
     skipRules: new Set(values['skip-rule']),
   });
@@ -32,12 +33,6 @@ function main(args: string[]): number {
     `${positionals.join(', ')}: ${plugins} plugin configuration${plugins === 1 ? '' : 's'} checked, no fault`,
   );
   return 0;
-}
-
-function readVariant(text: string): [string, string] {
-  const [name = '', plugin = '', ...rest] = text.split('=');
-  if (name === '' || plugin === '' || rest.length > 0) throw new Error(`--variant ${text}: NAME=PLUGIN`);
-  return [name, plugin];
 }
 
 try {

@@ -7,8 +7,6 @@ export interface RuleCase {
   violates: string | undefined;
   /** Where, as our check says it. */
   paths: string[];
-  /** decK's linter cannot follow it. */
-  notByDeck?: boolean;
 }
 
 const GOOD_SERVICE = `

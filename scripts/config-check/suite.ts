@@ -50,6 +50,17 @@ export function suitePlugin(
   return plugin ?? (target.startsWith(SUITE_PREFIX) ? 'unknown' : 'foreign');
 }
 
+/** Reads `NAME=PLUGIN`. @throws Error of one line */
+export function readVariants(texts: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    texts.map((text): [string, string] => {
+      const [name = '', plugin = '', ...rest] = text.split('=');
+      if (name === '' || plugin === '' || rest.length > 0) throw new Error(`--variant ${text}: NAME=PLUGIN`);
+      return [name, plugin];
+    }),
+  );
+}
+
 /** As Kong reads it from the plugin server, so that nothing is checked that Kong does not know. */
 function schemaOf(module: PluginModule): readonly SchemaField[] {
   const dump = describePlugin(module, module.Name, '') as { Plugins: [{ Schema: { fields: SchemaField[] } }] };

@@ -23,7 +23,10 @@ export const KONG_WITH_POSTGRES_MISSING =
 
 export interface KongWithPostgres {
   url: string;
+  /** Of the admin node. */
   adminUrl: string;
+  /** Of the node that serves requests and manages plugin servers: its `GET /` is broken. */
+  brokenAdminUrl: string;
   stop(): Promise<void>;
 }
 
@@ -36,7 +39,7 @@ export async function startKongWithPostgres(
   env: Record<string, string> = {},
 ): Promise<KongWithPostgres> {
   const postgres = await startPostgres();
-  const [port, adminPort] = [await freePort(), await freePort()];
+  const [port, adminPort, brokenPort] = [await freePort(), await freePort(), await freePort()];
   const common = {
     ...process.env,
     ...env,
@@ -71,12 +74,21 @@ export async function startKongWithPostgres(
   try {
     const admin = `127.0.0.1:${adminPort}`;
     await startNode({ KONG_PROXY_LISTEN: 'off', KONG_ADMIN_LISTEN: admin }, false, true);
-    await startNode({ KONG_PROXY_LISTEN: `127.0.0.1:${port}`, KONG_ADMIN_LISTEN: 'off' }, true, false);
+    await startNode(
+      { KONG_PROXY_LISTEN: `127.0.0.1:${port}`, KONG_ADMIN_LISTEN: `127.0.0.1:${brokenPort}` },
+      true,
+      false,
+    );
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url: `http://127.0.0.1:${port}`, adminUrl: `http://127.0.0.1:${adminPort}`, stop };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    adminUrl: `http://127.0.0.1:${adminPort}`,
+    brokenAdminUrl: `http://127.0.0.1:${brokenPort}`,
+    stop,
+  };
 }
 
 function isInstalled(command: string): boolean {
