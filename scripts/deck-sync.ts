@@ -9,6 +9,7 @@ import { parse, stringify } from 'yaml';
 import { readDocument } from '../kong/local-gateway/config/document.js';
 import type { PlainObject } from '../kong/local-gateway/config/schema.js';
 import { checkDocuments } from './config-check/check.js';
+import { deckVariablesIn } from './config-check/references.js';
 import { readVariants } from './config-check/suite.js';
 import { type Change, countChanges, type DeckResult, readDeckJson } from './deck/changes.js';
 import { createDeck, type Deck } from './deck/deck.js';
@@ -59,9 +60,9 @@ async function act(run: Run): Promise<number> {
   // decK's diff knows nothing of what Kong refuses, and its sync stops half way.
   await run.deck.need('gateway', 'validate', state);
   const { changes } = await planned(run, state);
-  for (const line of changeLines(changes)) console.log(line);
+  for (const line of changeLines(changes)) console.log(run.deck.redact(line));
   console.log(`${stage}: ${summaryLine(changes)}`);
-  if (report !== undefined) writeFileSync(report, markdownReport(stage, changes));
+  if (report !== undefined) writeFileSync(report, run.deck.redact(markdownReport(stage, changes)));
   if (mode === 'drift') return changes.length > 0 ? DRIFTED : 0;
   if (mode === 'diff' || changes.length === 0) return 0;
   refuseDeletions(run.settings, changes);
@@ -94,11 +95,11 @@ async function render({ settings, deck, folder }: Run): Promise<string> {
 
 /** All that can be said without a gateway, one line each. */
 async function check({ settings, deck, folder }: Run, state: string): Promise<string[]> {
-  const { stage, variants } = settings;
+  const { mode, stage, variants } = settings;
   const document = { file: `${stage} (rendered)`, value: readDocument(state) };
   const { faults } = checkDocuments([document], { stage, variants: readVariants(variants), skipRules: new Set() });
   const lines = faults.map(({ file, path, message }) => `${file}: ${path}: ${message}`);
-  const validated = await deck.run('file', 'validate', state);
+  const validated = await deck.runWith(standIns(document.value, isOnline(mode)), 'file', 'validate', state);
   if (validated.failed) lines.push(...validated.errors.map((line) => `${document.file}: ${line}`));
   const rules = join(folder, 'rules.json');
   writeFileSync(rules, JSON.stringify(lintRules(parse(readFileSync(join(KONG, 'deck-lint.yml'), 'utf8')), stage)));
@@ -109,10 +110,15 @@ async function check({ settings, deck, folder }: Run, state: string): Promise<st
   return lines.map(deck.redact);
 }
 
+/** Without a gateway, as for a pull request from a fork, there are no secrets either: something stands for them. */
+function standIns(state: PlainObject, online: boolean): NodeJS.ProcessEnv {
+  return online
+    ? {}
+    : Object.fromEntries(deckVariablesIn(JSON.stringify(state)).map((name) => [name, `stand-in-${name}`]));
+}
+
 async function planned({ settings, deck }: Run, state: string): Promise<DeckResult> {
-  const result = readDeckJson(
-    await deck.need('gateway', 'diff', '--json-output', '--select-tag', settings.selectTag, state),
-  );
+  const result = readDeckJson(await deck.need('gateway', 'diff', ...jsonOptions(settings), state));
   failOn(deck, 'diff', result);
   return result;
 }
@@ -145,8 +151,15 @@ async function sync(run: Run, state: string): Promise<void> {
 }
 
 async function syncOnce({ settings, deck }: Run, state: string): Promise<void> {
-  const args = ['gateway', 'sync', '--json-output', '--yes', '--select-tag', settings.selectTag, state];
-  failOn(deck, 'sync', readDeckJson(await deck.need(...args)));
+  failOn(deck, 'sync', readDeckJson(await deck.need('gateway', 'sync', ...jsonOptions(settings), state)));
+}
+
+/**
+ * decK masks the values of its variables by replacing text, and a variable that is `true` or `10` then breaks the JSON
+ * (measured). Nothing but what changes.ts and redact.ts leave of it is shown.
+ */
+function jsonOptions({ selectTag }: Settings): string[] {
+  return ['--json-output', '--no-mask-deck-env-vars-value', '--yes', '--select-tag', selectTag];
 }
 
 /** decK 1.56 prints its errors into the JSON, and ends with success (measured). */

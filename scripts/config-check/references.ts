@@ -36,3 +36,8 @@ export function variablesIn(value: string): string[] {
   }
   return [...value.matchAll(DECK_VARIABLE)].map(([, name = '']) => name.toUpperCase().replace(/^DECK_/, ''));
 }
+
+/** decK's variables, by their whole names, in a text or in JSON. */
+export function deckVariablesIn(text: string): string[] {
+  return [...text.matchAll(/\$\{\{\s*env\s+\\?"(DECK_[^"\\]*)/g)].map(([, name = '']) => name);
+}

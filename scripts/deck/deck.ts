@@ -12,6 +12,8 @@ export interface DeckOutput {
 export interface Deck {
   /** Runs a command; never throws for what decK refuses. */
   run(...args: string[]): Promise<DeckOutput>;
+  /** The same, with variables that are used unless they are set. */
+  runWith(defaults: NodeJS.ProcessEnv, ...args: string[]): Promise<DeckOutput>;
   /** The same, with the standard output. @throws Error of decK's words, without secrets */
   need(...args: string[]): Promise<string>;
   /** Takes out what must not be read. */
@@ -30,12 +32,12 @@ export function createDeck(binary: string, env: NodeJS.ProcessEnv, secrets: read
   const known = [...secrets];
   const clean = (text: string): string => redact(text, known);
 
-  async function run(...args: string[]): Promise<DeckOutput> {
+  async function runWith(defaults: NodeJS.ProcessEnv, ...args: string[]): Promise<DeckOutput> {
     return new Promise((resolve, reject) => {
       execFile(
         binary,
         ['--analytics=false', '--no-color', ...args],
-        { env, maxBuffer: MAX_OUTPUT_BYTES },
+        { env: { ...defaults, ...env }, maxBuffer: MAX_OUTPUT_BYTES },
         (error, stdout, stderr) => {
           if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT') {
             reject(new Error(`${binary} is not there: install decK, or name it by DECK_BIN`));
@@ -51,8 +53,10 @@ export function createDeck(binary: string, env: NodeJS.ProcessEnv, secrets: read
     });
   }
 
+  const run: Deck['run'] = (...args) => runWith({}, ...args);
   return {
     run,
+    runWith,
     async need(...args) {
       const { failed, stdout, errors } = await run(...args);
       if (!failed) return stdout;

@@ -86,9 +86,9 @@ const PASSED_ON = /^(PATH|(HTTPS?|NO)_PROXY|(https?|no)_proxy|SSL_CERT_(FILE|DIR
  * @throws Error of one line, if it cannot or should not be spoken to
  */
 export function deckEnvironment(env: NodeJS.ProcessEnv, home: string, online: boolean): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => PASSED_ON.test(name) && !name.startsWith('DECK_KONNECT_'));
+  const kept = Object.entries(env).filter(([name]) => PASSED_ON.test(name) && !/^DECK_(KONNECT_|BIN$)/.test(name));
   if (online) checkAddress(env);
-  return { ...Object.fromEntries(kept), HOME: home, DECK_ANALYTICS: 'false' };
+  return { ...Object.fromEntries(kept), HOME: home };
 }
 
 function checkAddress(env: NodeJS.ProcessEnv): void {
