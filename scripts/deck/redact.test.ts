@@ -25,9 +25,17 @@ it('the longer of two secrets goes first', () => {
   expect(redact('abcdefgh', ['abcd', 'abcdefgh'])).toBe('***');
 });
 
+it('a secret is found as JSON spells it', () => {
+  const secret = 'a"b\\c&d';
+  expect(redact(`${JSON.stringify({ x: secret })} "a\\"b\\\\c\\u0026d"`, [secret])).toBe('{"x":"***"} "***"');
+});
+
 it('what Kong and decK quote of an entity is left out, known or not', () => {
   expect(redact(`UNIQUE violation detected on '{key="hunter2"}'`, [])).toBe(
     `UNIQUE violation detected on '{key="***"}'`,
+  );
+  expect(redact('error: object={"key":"k","secret":"hunter2"}, err=algorithm is required', [])).toBe(
+    'error: object=***, err=algorithm is required',
   );
   expect(redact('Create key-auth nter2 for consumer svc failed', [])).toBe(
     'Create key-auth *** for consumer svc failed',

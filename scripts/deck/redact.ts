@@ -26,16 +26,24 @@ export function secretsOfState(value: unknown, key = ''): string[] {
 }
 
 /**
- * Replaces the secrets, and what Kong and decK quote of entities: the key of a uniqueness violation, and the last
- * characters of a key.
+ * Replaces the secrets, and what Kong and decK quote of entities: a whole one that decK's schema refuses, the key of a
+ * uniqueness violation, the last characters of a key.
  */
 export function redact(text: string, secrets: readonly string[]): string {
-  const known = [...new Set(secrets)]
+  const known = [...new Set(secrets.flatMap(spellings))]
     .filter((secret) => secret.length >= MIN_LENGTH)
     .sort((a, b) => b.length - a.length);
   const redacted = known.reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
   return redacted
+    .replace(/\bobject=.*(?=, err=)/g, 'object=***')
     .replace(/(\b[a-z_]+=)(\\?")(?:(?!\2).)*\2/g, '$1$2***$2')
     .replace(/\b((?:key|hmac|jwt|basic|oauth2|mtls)-\w+) \S+ (for consumer)/g, '$1 *** $2')
     .replace(/(:\/\/[^\s:/@]+):[^\s/@]+@/g, '$1:***@');
+}
+
+/** As it is, and as it stands in JSON; Go escapes three characters more than JavaScript. */
+function spellings(secret: string): string[] {
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const inGo = inJson.replaceAll('&', '\\u0026').replaceAll('<', '\\u003c').replaceAll('>', '\\u003e');
+  return [secret, inJson, inGo];
 }
