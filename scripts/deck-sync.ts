@@ -14,7 +14,6 @@ import { readVariants } from './config-check/suite.js';
 import { type Change, countChanges, type DeckResult, readDeckJson } from './deck/changes.js';
 import { createDeck, type Deck } from './deck/deck.js';
 import { assertDeckVersion } from './deck/deck-version.js';
-import { withEmptyMaps } from './deck/empty-maps.js';
 import { lintRules, readLintResults } from './deck/lint.js';
 import { secretsOfEnvironment, secretsOfState } from './deck/redact.js';
 import { changeLines, markdownReport, summaryLine } from './deck/report.js';
@@ -85,11 +84,10 @@ async function render({ settings, deck, folder }: Run): Promise<string> {
   }
   const { _ignore, ...state } = readDocument(current) as PlainObject;
   const file = join(folder, `${settings.stage}.yml`);
-  const complete = withEmptyMaps(state, readVariants(settings.variants));
   // decK fills its variables into the text: within single quotes, so that a key of digits stays a text.
-  const text = stringify(complete, { defaultStringType: 'QUOTE_SINGLE', defaultKeyType: 'PLAIN', lineWidth: 0 });
+  const text = stringify(state, { defaultStringType: 'QUOTE_SINGLE', defaultKeyType: 'PLAIN', lineWidth: 0 });
   writeFileSync(file, text, { mode: 0o600 });
-  deck.addSecrets(secretsOfState(complete));
+  deck.addSecrets(secretsOfState(state));
   return file;
 }
 

@@ -121,7 +121,7 @@ export function readConfig(raw: unknown, host: Host): Config {
 }
 
 function readOauth(config: RawConfig, host: Host): Credential {
-  for (const name of Object.keys(config.extra_params)) {
+  for (const name of Object.keys(config.extra_params ?? {})) {
     if (OWN_PARAMS.has(name)) throw configError(`extra_params.${name}`, 'is set by the plugin itself');
   }
   const fetching = {
@@ -150,7 +150,7 @@ function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Sec
     tokenHost: tokenUrl.host,
     authMethod: config.auth_method,
     scope: config.scope,
-    extraParams: config.extra_params,
+    extraParams: config.extra_params ?? {},
     egress: readEgress(config.proxy_url, config.ca_file, tokenUrl),
   };
   return Array.from({ length: config.tokens_per_client }, (_, slot) => clientSource({ ...common, slot }, id, secret));

@@ -108,9 +108,9 @@ export const Schema = [
     },
   },
   {
+    // No default: Kong's Admin API shows an empty map as a list, and decK would find a difference with every run.
     extra_params: {
       type: 'map',
-      default: {},
       keys: { type: 'string', len_min: 1 },
       values: { type: 'string', referenceable: true },
       description: 'Further parameters of the token request, such as audience.',

@@ -1,4 +1,5 @@
 /** All checks of a declarative configuration that need no gateway. */
+import { checkPairing } from '../../plugins/genesys-login/pairing.js';
 import { type Document, type Fault, faultOf, listEntities } from './entities.js';
 import { checkPlugin } from './plugin-check.js';
 import { RULES } from './rules.js';
@@ -32,6 +33,9 @@ export function checkDocuments(documents: readonly Document[], options: CheckOpt
     plugins += 1;
     return checkPlugin(plugin, entity.value).map(({ path, message }) => faultOf(entity, path, message));
   });
+  for (const { file, value } of documents) {
+    faults.push(...checkPairing(value).map((fault) => ({ file, ...fault })));
+  }
   const context = { entities, stage: options.stage };
   for (const [name, rule] of Object.entries(RULES)) {
     if (!options.skipRules.has(name)) faults.push(...rule(context));

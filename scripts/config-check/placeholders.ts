@@ -2,7 +2,7 @@
  * Puts stand-ins in the place of what is known only in the gateway, so that a plugin's own check of its configuration can
  * run without the secrets: references to vaults, decK's variables, `file:` secrets. Nothing is resolved or read. Pure.
  */
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { type Field, isPlainObject, type PlainObject } from '../../kong/local-gateway/config/schema.js';
 import { isDeckVariable, isSecretFile, isVaultReference } from './references.js';
 
@@ -53,12 +53,13 @@ export function substitute(
       if (field !== undefined && field.referenceable !== true) {
         problems.push({ path, message: 'is a vault reference, which Kong does not resolve in this field' });
       }
-      return standIn(path, value, ['https://stand-in.invalid']);
+      return standIn(path, value, [() => 'https://stand-in.invalid', privateKey]);
     }
-    if (isDeckVariable(value)) return standIn(path, value, ['https://stand-in.invalid', 1, true]);
+    if (isDeckVariable(value))
+      return standIn(path, value, [() => 'https://stand-in.invalid', privateKey, () => 1, () => true]);
     if (field?.referenceable === true && isSecretFile(value)) {
       if (!value.startsWith('file:/')) problems.push({ path, message: 'must name a file by its absolute path' });
-      return standIn(path, value, []);
+      return standIn(path, value, [privateKey]);
     }
     // A file beside the plugin server, which is not here. Such fields are optional.
     if (path.endsWith('_file')) {
@@ -68,10 +69,10 @@ export function substitute(
     return value;
   }
 
-  function standIn(path: string, reference: string, others: readonly unknown[]): unknown {
-    const candidates = [placeholderFor(reference), ...others];
-    standIns.set(path, { reference, candidates: candidates.length });
-    return candidates[choices.get(reference) ?? 0];
+  function standIn(path: string, reference: string, others: readonly (() => unknown)[]): unknown {
+    standIns.set(path, { reference, candidates: 1 + others.length });
+    const choice = choices.get(reference) ?? 0;
+    return choice === 0 ? placeholderFor(reference) : others[choice - 1]?.();
   }
 
   return { config: record(fields, config, ''), standIns, problems };
@@ -80,6 +81,16 @@ export function substitute(
 /** A text that fits nearly every secret: 32 bytes in base64, another one for another reference. */
 function placeholderFor(reference: string): string {
   return createHash('sha256').update(reference).digest('base64');
+}
+
+let madeKey: string | undefined;
+
+/** For a key that signs. Made when the first one is needed: it takes a while. */
+function privateKey(): string {
+  madeKey ??= generateKeyPairSync('rsa', { modulusLength: 2048 })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+  return madeKey;
 }
 
 function mapValues(record: PlainObject, change: (value: unknown, key: string) => unknown): PlainObject {

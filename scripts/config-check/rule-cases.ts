@@ -169,6 +169,10 @@ consumers: [{ username: c }]`,
     'services[s].plugins[genesys-quota].config.spike_arrest.by',
   ),
   kept(
+    'a limit of logins, before anyone is known',
+    service('{ name: genesys-quota, config: { limits: [{ name: logins, limit: 1, by: ip }] } }'),
+  ),
+  kept(
     'a filter beside a streaming route',
     service('', `{ name: r, tags: [streaming] }, { name: f, plugins: [{ name: genesys-response-filter }] }`),
   ),

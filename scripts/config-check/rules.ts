@@ -150,16 +150,29 @@ function secretStage({ entities, stage }: RuleContext): Fault[] {
   );
 }
 
-/** Behind a proxy or a NAT everyone has the same address, and anyone may have several. */
+/**
+ * Behind a proxy or a NAT everyone has the same address, and anyone may have several. Only the limit of logins has nothing
+ * better: it stands before anyone is known.
+ */
 function limitByIp({ entities }: RuleContext): Fault[] {
-  return ofKind(entities, 'plugins').flatMap((plugin) =>
-    isPlainObject(plugin.value.config)
-      ? strings(plugin.value.config, 'config.')
-          .filter(({ name, value }) => (name === 'limit_by' || name === 'by') && value === 'ip')
-          .map(({ path }) => faultOf(plugin, path, 'must not be ip: limit by consumer'))
-      : [],
-  );
+  return ofKind(entities, 'plugins').flatMap((plugin) => {
+    const { config } = plugin.value;
+    if (!isPlainObject(config)) return [];
+    const limits: unknown = config.limits;
+    const isOfLogins = (path: string): boolean => {
+      const index = /^config\.limits\[(\d+)\]\.by$/.exec(path)?.[1];
+      const limit: unknown = index === undefined || !Array.isArray(limits) ? undefined : limits[Number(index)];
+      return isPlainObject(limit) && limit.name === LOGINS;
+    };
+    return strings(config, 'config.')
+      .filter(({ name, value }) => (name === 'limit_by' || name === 'by') && value === 'ip')
+      .filter(({ path }) => !isOfLogins(path))
+      .map(({ path }) => faultOf(plugin, path, 'must not be ip: limit by consumer'));
+  });
 }
+
+/** What the limit of logins is called in kong.yml. */
+const LOGINS = 'logins';
 
 const VERIFYING = /^(.*_)?(ssl_verify|tls_verify|verify_certificate|verify_ssl)$/;
 

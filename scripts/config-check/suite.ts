@@ -1,5 +1,9 @@
 /** The plugins of this repository, as far as their configuration can be checked without a gateway: the one list. */
 import { describePlugin } from '../../kong/plugin-server/dump.js';
+import { readConfig as readLoginConfig } from '../../plugins/genesys-login/config.js';
+import * as login from '../../plugins/genesys-login/index.js';
+import { readConfig as readPiiLogConfig } from '../../plugins/genesys-pii-log/config.js';
+import * as piiLog from '../../plugins/genesys-pii-log/index.js';
 import { readConfig as readQuotaConfig } from '../../plugins/genesys-quota/config.js';
 import * as quota from '../../plugins/genesys-quota/index.js';
 import { readConfig as readFilterConfig } from '../../plugins/genesys-response-filter/config.js';
@@ -19,6 +23,8 @@ export interface SuitePlugin {
 }
 
 const MODULES: readonly [PluginModule, SuitePlugin['readConfig']][] = [
+  [login, readLoginConfig],
+  [piiLog, readPiiLogConfig],
   [quota, readQuotaConfig],
   [responseFilter, readFilterConfig],
   [tokenManager, readTokenManagerConfig],
