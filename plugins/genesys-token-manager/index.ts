@@ -40,7 +40,7 @@ export class Plugin implements PluginInstance {
     const { credential, headerName, purgeOnStatuses, ...rest } = readConfig(config, host);
     const breaker = rest.breaker && createServiceBreaker(rest.breaker, rest.serviceId);
     this.#access = {
-      credential: credential.kind === 'static' ? credential : createPool(credential),
+      credential: credential.kind === 'static' ? counted(credential) : createPool(credential),
       headersWith: serviceHeaders(headerName),
       redactedKey: redactedKey(headerName),
       breaker,
@@ -58,6 +58,18 @@ export class Plugin implements PluginInstance {
   log(kong: Kong): Promise<void> {
     return handleLog(kong, this.#log);
   }
+}
+
+/** A static credential whose uses an operator can see. */
+function counted(credential: Extract<Config['credential'], { kind: 'static' }>): typeof credential {
+  return {
+    ...credential,
+    headerValue() {
+      const value = credential.headerValue();
+      operator.countStatic(value);
+      return value;
+    },
+  };
 }
 
 function createPool({ sources, policy, sharedCache }: Extract<Config['credential'], { kind: 'oauth2' }>) {
