@@ -20,15 +20,17 @@ export function createOperations(broker: TokenBroker): Operations {
   /** Ids of OAuth clients. */
   const drained = new Set<string>();
   /** By the injected value. */
-  const statics = new LRUCache<string, { uses: number; usedAtMs: number }>({ max: MAX_STATIC });
+  const statics = new LRUCache<string, { uses: number; usedAtMs: number; fingerprint?: Promise<string> }>({
+    max: MAX_STATIC,
+  });
 
   const staticCredentials = (): Promise<unknown[]> =>
     Promise.all(
-      [...statics.entries()].map(async ([headerValue, { uses, usedAtMs }]) => ({
-        fingerprint: await credentialFingerprint(headerValue),
-        uses,
-        last_used_seconds: seconds(performance.now() - usedAtMs),
-      })),
+      [...statics.entries()].map(async ([headerValue, use]) => {
+        use.fingerprint ??= credentialFingerprint(headerValue);
+        const fingerprint = await use.fingerprint;
+        return { fingerprint, uses: use.uses, last_used_seconds: seconds(performance.now() - use.usedAtMs) };
+      }),
     );
 
   const tokens = (): unknown =>

@@ -20,6 +20,8 @@ export interface NodeJudgement {
   url: string;
   reachable: boolean;
   newUsed: boolean;
+  /** Whether the old one was used since watching began. */
+  oldUsed: boolean;
   /** How long the old one has not been used; 0 if it just was. */
   oldQuietMs: number;
   /** When the node was first seen to use the new one, in ms after watching began. */
@@ -33,6 +35,7 @@ export interface AdoptionTracker {
 interface NodeMemory {
   uses: Map<string, number>;
   quietSinceMs: number;
+  oldUsed: boolean;
   newUsedAfterMs: number | undefined;
 }
 
@@ -41,18 +44,27 @@ export function createAdoptionTracker(startedAtMs: number): AdoptionTracker {
   return {
     observe(nowMs, samples) {
       return [...samples].map(([url, sample]) => {
-        const memory = nodes.get(url) ?? { uses: new Map(), quietSinceMs: nowMs, newUsedAfterMs: undefined };
+        const memory = nodes.get(url) ?? {
+          uses: new Map(),
+          quietSinceMs: nowMs,
+          oldUsed: false,
+          newUsedAfterMs: undefined,
+        };
         const seenBefore = nodes.has(url);
         nodes.set(url, memory);
         if (sample === undefined) {
           // Nobody knows what it does now.
           memory.quietSinceMs = nowMs;
-          return { url, reachable: false, newUsed: false, oldQuietMs: 0, newUsedAfterMs: memory.newUsedAfterMs };
+          const { oldUsed, newUsedAfterMs } = memory;
+          return { url, reachable: false, newUsed: false, oldUsed, oldQuietMs: 0, newUsedAfterMs };
         }
         for (const { name, uses } of sample.old) {
           const before = memory.uses.get(name) ?? (seenBefore ? 0 : uses);
           // Fewer than before: the node has started anew, and has used it since.
-          if (uses !== before) memory.quietSinceMs = nowMs;
+          if (uses !== before) {
+            memory.quietSinceMs = nowMs;
+            memory.oldUsed = true;
+          }
           memory.uses.set(name, uses);
         }
         const newUsed = sample.new.some(({ uses }) => uses > 0);
@@ -61,6 +73,7 @@ export function createAdoptionTracker(startedAtMs: number): AdoptionTracker {
           url,
           reachable: true,
           newUsed,
+          oldUsed: memory.oldUsed,
           oldQuietMs: nowMs - memory.quietSinceMs,
           newUsedAfterMs: memory.newUsedAfterMs,
         };

@@ -28,22 +28,24 @@ export type Nodes = Map<string, Node | undefined>;
 const TIMEOUT_MS = 5000;
 
 /** Asks all nodes at once. */
-export async function askNodes(urls: readonly string[], effects: Effects): Promise<Nodes> {
-  return new Map(await Promise.all(urls.map(async (url) => [url, await askNode(url, effects)] as const)));
+export async function askNodes(
+  urls: readonly string[],
+  what: 'tokens' | 'credentials',
+  effects: Effects,
+): Promise<Nodes> {
+  return new Map(await Promise.all(urls.map(async (url) => [url, await askNode(url, what, effects)] as const)));
 }
 
-async function askNode(url: string, effects: Effects): Promise<Node | undefined> {
-  const get = async (path: string): Promise<unknown> => {
-    const request = { method: 'GET', url: url.replace(/\/$/, '') + path, headers: {}, timeoutMs: TIMEOUT_MS };
-    const { status, text } = await effects.send(request);
-    if (status !== 200) throw new Error(`${status}`);
-    return JSON.parse(text);
-  };
+async function askNode(url: string, what: 'tokens' | 'credentials', effects: Effects): Promise<Node | undefined> {
   try {
-    const [tokens, credentials] = await Promise.all([get('/tokens'), get('/credentials')]);
+    const request = { method: 'GET', url: `${url.replace(/\/$/, '')}/${what}`, headers: {}, timeoutMs: TIMEOUT_MS };
+    const { status, text } = await effects.send(request);
+    if (status !== 200) return undefined;
+    const list = listIn(JSON.parse(text), what);
+    if (what === 'tokens') return { tokens: list.flatMap(readToken), credentials: [] };
     return {
-      tokens: listIn(tokens, 'tokens').flatMap(readToken),
-      credentials: listIn(credentials, 'credentials').map((entry) => ({
+      tokens: [],
+      credentials: list.map((entry) => ({
         fingerprint: String(property(entry, 'fingerprint')),
         uses: numberIn(entry, 'uses'),
       })),
