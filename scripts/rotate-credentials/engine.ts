@@ -30,7 +30,7 @@ export async function run(context: Context, engine: Engine): Promise<Outcome> {
     try {
       await runStep(context, engine, step);
     } catch (error) {
-      if (error instanceof LostSecretError && engine.strategy.canRollBack(state) && remakes < MAX_REMAKES) {
+      if (error instanceof LostSecretError && !state.data.publishing && remakes < MAX_REMAKES) {
         remakes += 1;
         engine.report.note('the store cannot give the new secret back: it is made anew');
         state.done = state.done.filter((name) => name === 'inventory' || name === 'check');

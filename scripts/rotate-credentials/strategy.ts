@@ -120,7 +120,6 @@ export async function publish(context: Context): Promise<string> {
     state.data.publishing = true;
     context.save();
   }
-  if (!store.readable) await newValues(context);
   await store.publish(state.id);
   await runCommand(settings.onPublish, context);
   state.data.publishedAtMs = effects.nowMs();
