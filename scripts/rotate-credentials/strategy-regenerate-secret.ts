@@ -8,8 +8,8 @@ import { askNodes, sampleTokens } from './nodes.js';
 import type { Context, Step, Strategy, Watched } from './strategy.js';
 import { adoptStep, checkClient, findClient, finishStep, publishStep, verifyClient } from './strategy-new-client.js';
 
-/** A node counts a token's age from before it asked for it. */
-const CLOCK_SLACK_MS = 200;
+/** Nodes round ages to tenths of a second. A token taken for new too early does no harm: nothing is deleted here. */
+const ROUNDING_MS = 100;
 
 const inventory: Step = {
   name: 'inventory',
@@ -125,7 +125,7 @@ function byAge({ state, effects }: Context): Watched {
       const sinceMs = effects.nowMs() - (state.data.regeneratedAtMs ?? effects.nowMs());
       return sampleTokens(nodes, ({ clientId, ageMs }) => {
         if (clientId !== state.target) return undefined;
-        return ageMs + CLOCK_SLACK_MS < sinceMs ? 'new' : 'old';
+        return ageMs <= sinceMs + ROUNDING_MS ? 'new' : 'old';
       });
     },
   };

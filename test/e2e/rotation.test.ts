@@ -2,30 +2,24 @@
  * Rotations of what a running gateway uses: under load, with the old credential dead at the end; and killed before every
  * step in turn, then run again, with the same end.
  */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { freePort } from '../../scripts/native-kong.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import { basic, call, postToken, read } from '../genesys-cloud/testing.js';
+import { memoryFolder } from '../support/memory-folder.js';
 import { type RotationRun, runRotation } from '../support/rotation.js';
 import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
-/** Every step of every strategy, on any machine; without, each strategy is killed before a few. */
+/**
+ * Every step of every strategy; without, one strategy is killed before a few. What happens at any other moment is tested
+ * without a gateway (scripts/rotate-credentials/crash.test.ts).
+ */
 const LONG = process.env.LONG !== undefined;
 
 const ADMIN = { clientId: 'admin-client', clientSecret: 'secret-of-the-administrator' };
@@ -36,7 +30,7 @@ const PERMISSIONS = ['view', 'add', 'edit', 'delete'].flatMap((action) => [
 ]);
 const ROLE = { roleId: 'role-1', divisionId: 'division-1' };
 
-const folder = mkdtempSync(join(tmpdir(), 'rotation-'));
+const folder = memoryFolder('rotation-');
 const secretsDir = join(folder, 'secrets');
 let setup: GenesysGateway;
 let metrics: string;
@@ -209,7 +203,7 @@ async function killBeforeEach(
   return [...outputs, last];
 }
 
-const few = (steps: string[]): string[] => (LONG ? steps : steps.filter((_, index) => index % 3 === 2));
+const few = (steps: string[]): string[] => (LONG ? steps : steps.filter((_, index) => index % 3 === 1));
 
 describe('new-client', () => {
   it('rotates under 50 requests/s without a failed one, and the old client is gone', async () => {
@@ -262,16 +256,17 @@ describe('new-client', () => {
   it('goes back completely when the nodes do not go over', async () => {
     const old = await useClient();
     const before = await clients();
+    // The nodes stay as they are: what is published is not what they read.
+    const unread = `GENESYS_CLIENT_ID=${old.id}\nGENESYS_CLIENT_SECRET=${old.secret}\n`;
+    writeFileSync(join(store, 'unread.env'), unread);
     const { result, failed } = await underLoad(
-      // The nodes stay as they are: what is published is not what they read.
       runRotation(
         [
           ...['new-client', '--target', old.id, '--metrics-url', metrics, '--state-dir', stateDir],
           ...['--store', `env:${join(store, 'unread.env')}`, ...FAST, '--adoption-timeout', '2s'],
           ...['--api-url', setup.genesys.url, '--token-url', setup.genesys.tokenUrl],
         ],
-        (writeFileSync(join(store, 'unread.env'), `GENESYS_CLIENT_ID=${old.id}\nGENESYS_CLIENT_SECRET=${old.secret}\n`),
-        env()),
+        env(),
       ),
       status,
     );
@@ -282,7 +277,7 @@ describe('new-client', () => {
       'ROLLBACK_TRIGGERED',
     ]);
     expect(await clients()).toEqual(before);
-    expect(readFileSync(join(store, 'unread.env'), 'utf8')).toContain(`GENESYS_CLIENT_SECRET=${old.secret}\n`);
+    expect(readFileSync(join(store, 'unread.env'), 'utf8')).toBe(unread);
     expect(readdirSync(store).sort()).toEqual(['client_id', 'client_secret', 'unread.env']);
     await expectClean([old.secret], result);
   });
@@ -295,7 +290,7 @@ describe('new-client', () => {
       status: 403,
       body: { message: 'You must have [oauth:client:delete]' },
     });
-    const stuck = await rotateClient('new-client', old.id);
+    const { result: stuck } = await underLoad(rotateClient('new-client', old.id), status);
     setup.genesys.control.clearStubs();
     expect(stuck.exitCode, stuck.text).toBe(3);
     expect(stuck.events.find(({ event }) => event === 'failed')).toMatchObject({
@@ -307,8 +302,9 @@ describe('new-client', () => {
     expect((await clients()).find(({ id }) => id === old.id)).toMatchObject({ state: 'active' });
     expect(await loginStatus(stored('client_id'), stored('client_secret'))).toBe(200);
 
-    const again = await rotateClient('new-client', old.id);
+    const { result: again, failed } = await underLoad(rotateClient('new-client', old.id), status);
     expect(again.exitCode, again.text).toBe(0);
+    expect(failed).toEqual([]);
     expect((await clients()).map(({ id }) => id)).not.toContain(old.id);
     await expectClean([old.secret], stuck, again);
   });
@@ -364,7 +360,7 @@ describe('regenerate-secret', () => {
     expect(await loginStatus(old.id, old.secret)).toBe(200);
   });
 
-  it('ends the same after SIGKILL before every step', async () => {
+  it.runIf(LONG)('ends the same after SIGKILL before every step', async () => {
     const old = await useClient();
     const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'finish'];
     const { result, failed } = await underLoad(
@@ -413,7 +409,7 @@ describe('security-keys', () => {
     await expectClean([old.value, stored('key')], result);
   });
 
-  it('ends the same after SIGKILL before every step, and leaves no orphan', async () => {
+  it.runIf(LONG)('ends the same after SIGKILL before every step, and leaves no orphan', async () => {
     const before = (await keys()).length;
     const old = await useKey();
     const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'grace', 'delete', 'finish'];
@@ -480,7 +476,7 @@ describe('consumer', () => {
     await expectClean([stored('key')], result);
   });
 
-  it('ends the same after SIGKILL before every step', async () => {
+  it.runIf(LONG)('ends the same after SIGKILL before every step', async () => {
     const file = await useFile();
     const asService = () => status('/api/v2/tokens/me', { headers: { apikey: stored('key') } });
     const steps = ['check', 'create', 'admit', 'verify', 'publish', 'grace', 'revoke', 'finish'];
@@ -496,7 +492,7 @@ describe('consumer', () => {
 });
 
 describe('rotations', () => {
-  it('exclude each other, and one that was begun is gone on with or gone back from', async () => {
+  it('that were begun exclude another, and are gone back from if so wished', async () => {
     const old = await useClient();
     const before = await clients();
     const killed = await rotateClient('new-client', old.id, 'adopt');
@@ -511,9 +507,6 @@ describe('rotations', () => {
     expect(failed).toEqual([]);
     expect(await clients()).toEqual(before);
     expect([stored('client_id').trim(), stored('client_secret')]).toEqual([old.id, old.secret]);
-    const [first, second] = await Promise.all([rotateClient('new-client', old.id), rotateClient('new-client', old.id)]);
-    // Requests keep the node's counters moving only in the first; what matters is that one was refused at once.
-    expect([first, second].filter(({ text }) => text.includes('another rotation holds'))).toHaveLength(1);
   });
 });
 
