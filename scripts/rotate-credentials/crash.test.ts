@@ -232,6 +232,7 @@ async function dieOftenThenEnd(
       return await attempt(strategy, name, target, store, node, { left, died: false });
     } catch (error) {
       if (!(error instanceof Crash)) throw error;
+      if (openStateFile(stateDir, realEffects).read()?.phase === 'done') return 'done';
     }
   }
 }
@@ -270,7 +271,7 @@ const CLIENT_VALUES = ['client_id', 'client_secret'];
 describe('a rotation that dies at any moment', () => {
   it('new-client: one client, the old one gone, no secret left behind', async () => {
     let before = (await listed('/api/v2/oauth/clients')).length;
-    for (const moment of moments(140)) {
+    for (const moment of moments(175)) {
       newFolders();
       const old = await newClient();
       before += 1;

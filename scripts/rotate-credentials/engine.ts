@@ -40,10 +40,11 @@ export async function run(context: Context, engine: Engine): Promise<Outcome> {
       return fail(context, engine, step, error);
     }
   }
-  state.phase = 'done';
   delete state.failure;
-  context.save();
+  // Before the state: a process that ends here says so twice rather than never.
   await write(engine, state, 'finish', 'completed', figures(context));
+  state.phase = 'done';
+  context.save();
   return 'done';
 }
 
