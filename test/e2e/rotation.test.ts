@@ -6,13 +6,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { freePort } from '../../scripts/native-kong.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import { basic, call, postToken, read } from '../genesys-cloud/testing.js';
 import { memoryFolder } from '../support/memory-folder.js';
-import { type RotationRun, runRotation } from '../support/rotation.js';
+import { type RotationRun, runRotation, startWatch } from '../support/rotation.js';
 import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
@@ -27,6 +27,7 @@ const TARGET = { clientId: 'gateway-client', clientSecret: 'first-secret-of-the-
 const PERMISSIONS = ['view', 'add', 'edit', 'delete'].flatMap((action) => [
   `oauth:client:${action}`,
   `security:key:${action}`,
+  `security:secret:${action}`,
 ]);
 const ROLE = { roleId: 'role-1', divisionId: 'division-1' };
 
@@ -51,6 +52,7 @@ beforeAll(async () => {
   setup = await startGenesysGateway({
     plugins,
     clients: [{ ...ADMIN, permissions: PERMISSIONS, roleDivisions: [ROLE] }, target],
+    securitySecrets: ['crm'],
   });
   adminApi = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -72,6 +74,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   setup.genesys.control.clearFaults();
+  setup.genesys.control.setTokenLifetime(null);
   setup.genesys.control.reset();
   runs += 1;
   stateDir = join(folder, `state-${runs}`);
@@ -143,7 +146,7 @@ async function underLoad<T>(
       while (pending.length < (performance.now() - startedAt) / 20) pending.push(request());
       return over;
     },
-    60_000,
+    KILLING_MS,
   );
   const statuses = await Promise.all(pending);
   return { result: await settled, sent: statuses.length, failed: statuses.filter((code) => code !== 200) };
@@ -203,6 +206,8 @@ async function killBeforeEach(
   return [...outputs, last];
 }
 
+/** Some thirty starts of a process, and the periods of one rotation. */
+const KILLING_MS = 150_000;
 const few = (steps: string[]): string[] => (LONG ? steps : steps.filter((_, index) => index % 3 === 1));
 
 describe('new-client', () => {
@@ -235,23 +240,38 @@ describe('new-client', () => {
     await expectClean([old.secret, stored('client_secret')], result);
   });
 
-  it('ends the same after SIGKILL before every step, and leaves no orphan', async () => {
-    const old = await useClient();
-    const before = (await clients()).length;
-    const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'grace', 'deactivate', 'soak', 'delete', 'finish'];
-    const outputs = underLoad(
-      killBeforeEach(few(steps), (killBefore) => rotateClient('new-client', old.id, killBefore)),
-      status,
-    );
-    const { result, failed } = await outputs;
-    expect(failed).toEqual([]);
-    expect(await clients()).toHaveLength(before);
-    expect((await clients()).map(({ id }) => id)).not.toContain(old.id);
-    expect(await loginStatus(old.id, old.secret)).toBe(400);
-    expect(await loginStatus(stored('client_id'), stored('client_secret'))).toBe(200);
-    expect(readdirSync(store).filter((name) => name.startsWith('..'))).toHaveLength(2);
-    await expectClean([old.secret, stored('client_secret')], ...result);
-  });
+  it(
+    'ends the same after SIGKILL before every step, and leaves no orphan',
+    async () => {
+      const old = await useClient();
+      const before = (await clients()).length;
+      const steps = [
+        'check',
+        'create',
+        'verify',
+        'publish',
+        'adopt',
+        'grace',
+        'deactivate',
+        'soak',
+        'delete',
+        'finish',
+      ];
+      const outputs = underLoad(
+        killBeforeEach(few(steps), (killBefore) => rotateClient('new-client', old.id, killBefore)),
+        status,
+      );
+      const { result, failed } = await outputs;
+      expect(failed).toEqual([]);
+      expect(await clients()).toHaveLength(before);
+      expect((await clients()).map(({ id }) => id)).not.toContain(old.id);
+      expect(await loginStatus(old.id, old.secret)).toBe(400);
+      expect(await loginStatus(stored('client_id'), stored('client_secret'))).toBe(200);
+      expect(readdirSync(store).filter((name) => name.startsWith('..'))).toHaveLength(2);
+      await expectClean([old.secret, stored('client_secret')], ...result);
+    },
+    KILLING_MS,
+  );
 
   it('goes back completely when the nodes do not go over', async () => {
     const old = await useClient();
@@ -360,18 +380,22 @@ describe('regenerate-secret', () => {
     expect(await loginStatus(old.id, old.secret)).toBe(200);
   });
 
-  it.runIf(LONG)('ends the same after SIGKILL before every step', async () => {
-    const old = await useClient();
-    const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'finish'];
-    const { result, failed } = await underLoad(
-      killBeforeEach(few(steps), (killBefore) => rotateClient('regenerate-secret', old.id, killBefore)),
-      status,
-    );
-    expect(failed).toEqual([]);
-    expect(await loginStatus(old.id, old.secret)).toBe(401);
-    expect(await loginStatus(old.id, stored('client_secret'))).toBe(200);
-    await expectClean([old.secret, stored('client_secret')], ...result);
-  });
+  it.runIf(LONG)(
+    'ends the same after SIGKILL before every step',
+    async () => {
+      const old = await useClient();
+      const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'finish'];
+      const { result, failed } = await underLoad(
+        killBeforeEach(few(steps), (killBefore) => rotateClient('regenerate-secret', old.id, killBefore)),
+        status,
+      );
+      expect(failed).toEqual([]);
+      expect(await loginStatus(old.id, old.secret)).toBe(401);
+      expect(await loginStatus(old.id, stored('client_secret'))).toBe(200);
+      await expectClean([old.secret, stored('client_secret')], ...result);
+    },
+    KILLING_MS,
+  );
 });
 
 describe('security-keys', () => {
@@ -409,19 +433,23 @@ describe('security-keys', () => {
     await expectClean([old.value, stored('key')], result);
   });
 
-  it.runIf(LONG)('ends the same after SIGKILL before every step, and leaves no orphan', async () => {
-    const before = (await keys()).length;
-    const old = await useKey();
-    const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'grace', 'delete', 'finish'];
-    const { result, failed } = await underLoad(
-      killBeforeEach(few(steps), (killBefore) => rotateClient('security-keys', old.id, killBefore)),
-      status,
-    );
-    expect(failed).toEqual([]);
-    expect(await keys()).toHaveLength(before + 1);
-    expect((await call(setup.genesys, old.value, '/api/v2/tokens/me')).status).toBe(401);
-    await expectClean([old.value, stored('key')], ...result);
-  });
+  it.runIf(LONG)(
+    'ends the same after SIGKILL before every step, and leaves no orphan',
+    async () => {
+      const before = (await keys()).length;
+      const old = await useKey();
+      const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'grace', 'delete', 'finish'];
+      const { result, failed } = await underLoad(
+        killBeforeEach(few(steps), (killBefore) => rotateClient('security-keys', old.id, killBefore)),
+        status,
+      );
+      expect(failed).toEqual([]);
+      expect(await keys()).toHaveLength(before + 1);
+      expect((await call(setup.genesys, old.value, '/api/v2/tokens/me')).status).toBe(401);
+      await expectClean([old.value, stored('key')], ...result);
+    },
+    KILLING_MS,
+  );
 
   it('is refused for the eleventh key, and for an expiry over a year', async () => {
     const old = await useKey();
@@ -436,6 +464,22 @@ describe('security-keys', () => {
     expect(await failureOf()).toBe('QUOTA_EXCEEDED');
     for (const id of extra) await call(setup.genesys, admin, `/api/v2/security/keys/${id}`, { method: 'DELETE' });
   });
+});
+
+it('external tokens are pushed to Genesys again and again, before they expire', async () => {
+  setup.genesys.control.setTokenLifetime(1);
+  const list = join(folder, 'external.json');
+  const { url, tokenUrl } = setup.genesys;
+  const entry = { secret_id: 'crm', token_url: tokenUrl, client_id: TARGET.clientId, client_secret: 'env:EXTERNAL' };
+  writeFileSync(list, JSON.stringify([entry]));
+  const args = ['--external', list, '--api-url', url, '--token-url', tokenUrl];
+  const watch = startWatch(args, { ...env(), EXTERNAL: TARGET.clientSecret });
+  await waitFor('three pushes', () => watch.text().split('"event":"pushed"').length > 3);
+  expect(await watch.stop()).toBe(0);
+  const path = '/api/v2/security/secrets/crm';
+  const pushes = setup.genesys.control.requests({ method: 'PATCH', path, status: 200 });
+  expect(pushes.length).toBeGreaterThanOrEqual(3);
+  for (const secret of [TARGET.clientSecret, ADMIN.clientSecret]) expect(watch.text()).not.toContain(secret);
 });
 
 describe('consumer', () => {
@@ -476,19 +520,23 @@ describe('consumer', () => {
     await expectClean([stored('key')], result);
   });
 
-  it.runIf(LONG)('ends the same after SIGKILL before every step', async () => {
-    const file = await useFile();
-    const asService = () => status('/api/v2/tokens/me', { headers: { apikey: stored('key') } });
-    const steps = ['check', 'create', 'admit', 'verify', 'publish', 'grace', 'revoke', 'finish'];
-    const { result, failed } = await underLoad(
-      killBeforeEach(few(steps), (killBefore) => rotateConsumer(file, killBefore)),
-      asService,
-    );
-    expect(failed).toEqual([]);
-    expect(await asService()).toBe(200);
-    await waitFor('the old key to be refused', async () => (await status()) === 401);
-    await expectClean([stored('key')], ...result);
-  });
+  it.runIf(LONG)(
+    'ends the same after SIGKILL before every step',
+    async () => {
+      const file = await useFile();
+      const asService = () => status('/api/v2/tokens/me', { headers: { apikey: stored('key') } });
+      const steps = ['check', 'create', 'admit', 'verify', 'publish', 'grace', 'revoke', 'finish'];
+      const { result, failed } = await underLoad(
+        killBeforeEach(few(steps), (killBefore) => rotateConsumer(file, killBefore)),
+        asService,
+      );
+      expect(failed).toEqual([]);
+      expect(await asService()).toBe(200);
+      await waitFor('the old key to be refused', async () => (await status()) === 401);
+      await expectClean([stored('key')], ...result);
+    },
+    KILLING_MS,
+  );
 });
 
 describe('rotations', () => {
@@ -509,5 +557,3 @@ describe('rotations', () => {
     expect([stored('client_id').trim(), stored('client_secret')]).toEqual([old.id, old.secret]);
   });
 });
-
-afterEach(() => setup.genesys.control.setTokenLifetime(null));

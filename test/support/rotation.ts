@@ -43,6 +43,27 @@ export async function runRotation(
   return { exitCode, events, stderr, text: JSON.stringify(events) + stderr };
 }
 
+/** Starts `--watch`, which runs until it is told to end. */
+export function startWatch(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const child = spawn(process.execPath, [MAIN, 'security-keys', '--watch', ...args, '--json'], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+  }
+  return {
+    text: () => text,
+    async stop(): Promise<number | null> {
+      child.kill('SIGTERM');
+      const [exitCode] = (await once(child, 'close')) as [number | null];
+      return exitCode;
+    },
+  };
+}
+
 function answer(child: ChildProcess, kill: boolean): void {
   if (kill) child.kill('SIGKILL');
   else child.stdin?.write('y\n');
