@@ -1,6 +1,7 @@
 /** The calls to Genesys Cloud that a rotation makes: login, OAuth clients, security keys and secrets. */
 import { checkFormat, type Grants, missingPermission, readGrants } from './checks.js';
 import type { OAuthClient } from './client-copy.js';
+import { messageOf, RotationFailure } from './failure.js';
 import { type Call, type Http, HttpError, property } from './http.js';
 
 /** Id and secret of an OAuth client. */
@@ -127,8 +128,18 @@ export function createGenesysApi(
     async tryOut(path, headers, attempts) {
       await http.call({ method: 'GET', url: apiUrl + path, headers, ...(attempts === undefined ? {} : { attempts }) });
     },
-    grants: async () =>
-      readGrants(await call('authorization:grant:view', { method: 'GET', path: '/api/v2/authorization/subjects/me' })),
+    async grants() {
+      try {
+        const path = '/api/v2/authorization/subjects/me';
+        return readGrants(await call('authorization:grant:view', { method: 'GET', path }));
+      } catch (error) {
+        throw new RotationFailure(
+          'DEPENDENCY_CHECK_FAILED',
+          `what the administrating client may do cannot be read: ${messageOf(error)}`,
+          'if Genesys does not tell it to a client, leave the check out with --skip-permission-check',
+        );
+      }
+    },
     clients: async () => (await list('oauth:client:view', '/api/v2/oauth/clients')).filter(isEntity),
     async client(id) {
       try {

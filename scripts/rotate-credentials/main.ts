@@ -12,7 +12,7 @@ import { readIfThere } from './files.js';
 import { createGenesysApi, type GenesysApi } from './genesys-api.js';
 import { createHttp, type Http } from './http.js';
 import { takeLock } from './lock.js';
-import { createReport, createScrubber, figureLines, type Report } from './report.js';
+import { createReport, createScrubber, figureLines, type Output, type Report } from './report.js';
 import { isUnfinished, openStateFile, type RotationState } from './state.js';
 import type { SecretStore } from './store.js';
 import { createEnvFileStore } from './store-env-file.js';
@@ -38,7 +38,13 @@ const STRATEGIES: Record<string, Strategy> = {
 const EXIT_CODES: Record<Outcome, number> = { done: 0, refused: 1, 'rolled-back': 2, stuck: 3, 'both-alive': 3 };
 
 const scrubber = createScrubber();
-const output = { out: (line: string) => console.log(line), err: (line: string) => console.error(line) };
+/** On a terminal, a line takes the place of what was shown as going on. */
+const erase = process.stdout.isTTY ? '\r\x1b[K' : '';
+const output: Output = {
+  out: (line) => console.log(erase + line),
+  err: (line) => console.error(erase + line),
+  ...(process.stdout.isTTY ? { progress: (text: string) => process.stdout.write(erase + text) } : {}),
+};
 
 async function main(): Promise<number> {
   const command = readCommand(process.argv.slice(2), process.env);

@@ -16,6 +16,8 @@ export interface Report {
 export interface Output {
   out(line: string): void;
   err(line: string): void;
+  /** Shows what goes on until the next line, on a terminal. */
+  progress?(text: string): void;
 }
 
 /** @param scrub applied to every line */
@@ -29,6 +31,7 @@ export function createReport(json: boolean, output: Output, scrub: (line: string
     started(step, number, of) {
       place = `[${number}/${of}]`;
       emit('step', { step, status: 'started', number, of }, []);
+      if (!json) output.progress?.(`${place.padEnd(7)} ${step} ...`);
     },
     finished: (step, ms, detail) =>
       emit('step', { step, status: 'done', ms, detail }, [
