@@ -7,6 +7,7 @@ import { isLoopback } from '../../plugins/shared/loopback.js';
 import { type PluginModule, VARIANTS } from '../../plugins/shared/plugin.js';
 import { describePlugin } from './dump.js';
 import { createInstances } from './instances.js';
+import { createMetrics } from './metrics.js';
 import { serveOperations } from './operations.js';
 import { startServer } from './server.js';
 import { startWatchdog } from './watchdog.js';
@@ -16,8 +17,9 @@ const DEFAULT_DEADLINE_SECONDS = 30;
 const STALL_MS = 5000;
 
 const USAGE = `usage: NAME --socket PATH [--socket-mode 0600|0660] [--deadline SECONDS] [--name NAME]
-            [--secrets-dir DIR]... [--metrics HOST:PORT] [--without-log]
-       NAME --dump [--socket PATH] [--name NAME] [--without-log]`;
+            [--secrets-dir DIR]... [--log-dir DIR]... [--stdout PATH] [--metrics HOST:PORT]
+            [--without-bodies | --without-log]
+       NAME --dump [--socket PATH] [--name NAME] [--without-bodies | --without-log]`;
 
 interface Settings {
   dump: boolean;
@@ -29,6 +31,10 @@ interface Settings {
   secretsDirs: string[];
   /** Which of the plugin's phases are left out. */
   variant: (typeof VARIANTS)[number] | undefined;
+  /** Folders below which the plugin may write logs, absolute. */
+  logDirs: string[];
+  /** What the plugin may write to as standard output. */
+  stdoutPath: string | undefined;
   /** Where operators reach the process; undefined: nowhere. */
   metrics: { host: string; port: number } | undefined;
 }
@@ -47,6 +53,9 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
       'socket-mode': { type: 'string', default: '0600' },
       deadline: { type: 'string', default: String(DEFAULT_DEADLINE_SECONDS) },
       'secrets-dir': { type: 'string', multiple: true, default: [] },
+      'log-dir': { type: 'string', multiple: true, default: [] },
+      stdout: { type: 'string' },
+      'without-bodies': { type: 'boolean', default: false },
       metrics: { type: 'string' },
       'without-log': { type: 'boolean', default: false },
     },
@@ -58,10 +67,15 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
   }
   if (!/^[a-z0-9][a-z0-9-]*$/.test(values.name))
     throw new Error(`--name ${values.name}: small letters, digits, hyphens`);
-  for (const dir of values['secrets-dir']) {
-    if (!dir.startsWith('/') || dir.replace(/\/+/g, '/') === '/') {
-      throw new Error(`--secrets-dir ${dir}: the absolute path of a folder, not the root`);
+  for (const flag of ['secrets-dir', 'log-dir'] as const) {
+    for (const dir of values[flag]) {
+      if (!dir.startsWith('/') || dir.replace(/\/+/g, '/') === '/') {
+        throw new Error(`--${flag} ${dir}: the absolute path of a folder, not the root`);
+      }
     }
+  }
+  if (values.stdout !== undefined && !/^\/.*[^/]$/.test(values.stdout)) {
+    throw new Error(`--stdout ${values.stdout}: an absolute path, such as /proc/1/fd/1`);
   }
   if (!values.dump && values.socket === '') throw new Error('--socket PATH is missing');
   return {
@@ -72,6 +86,8 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
     deadlineMs,
     secretsDirs: values['secrets-dir'],
     variant: VARIANTS.find((flag) => values[flag]),
+    logDirs: values['log-dir'],
+    stdoutPath: values.stdout,
     metrics: values.metrics === undefined ? undefined : parseAddress(values.metrics),
   };
 }
@@ -128,12 +144,13 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     log(`${why}: finishing what has begun`);
     void server
       .drain(settings.deadlineMs)
-      .then(() => plugin.shutdown?.())
+      .then(() => shutdown(plugin, settings.deadlineMs))
       .catch((error: Error) => log(`not everything was written at the end: ${error.message}`))
       .finally(() => process.exit(0));
   };
 
-  const instances = createInstances(plugin.Plugin, { secretsDirs: settings.secretsDirs });
+  const metrics = settings.metrics && (await createMetrics(settings.name, plugin.metrics ?? []));
+  const instances = createInstances(plugin.Plugin, settings);
   const server = await startServer({
     pluginName: settings.name,
     instances,
@@ -141,14 +158,24 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     socketPath: settings.socketPath,
     socketMode: settings.socketMode,
     log,
+    observeEvent: metrics?.observeEvent,
     onTakenOver: () => leave('the socket path leads to another process'),
   }).catch((error: Error) => {
     log(`${settings.name}: ${error.message}`);
     process.exit(1);
   });
-  const operations = settings.metrics && serveOperations(plugin.operations ?? [], settings.metrics, log);
+  const operations =
+    settings.metrics && metrics && serveOperations(plugin.operations ?? [], metrics, settings.metrics, log);
   startWatchdog(STALL_MS);
   process.on('SIGTERM', () => leave('SIGTERM'));
   process.on('SIGINT', () => leave('SIGINT'));
   log(`${settings.name} ${plugin.Version} listens on ${settings.socketPath}`);
+}
+
+/** Lets a plugin end what it has begun beside its events, but not for ever. */
+async function shutdown(plugin: PluginModule, timeoutMs: number): Promise<void> {
+  const late = new Promise<void>((resolve) => {
+    setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([plugin.shutdown?.(), late]);
 }

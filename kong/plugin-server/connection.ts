@@ -13,6 +13,7 @@ import { FrameReader, FrameWriter } from './frames.js';
 import type { Instance, Instances } from './instances.js';
 import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
 import { METHODS, type Method } from './methods.js';
+import type { EventOutcome, ObserveEvent } from './metrics.js';
 import { createKong, PdkError } from './pdk-client.js';
 
 export interface ConnectionOptions {
@@ -22,6 +23,8 @@ export interface ConnectionOptions {
   deadlineMs: number;
   /** Takes one line for the operator. */
   log: (line: string) => void;
+  /** Learns how each event ended. */
+  observeEvent?: ObserveEvent | undefined;
 }
 
 export interface Connection {
@@ -35,6 +38,8 @@ interface RunningEvent {
   readonly phase: Phase;
   /** From then on, calls of the event's handler fail. */
   ended: boolean;
+  readonly startedMs: number;
+  observed: boolean;
   onDeadline(): void;
 }
 
@@ -66,7 +71,7 @@ function failed(error: Error): Promise<never> {
 
 /** Serves Kong on a socket until it closes. Never throws: whatever goes wrong ends in an answer or a closed connection. */
 export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
-  const { instances, log, pluginName } = options;
+  const { instances, log, observeEvent, pluginName } = options;
   const writer = new FrameWriter();
   const reader = new FrameReader(onFrame);
   let waiting: Waiting[] = [];
@@ -97,6 +102,8 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     if (running !== undefined) running.ended = true;
     const abandoned = waiting;
     waiting = [];
+    // Every exit ends here, with nobody waiting: an error nobody gets would be a twentieth of its cost (measured).
+    if (abandoned.every((entry) => entry === undefined)) return;
     const error = new PdkError('Kong closed the connection while the event was running');
     for (const entry of abandoned) entry?.fail(error);
   }
@@ -168,6 +175,8 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     const event: RunningEvent = {
       phase,
       ended: false,
+      startedMs: observeEvent === undefined ? 0 : performance.now(),
+      observed: false,
       onDeadline: () => fail('gateway.plugin.timeout', new Error(`no end after ${options.deadlineMs} ms`)),
     };
     running = event;
@@ -193,19 +202,32 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     log(`${pluginName} ${event.phase}: ${error instanceof Error ? (error.stack ?? description) : description}`);
     if (event.ended) return;
     event.ended = true;
+    observe(event, 'failed');
     // What answers the client is an event of its own: the handler may still be running, and must not interfere.
-    const last: RunningEvent = { phase: event.phase, ended: false, onDeadline: () => socket.destroy() };
+    const last: RunningEvent = { ...event, ended: false, onDeadline: () => socket.destroy() };
     running = last;
     deadline.refresh();
     const kong = createKong((method, argument) => call(last, method, argument));
     void kong.log.err(`${pluginName} ${event.phase}: ${description}`);
-    if (event.phase === 'log') end(sequence, last);
+    if (event.phase === 'log') tellEnd(sequence, last);
     else answerFailure(kong, event.phase, code).catch(() => socket.destroy());
   }
 
-  /** Tells Kong that the event is over. */
+  /** An event that failed ends once more when its answer is made: it counts once. */
+  function observe(event: RunningEvent, outcome: EventOutcome): void {
+    if (observeEvent === undefined || event.observed) return;
+    event.observed = true;
+    observeEvent(event.phase, outcome, performance.now() - event.startedMs);
+  }
+
   function end(sequence: number, event: RunningEvent): void {
     if (event.ended) return;
+    observe(event, 'ended');
+    tellEnd(sequence, event);
+  }
+
+  /** Tells Kong that the event is over. */
+  function tellEnd(sequence: number, event: RunningEvent): void {
     event.ended = true;
     running = undefined;
     writer.emptyFrame();
@@ -229,6 +251,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     if ((method as Method) === (METHODS.responseExit as unknown as Method)) {
       // Kong never answers an exit: it drops the connection when the request ends.
       event.ended = true;
+      observe(event, 'exit');
       return DONE as Promise<R>;
     }
     if (method.replyIsEmpty) {

@@ -1,11 +1,12 @@
 /**
- * The operator's port (`--metrics HOST:PORT`): what a plugin tells of its state and what it lets an operator do, as JSON
- * over HTTP. There is no password, so it is for this machine only: the address must be a loopback one, and a page in
+ * The operator's port (`--metrics HOST:PORT`): metrics, what a plugin tells of its state and what it lets an
+ * operator do, as JSON over HTTP. There is no password, so it is for this machine only: the address must be a loopback one, and a page in
  * somebody's browser is kept out.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isLoopback } from '../../plugins/shared/loopback.js';
 import type { Operation } from '../../plugins/shared/plugin.js';
+import type { Metrics } from './metrics.js';
 
 /** How often a port that is taken is tried again: during a reload the process that leaves still has it. */
 const RETRY_MS = 1000;
@@ -20,10 +21,11 @@ export interface OperationsServer {
  */
 export function serveOperations(
   operations: readonly Operation[],
+  metrics: Metrics,
   { host, port }: { host: string; port: number },
   log: (line: string) => void,
 ): OperationsServer {
-  const server = createServer((request, response) => void answer(operations, request, response));
+  const server = createServer((request, response) => void answer(operations, metrics, request, response));
   let retry: NodeJS.Timeout | undefined;
   let told = false;
   const listen = (): void => {
@@ -49,6 +51,7 @@ export function serveOperations(
 
 async function answer(
   operations: readonly Operation[],
+  metrics: Metrics,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -62,10 +65,19 @@ async function answer(
     return;
   }
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+  // A process that leaves has closed the port.
+  if (request.method === 'GET' && pathname === '/ready') return send(200, { ready: true });
+  if (request.method === 'GET' && pathname === '/metrics') {
+    const rendered = await metrics.render().catch(() => undefined);
+    if (rendered === undefined) return send(500, { message: 'the metrics cannot be told' });
+    response.writeHead(200, { 'Content-Type': rendered.contentType, 'Cache-Control': 'no-store' });
+    response.end(rendered.text);
+    return;
+  }
   const here = operations.filter(({ path }) => path === pathname);
   const operation = here.find(({ method }) => method === request.method);
   if (operation === undefined) {
-    const paths = operations.map(({ method, path }) => `${method} ${path}`);
+    const paths = ['GET /metrics', 'GET /ready', ...operations.map(({ method, path }) => `${method} ${path}`)];
     send(here.length === 0 ? 404 : 405, { message: `known are: ${paths.join(', ')}` });
     return;
   }

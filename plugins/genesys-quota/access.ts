@@ -34,9 +34,11 @@ export async function handleAccess(kong: Kong, { config, plan, namespace }: Acce
   };
   const upstreamUri = () => request.upstreamUri ?? kong.nginx.getVar('upstream_uri');
   const admission = await admit(checksOf(config, request), upstreamUri, settings);
+  const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
+  namespace.decisions.set(decision, (namespace.decisions.get(decision) ?? 0) + 1);
   const notice = namespace.shared?.redis.takeNotice();
   if (notice !== undefined) void kong.log[notice.level](`genesys-quota: ${notice.message}`);
-  if (admission.kind !== 'admitted') return refuse(kong, admission, hideHeaders);
+  if (admission.kind !== 'admitted') return refuse(kong, admission, decision, hideHeaders);
   namespace.usage.count(request.consumer ?? NO_CONSUMER, 1, Date.now());
   if (!hideHeaders && admission.tightest !== undefined) {
     await kong.response.setHeaders(rateLimitHeaders(admission.tightest));
@@ -46,10 +48,11 @@ export async function handleAccess(kong: Kong, { config, plan, namespace }: Acce
 async function refuse(
   kong: Kong,
   admission: Exclude<Admission, { kind: 'admitted' }>,
+  decision: string,
   hideHeaders: boolean,
 ): Promise<void> {
   const contextId = await kong.nginx.getVar('kong_request_id');
-  void kong.log.setSerializeValue(LOG_KEY, admission.kind === 'refused' ? admission.limit : admission.kind);
+  void kong.log.setSerializeValue(LOG_KEY, decision);
   const { status, body, headers } = refusalAnswer(admission, contextId, hideHeaders);
   await kong.response.exit(status, body, headers);
 }

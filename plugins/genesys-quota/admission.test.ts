@@ -28,6 +28,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: Counters) {
     upstream: createUpstreamLimits(),
     hints: createUpstreamHints(),
     usage: createUsage('n', undefined),
+    decisions: new Map(),
   };
   const faults: string[] = [];
   const settings: AdmissionSettings = {

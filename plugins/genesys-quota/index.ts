@@ -8,6 +8,7 @@ import type { PluginInstance } from '../shared/plugin.js';
 import { type Access, handleAccess } from './access.js';
 import { readConfig } from './config.js';
 import { handleLog, type Log } from './log.js';
+import { createMetrics } from './metrics.js';
 import { openNamespace, openNamespaces } from './namespaces.js';
 import { createOperations } from './operations.js';
 import { planReads } from './request.js';
@@ -19,6 +20,7 @@ export const Version = '0.1.0';
 export const Priority = 890;
 
 export const operations = createOperations(openNamespaces);
+export const metrics = createMetrics(openNamespaces);
 
 /** Writes what has been counted and is not in Redis yet, before the process ends. */
 export async function shutdown(): Promise<void> {

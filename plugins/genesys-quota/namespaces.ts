@@ -20,6 +20,8 @@ export interface Namespace {
   upstream: UpstreamLimits;
   hints: UpstreamHints;
   usage: Usage;
+  /** Requests by what became of them: the limit that refused them, or a word for the rest. */
+  decisions: Map<string, number>;
 }
 
 const namespaces = new Map<string, Namespace>();
@@ -39,6 +41,7 @@ export function openNamespace({ namespace: name, redis: settings }: Config): Nam
     upstream: createUpstreamLimits(),
     hints: createUpstreamHints(),
     usage: createUsage(name, redis),
+    decisions: new Map(),
   };
   namespaces.set(key, made);
   return made;

@@ -20,6 +20,8 @@ export interface UpstreamLimits {
   saw(mark: TokenMark, nowMs: number): void;
   /** Genesys refused, here or on another node. */
   close(closure: Closure, nowMs: number): void;
+  /** How many routes are closed, for one token each. */
+  closures(nowMs: number): number;
   /** Whether anything is closed, so that a request's route matters. */
   isAnyClosed(nowMs: number): boolean;
   /** How long no request to a route would get through; 0: one may. */
@@ -66,6 +68,11 @@ export function createUpstreamLimits(): UpstreamLimits {
       closed.set(closure.ref, routes.set(closure.route, Math.max(untilMs, routes.get(closure.route) ?? 0)));
       anyClosedUntilMs = Math.max(anyClosedUntilMs, untilMs);
       if (seen.size === 0) poolSize = closure.poolSize;
+    },
+
+    closures(nowMs) {
+      forget(nowMs);
+      return [...closed.values()].reduce((sum, routes) => sum + routes.size, 0);
     },
 
     isAnyClosed: (nowMs) => nowMs < anyClosedUntilMs,

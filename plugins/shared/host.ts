@@ -3,7 +3,11 @@
 export interface Host {
   /** Folders below which `file:` secrets may lie, absolute. */
   secretsDirs: readonly string[];
+  /** Folders below which log files may lie, absolute. */
+  logDirs: readonly string[];
+  /** What a plugin may use as standard output, such as that of the container; undefined: nothing. */
+  stdoutPath: string | undefined;
 }
 
 /** A process that allows nothing, such as kong-pdk's own server. */
-export const BARE_HOST: Host = { secretsDirs: [] };
+export const BARE_HOST: Host = { secretsDirs: [], logDirs: [], stdoutPath: undefined };

@@ -56,6 +56,18 @@ export interface OperationAnswer {
   body: unknown;
 }
 
+/** Something that a plugin tells of itself to a monitoring system, in Prometheus' terms. */
+export interface MetricFamily {
+  /** In Prometheus' style: a prefix, the unit, `_total` for a counter. */
+  name: string;
+  help: string;
+  type: 'counter' | 'gauge';
+  /** Names of the labels; never one whose values a client can choose. */
+  labels: readonly string[];
+  /** The values of now; of a counter, all that was ever counted. */
+  read(): Iterable<{ labels: Record<string, string>; value: number }>;
+}
+
 /**
  * A plugin's class. The constructor gets the configuration as Kong resolved it, unparsed, and throws to refuse it; `host`
  * is left out by kong-pdk's server. Kong runs the phases for which the prototype has a method.
@@ -65,8 +77,11 @@ export interface PluginClass {
   prototype: PluginInstance;
 }
 
-/** Flags of the command line that ask for a plugin without one of its phases, since each costs every request. */
-export const VARIANTS = ['without-log'] as const;
+/**
+ * Flags of the command line that ask for a plugin without one of its phases: without-bodies has no response phase, for
+ * routes that must not be buffered; without-log no log phase, since Kong prepares a whole log entry for it.
+ */
+export const VARIANTS = ['without-bodies', 'without-log'] as const;
 
 /** What a plugin's index.ts exports. */
 export interface PluginModule {
@@ -80,7 +95,8 @@ export interface PluginModule {
   /** Rules over several fields of `config` (Kong: `entity_checks`). */
   EntityChecks?: readonly Record<string, unknown>[];
   operations?: readonly Operation[];
-  /** Called when the process ends and all requests are through: writes what must not be lost. */
+  metrics?: readonly MetricFamily[];
+  /** Called once when the process is about to end, after its last event; it is waited for, within the deadline. */
   shutdown?(): Promise<void>;
   Version: string;
   Priority: number;

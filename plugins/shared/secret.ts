@@ -34,7 +34,7 @@ const VAULT_REFERENCE = /^\{vault:\/\/.*\}$/s;
 export function openSecret(
   path: string,
   value: string,
-  host: Host,
+  host: Pick<Host, 'secretsDirs'>,
   faultOf: (secret: string) => string | undefined = () => undefined,
 ): Secret {
   const text = value.trim();
@@ -49,7 +49,7 @@ export function openSecret(
 function openSecretFile(
   path: string,
   file: string,
-  { secretsDirs }: Host,
+  { secretsDirs }: Pick<Host, 'secretsDirs'>,
   faultOf: (secret: string) => string | undefined,
 ): Secret {
   const fail = (problem: string): Error => configError(path, `is the file ${JSON.stringify(file)}, which ${problem}`);

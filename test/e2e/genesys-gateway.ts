@@ -1,5 +1,5 @@
 /** A Genesys Cloud simulator and a gateway in front of it, with the configuration that ships. */
-import { developmentConfig, type KongConfig } from '../../scripts/development-config.js';
+import { developmentConfig, developmentEnv, type KongConfig } from '../../scripts/development-config.js';
 import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import {
@@ -39,6 +39,8 @@ export async function startGenesysGateway(
     /** Leaves the shipped limits in place; without, a test may send as much as it likes. */
     withQuota?: boolean;
     edit?: (config: KongConfig) => void;
+    /** nginx workers of a real Kong. */
+    workers?: number;
   } = {},
 ): Promise<GenesysGateway> {
   const genesys = await startGenesysCloud({ rateLimitPerMinute: 0, ...options });
@@ -54,7 +56,12 @@ export async function startGenesysGateway(
   const gateway = await startGateway({
     config: first,
     plugins: options.plugins ?? PLUGINS,
-    env: { GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId, GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret },
+    workers: options.workers ?? 1,
+    env: {
+      ...developmentEnv(),
+      GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId,
+      GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+    },
   });
   return {
     gateway,

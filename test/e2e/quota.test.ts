@@ -203,6 +203,34 @@ it('a name twice is refused when an instance starts: closed, with the field in t
   await waitFor('the log to name the field', () => setup.gateway.log().includes('limits[1].name'));
 });
 
+describe('counts in a node', () => {
+  let many: GenesysGateway;
+  beforeAll(async () => {
+    many = await startGenesysGateway({ workers: 3 });
+  });
+  afterAll(() => many?.close());
+
+  const limitOf = (limit: number) => (config: KongConfig) => {
+    const limits = [{ name: 'whole', limit, window: 'hour', by: 'global' }];
+    config.services[0]?.routes[0]?.plugins.push({ name: 'genesys-quota', config: { limits } });
+  };
+  const admitted = async (count: number): Promise<number> => {
+    const responses = Array.from({ length: count }, async () => {
+      const response = await many.get(PATH, { headers: { Connection: 'close' } });
+      await response.arrayBuffer();
+      return response.status;
+    });
+    return (await Promise.all(responses)).filter((status) => status === 200).length;
+  };
+
+  it('are shared by all nginx workers, and kept when the configuration changes', async () => {
+    await many.reconfigure(limitOf(40));
+    expect(await admitted(100)).toBe(40);
+    await many.reconfigure(limitOf(55));
+    expect(await admitted(100)).toBe(15);
+  });
+});
+
 describe('the limits that ship', () => {
   let shipped: GenesysGateway;
   beforeAll(async () => {

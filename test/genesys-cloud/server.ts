@@ -99,8 +99,10 @@ async function handle(parts: RegionParts, request: IncomingMessage, response: Se
 
   const fault = parts.faults.take(received.kind, path);
   if (fault !== undefined) {
+    // Listened for before any wait: what is cleared in between must not hang for ever.
+    const cleared = fault.hang ? parts.faults.cleared(received.kind, response) : undefined;
     await waitMs(latencyOf(fault), response);
-    if (fault.hang) await parts.faults.cleared(received.kind, response);
+    await cleared;
     if (isOver(response)) return;
     if (fault.drop) {
       request.socket.destroy();

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { NODE_OPTIONS } from '../../scripts/plugin-servers.js';
+import { NODE_OPTIONS } from '../../kong/plugin-list.js';
 import { waitFor } from './wait-for.js';
 
 /** The repository's folder, whether this file runs as TypeScript or from dist. */

@@ -40,6 +40,8 @@ const NESTED: Partial<Record<Kind, { kinds: readonly Kind[]; field: string }>> =
     field: 'consumer',
   },
 };
+/** Fields that refer to another entity: Kong takes the bare name too. */
+const REFERENCES = ['service', 'route', 'consumer', 'upstream'];
 const TOLERATED = new Set(['_format_version', '_transform', '_info', '_comment', '_ignore']);
 
 /**
@@ -98,6 +100,7 @@ function collect(
       return;
     }
     const own: PlainObject = { ...item, ...outer };
+    for (const field of REFERENCES) if (typeof own[field] === 'string') own[field] = { name: own[field] };
     own.id ??= deriveId(`${kind}:${nameOf(kind, own, here)}`);
     for (const inner of nested?.kinds ?? []) {
       const entities = own[inner];

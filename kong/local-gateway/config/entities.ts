@@ -14,7 +14,11 @@ const statuses = (list: number[]): Field => ({
 });
 const count: Field = { type: 'integer', default: 0, between: [0, 255] };
 const seconds = (value: number): Field => ({ type: 'number', default: value, between: [0, 65_535] });
-const reference: Field = { type: 'record', fields: [{ id: { type: 'string' } }, { name: { type: 'string' } }] };
+const reference: Field = {
+  type: 'record',
+  required: false,
+  fields: [{ id: { type: 'string' } }, { name: { type: 'string' } }],
+};
 
 export const SERVICE: Fields = [
   { id },

@@ -32,6 +32,8 @@ export interface RedisConnection {
   run<T>(operation: (redis: RedisCommands) => Promise<T>): Promise<T>;
   /** Resolves when the first connection stands or has failed, at the latest after `waitMs`. */
   firstContact(waitMs: number): Promise<void>;
+  /** Whether the last operation found Redis. */
+  isUp(): boolean;
   /** Once per outage, and once when it is over. */
   takeNotice(): RedisNotice | undefined;
   /** Begins every key. */
@@ -123,6 +125,8 @@ function connect(settings: RedisSettings): RedisConnection {
       if (client?.status === 'ready') return;
       await withDeadline(contact, waitMs).catch(() => {});
     },
+
+    isUp: () => client?.status === 'ready' && (outage === 'none' || outage === 'over'),
 
     takeNotice() {
       const where = (): string => describeTopology(settings);

@@ -33,7 +33,11 @@ export interface RedisSettings {
  * @param path of the record, for messages
  * @throws Error of one line that names the field and holds no secret
  */
-export function readRedisSettings(config: ConfigOf<typeof REDIS_FIELDS>, path: string, host: Host): RedisSettings {
+export function readRedisSettings(
+  config: ConfigOf<typeof REDIS_FIELDS>,
+  path: string,
+  host: Pick<Host, 'secretsDirs'>,
+): RedisSettings {
   const { sentinel_master: master, sentinel_nodes: sentinels, cluster_nodes: cluster } = config;
   if (cluster !== undefined && (sentinels !== undefined || master !== undefined)) {
     throw configError(path, 'must not have both cluster_nodes and sentinels');

@@ -1,0 +1,69 @@
+/**
+ * `kong-genesys-cloud`: prints what Kong must be told to run the plugins of the package where it was installed, with the
+ * paths of this machine. It changes nothing.
+ */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { PLUGIN_NAMES, type PluginName } from '../plugin-list.js';
+import {
+  asEnvironment,
+  asHelmValues,
+  asKongConf,
+  type InstallSettings,
+  pluginServerSettings,
+} from './plugin-server-settings.js';
+
+const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
+
+export const USAGE = `usage: kong-genesys-cloud [--format conf|env|helm] [--plugins NAME,...] [--prefix DIR] [-- FLAG ...]
+  --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
+  --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all)
+  --prefix   Kong's prefix, in which the sockets lie (/usr/local/kong)
+  --node     the node executable (the one that runs this)
+  --package  the package's folder (the one that this lies in)
+  after --   further flags of the plugin servers, such as --secrets-dir /run/secrets`;
+
+/**
+ * What the command prints.
+ * @param here where this runs: the node executable, and the package's folder
+ * @throws Error of one line that says what is wrong
+ */
+export function render(args: readonly string[], here: Pick<InstallSettings, 'node' | 'packageFolder'>): string {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      format: { type: 'string', default: 'conf' },
+      plugins: { type: 'string', default: PLUGIN_NAMES.join(',') },
+      prefix: { type: 'string', default: '/usr/local/kong' },
+      node: { type: 'string', default: here.node },
+      package: { type: 'string', default: here.packageFolder },
+    },
+  });
+  const format = Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
+  if (format === undefined) throw new Error(`--format ${values.format}: ${Object.keys(FORMATS).join(', ')}`);
+  const settings = pluginServerSettings({
+    plugins: readPlugins(values.plugins),
+    node: readPath('node', values.node),
+    packageFolder: readPath('package', values.package),
+    prefix: readPath('prefix', values.prefix),
+    flags: positionals,
+  });
+  return format(settings);
+}
+
+function readPlugins(text: string): PluginName[] {
+  return text.split(',').map((name) => {
+    const known = PLUGIN_NAMES.find((candidate) => candidate === name);
+    if (known === undefined) throw new Error(`--plugins ${name}: ${PLUGIN_NAMES.join(', ')}`);
+    return known;
+  });
+}
+
+/** Kong splits commands at spaces, and has no way to quote one. */
+function readPath(option: string, path: string): string {
+  if (!path.startsWith('/') || /\s/.test(path)) {
+    throw new Error(`--${option} ${path}: an absolute path without spaces`);
+  }
+  return path === '/' ? path : resolve(path);
+}

@@ -1,0 +1,61 @@
+/**
+ * What a monitoring system may know of the process, in Prometheus' text format: how long events take, how the event loop
+ * fares, and what the plugin tells of itself. Made only if there is a port for it.
+ */
+import type { MetricFamily, Phase } from '../../plugins/shared/plugin.js';
+
+/** How an event ended: as it should, by an answer of the plugin, or by a failure. */
+export type EventOutcome = 'ended' | 'exit' | 'failed';
+
+export type ObserveEvent = (phase: Phase, outcome: EventOutcome, milliseconds: number) => void;
+
+export interface Metrics {
+  observeEvent: ObserveEvent;
+  render(): Promise<{ contentType: string; text: string }>;
+}
+
+/** From a tenth of a millisecond, which is usual, to the default deadline. */
+const DURATION_BUCKETS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5, 30];
+
+/**
+ * Makes the metrics of a process.
+ * @param name the plugin's name in Kong, a label of everything
+ */
+export async function createMetrics(name: string, families: readonly MetricFamily[]): Promise<Metrics> {
+  // On first use, not at start: it costs memory that a process without the port need not spend.
+  const { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } = await import('prom-client');
+  const registry = new Registry();
+  registry.setDefaultLabels({ plugin: name });
+  collectDefaultMetrics({ register: registry });
+  const durations = new Histogram({
+    name: 'kong_plugin_event_duration_seconds',
+    help: 'From the arrival of an event of Kong to its end, waiting for Kong and others included.',
+    labelNames: ['phase', 'outcome'],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: [registry],
+  });
+  for (const { name: metricName, help, type, labels, read } of families) {
+    const common = { name: metricName, help, labelNames: [...labels], registers: [registry] };
+    if (type === 'gauge') {
+      new Gauge({
+        ...common,
+        collect() {
+          this.reset();
+          for (const sample of read()) this.set(sample.labels, sample.value);
+        },
+      });
+    } else {
+      new Counter({
+        ...common,
+        collect() {
+          this.reset();
+          for (const sample of read()) this.inc(sample.labels, sample.value);
+        },
+      });
+    }
+  }
+  return {
+    observeEvent: (phase, outcome, milliseconds) => durations.observe({ phase, outcome }, milliseconds / 1000),
+    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}

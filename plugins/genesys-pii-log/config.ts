@@ -1,0 +1,126 @@
+/**
+ * From Kong's raw configuration to what the plugin works with: rules of masking, what is logged, and where it goes.
+ * Everything that is wrong is refused here, so that the rest need not check.
+ */
+import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
+import type { Host } from '../shared/host.js';
+import { openSecret, type Secret } from '../shared/secret.js';
+import type { EntryPolicy } from './entry/entry.js';
+import type { Format } from './entry/line.js';
+import { createFieldNames } from './mask/fields.js';
+import { createMask, type HashKey, keyIdOf } from './mask/masks.js';
+import { compilePaths, type PathRules } from './mask/paths.js';
+import { compilePattern, type PatternRule } from './mask/patterns.js';
+import { Schema } from './schema.js';
+import type { SinkSettings } from './sinks/registry.js';
+import { readSinks } from './sinks/settings.js';
+
+/** A parsed configuration. */
+export interface Config {
+  policy: EntryPolicy;
+  logsRequestBody: boolean;
+  logsResponseBody: boolean;
+  sampleRate: number;
+  alwaysLogsErrors: boolean;
+  format: Format;
+  sinks: SinkSettings[];
+  /** Of secrets that could not be read again. */
+  takeWarning(): string | undefined;
+}
+
+type RawConfig = ConfigOf<typeof Schema>;
+
+/** 128 bits. */
+const MIN_KEY_BYTES = 16;
+
+/**
+ * Parses the configuration of an instance. Reads files that it names.
+ * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
+ * @throws Error of one line that names the field and holds no secret
+ */
+export function readConfig(raw: unknown, host: Host): Config {
+  const config = parseConfig(Schema, raw);
+  const secret = readHashKey(config, host);
+  const hashKey = keyOf(secret, config.hash_key_id);
+  const rules = {
+    fields: createFieldNames(config.fields),
+    paths: readPaths(config.paths),
+    patterns: config.patterns.map(readPattern),
+    kinds: new Set(config.detectors),
+    mask: createMask(config.mask, hashKey),
+    keptParams: lowerCase(config.keep_query_params),
+  };
+  return {
+    policy: {
+      rules,
+      keptHeaders: lowerCase(config.keep_headers),
+      clientIp: config.client_ip,
+      addressMask: createMask('hash', hashKey),
+      maxBodyBytes: config.max_body_bytes,
+    },
+    logsRequestBody: config.log_request_body,
+    logsResponseBody: config.log_response_body,
+    sampleRate: config.sample_rate,
+    alwaysLogsErrors: config.always_log_errors,
+    format: config.format,
+    sinks: readSinks(config.sinks, config.queue_entries, host),
+    takeWarning: () => secret?.takeWarning(),
+  };
+}
+
+function lowerCase(names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.map((name) => name.toLowerCase()));
+}
+
+function readPaths(texts: readonly string[]): PathRules {
+  for (const [index, text] of texts.entries()) {
+    withPath(`paths[${index}]`, () => compilePaths([text]));
+  }
+  return compilePaths(texts);
+}
+
+function readPattern(pattern: RawConfig['patterns'][number], index: number): PatternRule {
+  return withPath(`patterns[${index}].regex`, () => compilePattern(pattern.name, pattern.regex, pattern.replacement));
+}
+
+/** Names the field of what is thrown. */
+function withPath<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw configError(path, (error as Error).message);
+  }
+}
+
+function readHashKey(config: RawConfig, host: Host): Secret | undefined {
+  const isNeeded = config.mask === 'hash' || config.client_ip === 'hash';
+  if (config.hash_key === undefined) {
+    if (isNeeded) throw configError('hash_key', 'is required for hashes');
+    return undefined;
+  }
+  return openSecret('hash_key', config.hash_key, host, (value) =>
+    keyBytes(value).length < MIN_KEY_BYTES ? 'must be at least 16 bytes (128 bits), in base64 or as text' : undefined,
+  );
+}
+
+/** What looks like base64 is base64, so that a short text in it does not count for more than it is. */
+function keyBytes(text: string): Buffer {
+  const trimmed = text.trim();
+  return /^[A-Za-z0-9+/_-]+={0,2}$/.test(trimmed) ? Buffer.from(trimmed, 'base64') : Buffer.from(trimmed, 'utf8');
+}
+
+/** The key as it is now; the same object while it is the same. */
+function keyOf(secret: Secret | undefined, id: string | undefined): () => HashKey {
+  let text: string | undefined;
+  let current: HashKey | undefined;
+  return () => {
+    const now = secret?.current();
+    if (now === undefined) throw new Error('there is no key for hashes');
+    if (current === undefined || now !== text) {
+      text = now;
+      const key = keyBytes(now);
+      current = { key, id: id ?? keyIdOf(key) };
+    }
+    return current;
+  };
+}

@@ -1,0 +1,73 @@
+/** An entry as the sinks take it: one line of JSON, which can be made shorter without ceasing to be JSON. Pure. */
+import { toEcs } from './ecs.js';
+import type { Entry } from './entry.js';
+
+export interface Line {
+  /** Without a line feed. */
+  json: string;
+  /** Milliseconds since 1970. */
+  timeMs: number;
+  status: number | undefined;
+  /** The same, in at most so many bytes: bodies go first, then headers, then all but what says which request it was. */
+  within(maxBytes: number): string;
+}
+
+export type Format = 'native' | 'ecs';
+
+/** Makes the line of an entry. */
+export function toLine(entry: Entry, format: Format): Line {
+  // Lines wait in queues by the thousand: one of its own names needs nothing but its text.
+  if (format === 'native') return nativeLine(JSON.stringify(entry), Date.parse(entry.time), entry.status);
+  const json = JSON.stringify(toEcs(entry));
+  const write = (shown: Entry): string => JSON.stringify(toEcs(shown));
+  const { status } = entry;
+  return { json, timeMs: Date.parse(entry.time), status, within: (bytes) => shorten(json, bytes, () => entry, write) };
+}
+
+function nativeLine(json: string, timeMs: number, status: number | undefined): Line {
+  const read = (): Entry => JSON.parse(json) as Entry;
+  return { json, timeMs, status, within: (bytes) => shorten(json, bytes, read, JSON.stringify) };
+}
+
+function shorten(json: string, maxBytes: number, read: () => Entry, write: (entry: Entry) => string): string {
+  if (Buffer.byteLength(json) <= maxBytes) return json;
+  const entry = read();
+  for (const without of [withoutBodies, withoutHeaders, withoutAll]) {
+    const shorter = write(without(entry));
+    if (Buffer.byteLength(shorter) <= maxBytes) return shorter;
+  }
+  return JSON.stringify({ type: 'request', time: entry.time, truncated: true });
+}
+
+function withoutBodies(entry: Entry): Entry {
+  const without = ({ headers, body }: Entry['request']): Entry['request'] => {
+    if (body === undefined) return { headers };
+    const { content: _, parts: __, ...about } = body;
+    return { headers, body: { ...about, truncated: true } };
+  };
+  return { ...entry, request: without(entry.request), response: without(entry.response), truncated: true };
+}
+
+function withoutHeaders(entry: Entry): Entry {
+  return { ...withoutBodies(entry), request: { headers: {} }, response: { headers: {} } };
+}
+
+function withoutAll(entry: Entry): Entry {
+  const { type, time, request_id, method, status, source, truncated: _, ...rest } = entry;
+  const consumer = rest.consumer?.id === undefined ? {} : { consumer: { id: rest.consumer.id } };
+  return {
+    type,
+    time,
+    ...(request_id === undefined ? {} : { request_id }),
+    ...(method === undefined ? {} : { method }),
+    ...(status === undefined ? {} : { status }),
+    ...consumer,
+    source,
+    latency_ms: {},
+    bytes: {},
+    request: { headers: {} },
+    response: { headers: {} },
+    masked: {},
+    truncated: true,
+  };
+}

@@ -1,0 +1,87 @@
+/** Path, query and URLs of a request, masked. Pure. */
+import { maskJsonString } from '../mask/json.js';
+import type { Masking } from '../mask/rules.js';
+import { findHits, maskText } from '../mask/text.js';
+import { decodePercent } from '../mask/urls.js';
+
+/** Longer ones are cut. */
+const MAX_PATH = 2048;
+const MAX_QUERY = 4096;
+/** More of one value is not shown. */
+const MAX_VALUE = 1024;
+
+/** Masks a path: a segment in which anything is found is masked as a whole. */
+export function maskPath(path: string, masking: Masking): string {
+  const isCut = path.length > MAX_PATH;
+  const segments = path.slice(0, MAX_PATH).split('/');
+  // The last one may go on beyond the cut.
+  if (isCut) segments.pop();
+  const masked = segments.map((segment) => maskSegment(segment, masking)).join('/');
+  return isCut ? `${masked}/...` : masked;
+}
+
+function maskSegment(segment: string, masking: Masking): string {
+  if (segment === '') return segment;
+  const decoded = decodePercent(segment);
+  const masked = maskText(decoded, masking);
+  if (masked === decoded) return segment;
+  // Without the rest of the segment, which may belong to what was found.
+  const [hit] = findHits(decoded, masking.rules);
+  const { mask } = masking.rules;
+  return hit !== undefined && isDetected(hit.kind) ? mask.of(hit.value, hit.kind) : mask.opaque(decoded);
+}
+
+const DETECTED = new Set(['email', 'phone', 'card', 'ssn', 'iban', 'ip']);
+
+function isDetected(kind: string): kind is 'email' | 'phone' | 'card' | 'ssn' | 'iban' | 'ip' {
+  return DETECTED.has(kind);
+}
+
+/** Masks a query string, without its question mark: names and values, the values that are not allowed as a whole. */
+export function maskQuery(query: string, masking: Masking): string {
+  const { rules, tally } = masking;
+  const shown: string[] = [];
+  let length = 0;
+  for (const pair of query.split('&')) {
+    if (length > MAX_QUERY) return `${shown.join('&')}&...`;
+    const equals = pair.indexOf('=');
+    const name = decodeParameter(equals === -1 ? pair : pair.slice(0, equals));
+    const value = equals === -1 ? undefined : decodeParameter(pair.slice(equals + 1));
+    const maskedName = encode(maskJsonString(name, masking, 0, MAX_VALUE).text);
+    if (value === undefined) shown.push(maskedName);
+    else if (value === '') shown.push(`${maskedName}=`);
+    else if (rules.keptParams.has(name.toLowerCase())) {
+      shown.push(`${maskedName}=${encode(maskJsonString(value, masking, 0, MAX_VALUE).text)}`);
+    } else {
+      tally.add('query');
+      shown.push(`${maskedName}=${rules.mask.opaque(value)}`);
+    }
+    length += (shown.at(-1) ?? '').length;
+  }
+  return shown.join('&');
+}
+
+/** Masks a URL, absolute or relative; its own escapes are undone where something is found. */
+export function maskUrl(url: string, masking: Masking): string {
+  const [, origin = '', path = '', , query, , fragment] =
+    /^([a-z][a-z0-9+.-]{0,20}:\/\/[^/?#]{0,500})?([^?#]*)(\?([^#]*))?(#(.*))?$/is.exec(
+      url.slice(0, MAX_PATH + MAX_QUERY),
+    ) ?? [];
+  const parts = [maskText(origin, masking), maskPath(path, masking)];
+  if (query !== undefined) parts.push('?', maskQuery(query, masking));
+  // A fragment is for the client only; what a server puts there is a token more often than not.
+  if (fragment !== undefined && fragment !== '') {
+    masking.tally.add('query');
+    parts.push('#', masking.rules.mask.opaque(fragment));
+  }
+  return parts.join('');
+}
+
+function decodeParameter(text: string): string {
+  return decodePercent(text.replaceAll('+', ' '));
+}
+
+/** Readable, but with nothing in it that would end a value. */
+function encode(text: string): string {
+  return text.replace(/[&=#+%\s]/g, (character) => encodeURIComponent(character));
+}

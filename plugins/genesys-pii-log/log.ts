@@ -1,0 +1,108 @@
+/**
+ * The log phase: reads what Kong knows of the request, masks it, and hands it to the sinks. The client has its answer by
+ * then. Every call is one that Kong carries out in this phase; whatever else goes wrong ends in an entry with less in it.
+ */
+import type { Kong } from '../shared/pdk.js';
+import { REQUEST_MARKER } from './access.js';
+import { type CapturedBody, HARD_LIMIT, type LoggedBody, WINDOW } from './body/body.js';
+import { declaredKind, parseMediaType } from './body/kind.js';
+import { buildEntry, type EntryPolicy } from './entry/entry.js';
+import { type KongEntry, parseKongEntry } from './entry/kong-entry.js';
+import { type Format, toLine } from './entry/line.js';
+import type { Requests } from './requests.js';
+import { RESPONSE_MARKER } from './response.js';
+import type { Sink } from './sinks/sink.js';
+
+/** What the log phase of one configuration needs. */
+export interface Log {
+  requests: Requests;
+  policy: EntryPolicy;
+  logsResponseBody: boolean;
+  sampleRate: number;
+  alwaysLogsErrors: boolean;
+  format: Format;
+  sinks: readonly Sink[];
+  /** Uniform in [0, 1). */
+  random: () => number;
+  /** Of secrets that could not be read again. */
+  takeWarning: () => string | undefined;
+}
+
+/** Answers of the service that are being masked hold no more memory than this; of more only the size is logged. */
+const MAX_BYTES_IN_WORK = 64 * 1024 * 1024;
+let bytesInWork = 0;
+
+/** Runs the log phase. */
+export async function handleLog(kong: Kong, log: Log): Promise<void> {
+  const [id, wasBuffered, source, json, credential] = await Promise.all([
+    kong.ctx.shared.get(REQUEST_MARKER),
+    kong.ctx.shared.get(RESPONSE_MARKER),
+    kong.response.getSource(),
+    kong.log.serialize(),
+    kong.client.getCredential(),
+  ]);
+  // A request that another plugin refused first has no mark.
+  const request = typeof id === 'string' ? log.requests.end(id) : undefined;
+  const entry = withoutContent(() => parseKongEntry(json));
+  const isError = entry.status === undefined || entry.status >= 400;
+  const isLogged = log.sampleRate >= 1 || (isError && log.alwaysLogsErrors) || log.random() < log.sampleRate;
+  if (!isLogged) return;
+  const hasAnswer = log.logsResponseBody && wasBuffered === true && source !== 'error';
+  const size = hasAnswer ? sizeOfAnswer(entry) : 0;
+  bytesInWork += size;
+  try {
+    const observed = {
+      kong: entry,
+      source,
+      credentialId: credential?.id === '' ? undefined : credential?.id,
+      requestBody: request?.wasDropped ? ({ truncated: true, omitted: 'overload' } as const) : request?.body,
+      responseBody: hasAnswer ? await answerOf(kong, entry, size) : undefined,
+    };
+    const built = await buildEntry(observed, log.policy).catch(failWithoutContent);
+    const line = withoutContent(() => toLine(built, log.format));
+    for (const sink of log.sinks) sink.write(line);
+    for (const warning of [log.takeWarning(), ...log.sinks.map((sink) => sink.takeWarning())]) {
+      if (warning !== undefined) void kong.log.warn(warning);
+    }
+  } finally {
+    bytesInWork -= size;
+  }
+}
+
+/** What goes wrong reaches Kong's error log, and messages of errors may hold what was worked on: JSON.parse quotes it. */
+function withoutContent<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    return failWithoutContent(error);
+  }
+}
+
+function failWithoutContent(error: unknown): never {
+  throw new Error(`no entry was written: ${error instanceof Error ? error.name : 'unknown error'}`);
+}
+
+/** As declared, or as sent, which headers and a filter's work may make more or less of. */
+function sizeOfAnswer({ responseHeaders, responseSize }: KongEntry): number {
+  const declared = Number(responseHeaders['content-length']);
+  return Number.isFinite(declared) ? declared : (responseSize ?? 0);
+}
+
+/** The body from the service, before any rewriting. */
+async function answerOf(kong: Kong, entry: KongEntry, size: number): Promise<CapturedBody | LoggedBody | undefined> {
+  const contentType = header(entry, 'content-type');
+  const contentEncoding = header(entry, 'content-encoding');
+  if (declaredKind(parseMediaType(contentType)) === 'binary' || size > HARD_LIMIT) {
+    return { bytes: Buffer.alloc(0), size, contentType, contentEncoding };
+  }
+  if (bytesInWork > MAX_BYTES_IN_WORK) return { size, truncated: true, omitted: 'overload' };
+  const bytes = await kong.service.response.getRawBody();
+  if (bytes.length === 0) return undefined;
+  return { bytes: Buffer.from(bytes.subarray(0, WINDOW)), size: bytes.length, contentType, contentEncoding };
+}
+
+function header({ responseHeaders }: KongEntry, name: string): string | undefined {
+  const value = responseHeaders[name];
+  const first: unknown = Array.isArray(value) ? value[0] : value;
+  return typeof first === 'string' ? first : undefined;
+}

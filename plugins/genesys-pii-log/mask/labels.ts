@@ -1,0 +1,59 @@
+/**
+ * Masks a text that is no valid JSON but may be nearly so, or XML: what a field's name stands before is masked as that
+ * field is, since a body that was broken on its way is as personal as a whole one. Pure, linear.
+ */
+import type { FieldNames } from './fields.js';
+import type { Masking } from './rules.js';
+import { findHits, type Hit, merged } from './text.js';
+
+/** A name in quotes and a colon, an XML element, or an attribute or parameter; names are bounded, so a search is linear. */
+const LABEL =
+  /"([^"\\\n]{1,64})"\s{0,8}:\s{0,8}|<([\w.:-]{1,64})(?=[\s>])[^<>]{0,512}>|\b([A-Za-z][\w.-]{0,63})\s?=\s?/g;
+
+/** What is masked in a text, in order, without overlaps. */
+export function findTextHits(text: string, { rules }: Masking): Hit[] {
+  return merged([...labelledValues(text, rules.fields), ...findHits(text, rules)]);
+}
+
+function labelledValues(text: string, fields: FieldNames): Hit[] {
+  const hits: Hit[] = [];
+  LABEL.lastIndex = 0;
+  for (let match = LABEL.exec(text); match !== null; match = LABEL.exec(text)) {
+    const [label, quoted, element, assigned] = match;
+    const rule = fields.ruleOf(quoted ?? element?.replace(/^.*:/, '') ?? assigned ?? '');
+    const start = match.index + label.length;
+    if (rule === undefined) continue;
+    const end = element === undefined ? endOfValue(text, start) : endOfElement(text, start, element);
+    if (end > start) {
+      const value = text.slice(start, end);
+      hits.push({ start, end, value, ...rule });
+      LABEL.lastIndex = end;
+    }
+  }
+  return hits;
+}
+
+/** A string to its quote, a scalar to the next separator; where a list or an object ends cannot be known. */
+function endOfValue(text: string, start: number): number {
+  const first = text[start];
+  if (first === '{' || first === '[') return text.length;
+  if (first === '"' || first === "'") return endOfString(text, start, first);
+  const separator = /[\s,;&<>}\]"']/g;
+  separator.lastIndex = start;
+  return separator.exec(text)?.index ?? text.length;
+}
+
+function endOfString(text: string, start: number, quote: string): number {
+  for (let index = start + 1; index < text.length; index++) {
+    if (text[index] === '\\') index++;
+    else if (text[index] === quote) return index + 1;
+  }
+  return text.length;
+}
+
+/** To its end tag, whatever stands between. */
+function endOfElement(text: string, start: number, name: string): number {
+  if (text[start - 2] === '/') return start;
+  const end = text.indexOf(`</${name}`, start);
+  return end === -1 ? text.length : end;
+}

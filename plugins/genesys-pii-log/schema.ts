@@ -1,0 +1,252 @@
+/**
+ * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
+ * configuration is derived from. Rules that this language cannot say are in config.ts.
+ */
+import type { FieldAttributes, SchemaField } from '../shared/plugin.js';
+import { DEFAULT_FIELDS, DEFAULT_HEADERS, DEFAULT_QUERY_PARAMS } from './defaults.js';
+import { KINDS } from './mask/finding.js';
+
+const NAME = { type: 'string', len_min: 1, len_max: 128 } as const satisfies FieldAttributes;
+
+const SINK = {
+  type: 'record',
+  fields: [
+    { type: { type: 'string', required: true, one_of: ['stdout', 'file', 'http', 'syslog'] } },
+    { path: { type: 'string', len_min: 1, description: 'file: the absolute path of a file below --log-dir.' } },
+    { url: { type: 'string', len_min: 1, description: 'http: where entries are posted. https, or http on loopback.' } },
+    {
+      headers: {
+        type: 'map',
+        default: {},
+        keys: NAME,
+        values: { type: 'string', len_min: 1, referenceable: true, encrypted: true },
+        description: 'http: headers of each request, such as Authorization. A value may be file:<absolute path>.',
+      },
+    },
+    {
+      framing: {
+        type: 'string',
+        default: 'ndjson',
+        one_of: ['ndjson', 'array', 'splunk_hec', 'elasticsearch_bulk', 'loki'],
+        description: 'http: how the entries of a batch stand in the body.',
+      },
+    },
+    { gzip: { type: 'boolean', default: true, description: 'http: whether bodies are compressed.' } },
+    {
+      batch_entries: { type: 'integer', default: 500, between: [1, 10000], description: 'http: entries of a batch.' },
+    },
+    {
+      flush_ms: {
+        type: 'integer',
+        default: 1000,
+        between: [0, 60000],
+        description: 'http: how long a batch is waited for, in milliseconds.',
+      },
+    },
+    {
+      max_attempts: {
+        type: 'integer',
+        default: 5,
+        between: [1, 100],
+        description: 'http: attempts before a batch is spilled. Without spill_path it is tried until it arrives.',
+      },
+    },
+    {
+      spill_path: {
+        type: 'string',
+        len_min: 1,
+        description: 'http: the absolute path of a file below --log-dir, for entries that cannot be sent.',
+      },
+    },
+    {
+      timeout_ms: {
+        type: 'integer',
+        default: 10000,
+        between: [100, 60000],
+        description: 'http, syslog: for one request, or for one connection or write, in milliseconds.',
+      },
+    },
+    {
+      ca_file: {
+        type: 'string',
+        len_min: 1,
+        description: "http, syslog: absolute path of a PEM file with authorities besides Node's own.",
+      },
+    },
+    { host: { type: 'string', len_min: 1, description: 'syslog: name or address of the server.' } },
+    { port: { type: 'integer', between: [1, 65535], description: 'syslog: left out, 514, or 6514 with tls.' } },
+    { protocol: { type: 'string', default: 'udp', one_of: ['udp', 'tcp', 'tls'], description: 'syslog: transport.' } },
+    { facility: { type: 'integer', default: 13, between: [0, 23], description: 'syslog: 13 is log audit.' } },
+    {
+      app_name: {
+        type: 'string',
+        default: 'genesys-pii-log',
+        len_min: 1,
+        len_max: 48,
+        description: 'syslog: APP-NAME.',
+      },
+    },
+    {
+      max_message_bytes: {
+        type: 'integer',
+        default: 8192,
+        between: [480, 1048576],
+        description: 'syslog: longer entries lose their bodies first, then their headers.',
+      },
+    },
+  ],
+} as const satisfies FieldAttributes;
+
+/** The fields of `config`. */
+export const Schema = [
+  {
+    fields: {
+      type: 'array',
+      default: DEFAULT_FIELDS,
+      elements: NAME,
+      description: 'Names of fields that are masked, at any depth; case and separators are ignored.',
+    },
+  },
+  {
+    paths: {
+      type: 'array',
+      default: [],
+      elements: { type: 'string', len_min: 1, len_max: 500 },
+      description:
+        'Paths to values that are masked: dotted names with [*] and [n], **. in front for any depth, or JSONPath.',
+    },
+  },
+  {
+    patterns: {
+      type: 'array',
+      default: [],
+      len_max: 50,
+      elements: {
+        type: 'record',
+        fields: [
+          { name: { ...NAME, required: true } },
+          { regex: { type: 'string', required: true, len_min: 1, len_max: 500 } },
+          { replacement: { type: 'string', default: '***REDACTED***', len_max: 200 } },
+        ],
+      },
+      description: 'Regular expressions (of JavaScript), and what their matches are replaced by.',
+    },
+  },
+  {
+    detectors: {
+      type: 'array',
+      default: KINDS,
+      elements: { type: 'string', one_of: KINDS },
+      description: 'What is searched for in every text, key and number.',
+    },
+  },
+  {
+    mask: {
+      type: 'string',
+      default: 'redact',
+      one_of: ['redact', 'hash', 'partial'],
+      description: 'What stands in the place of a value: nothing of it, a keyed hash, or its last characters.',
+    },
+  },
+  {
+    hash_key: {
+      type: 'string',
+      len_min: 1,
+      referenceable: true,
+      encrypted: true,
+      description: 'For hashes: at least 128 bits, in base64 or as text, or file:<absolute path>.',
+    },
+  },
+  {
+    hash_key_id: {
+      type: 'string',
+      len_min: 1,
+      len_max: 32,
+      match: '^[%w_.-]+$',
+      description: "The key's name in hashes. Left out, one that is derived from it.",
+    },
+  },
+  {
+    keep_headers: {
+      type: 'array',
+      default: DEFAULT_HEADERS,
+      elements: NAME,
+      description: 'Headers whose values may be seen; they still pass the detectors.',
+    },
+  },
+  {
+    keep_query_params: {
+      type: 'array',
+      default: DEFAULT_QUERY_PARAMS,
+      elements: NAME,
+      description: 'Query parameters whose values may be seen; they still pass the detectors.',
+    },
+  },
+  {
+    client_ip: {
+      type: 'string',
+      default: 'truncate',
+      one_of: ['full', 'truncate', 'hash'],
+      description: "The client's address: as it is, its /24 or /48, or a keyed hash.",
+    },
+  },
+  { log_request_body: { type: 'boolean', default: true, description: 'Whether request bodies are logged, masked.' } },
+  { log_response_body: { type: 'boolean', default: true, description: 'Whether response bodies are logged, masked.' } },
+  {
+    max_body_bytes: {
+      type: 'integer',
+      default: 16384,
+      between: [0, 131072],
+      description: 'How much of a body is logged, after masking.',
+    },
+  },
+  {
+    sample_rate: { type: 'number', default: 1, between: [0, 1], description: 'The share of requests that is logged.' },
+  },
+  {
+    always_log_errors: {
+      type: 'boolean',
+      default: true,
+      description: 'Whether requests with a status of 400 or more are logged whatever sample_rate says.',
+    },
+  },
+  {
+    format: {
+      type: 'string',
+      default: 'native',
+      one_of: ['native', 'ecs'],
+      description: "Names of the entry's fields: its own, or those of the Elastic Common Schema.",
+    },
+  },
+  {
+    sinks: {
+      type: 'array',
+      required: true,
+      len_min: 1,
+      len_max: 8,
+      elements: SINK,
+      description: 'Where entries go; to each of them by a queue of its own.',
+    },
+  },
+  {
+    queue_entries: {
+      type: 'integer',
+      default: 10000,
+      between: [1, 1000000],
+      description: 'Entries that may wait for a sink; the oldest are dropped first, and counted.',
+    },
+  },
+] as const satisfies readonly SchemaField[];
+
+/** The fields beside `config`. */
+export const PluginSchema = [
+  {
+    protocols: {
+      type: 'set',
+      required: true,
+      default: ['http', 'https'],
+      elements: { type: 'string', one_of: ['http', 'https'] },
+      description: 'The protocols for which the plugin runs.',
+    },
+  },
+] as const satisfies readonly SchemaField[];

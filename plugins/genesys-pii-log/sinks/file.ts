@@ -1,0 +1,110 @@
+/**
+ * Lines appended to a file. Rotation by renaming is followed: before every write the path is looked at, and opened anew
+ * if it leads to another file.
+ */
+import { constants, realpathSync } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { dirname, sep } from 'node:path';
+import type { Line } from '../entry/line.js';
+import { reasonOf, SendFailure, type Transport } from './transport.js';
+
+/**
+ * What is wrong with a path for a log file, as the end of a sentence; undefined: nothing.
+ * @param logDirs the folders below which log files may lie
+ */
+export function faultOfLogPath(path: string, logDirs: readonly string[]): string | undefined {
+  if (!path.startsWith('/')) return 'is not an absolute path';
+  if (path.endsWith('/')) return 'is a folder';
+  if (logDirs.length === 0) return 'cannot be used: the plugin server was started without --log-dir';
+  try {
+    const folder = realpathSync(dirname(path)) + sep;
+    const isBelow = logDirs.some((dir) => folder.startsWith(realpathSync(dir) + sep));
+    return isBelow ? undefined : 'does not lie below a folder named by --log-dir';
+  } catch (error) {
+    return `lies in a folder that cannot be used (${reasonOf(error)})`;
+  }
+}
+
+/** A file below a log folder. */
+export function createFileTransport(path: string, logDirs: readonly string[]): Transport {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  return createAppender(async () => {
+    const fault = faultOfLogPath(path, logDirs);
+    if (fault !== undefined) throw new SendFailure(`${path} ${fault}`);
+    // Not led away by a link, and not blocked by a pipe.
+    const file = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+    throw new SendFailure(`${path} is not a regular file`);
+  }, path);
+}
+
+/** A stream that stays where it is, such as the container's own output. */
+export function createStreamTransport(path: string): Transport {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK } = constants;
+  return createAppender(() => open(path, O_WRONLY | O_APPEND | O_NONBLOCK), undefined);
+}
+
+/** @param followed the path that is looked at before every write; undefined: none */
+function createAppender(openFile: () => Promise<FileHandle>, followed: string | undefined): Transport {
+  let file: FileHandle | undefined;
+  let identity = '';
+  /** What is being written, and how much of it has been. */
+  let pending: { lines: readonly Line[]; bytes: Buffer; offset: number } | undefined;
+  /** The file ends in the middle of a line. */
+  let isMidLine = false;
+
+  const close = (): void => {
+    void file?.close().catch(() => {});
+    file = undefined;
+  };
+
+  async function current(): Promise<FileHandle> {
+    // A line that was begun is ended in the same file.
+    if (file !== undefined && followed !== undefined && !isMidLine) {
+      const there = await stat(followed).catch(() => undefined);
+      if (there === undefined || `${there.dev} ${there.ino}` !== identity) close();
+    }
+    if (file === undefined) {
+      file = await openFile();
+      const { dev, ino } = await file.stat();
+      if (identity !== `${dev} ${ino}`) {
+        // What was begun in a file that is gone is written anew.
+        isMidLine = false;
+        if (pending !== undefined) pending.offset = 0;
+      }
+      identity = `${dev} ${ino}`;
+    }
+    return file;
+  }
+
+  return {
+    maxLines: 1000,
+    maxBytes: 1024 * 1024,
+    lingerMs: 0,
+    async send(lines) {
+      try {
+        if (pending !== undefined && pending.lines !== lines) pending = undefined;
+        const target = await current();
+        if (pending === undefined) {
+          // What was given up in the middle of a line must not take the next line with it.
+          const text = `${isMidLine ? '\n' : ''}${lines.map(({ json }) => `${json}\n`).join('')}`;
+          pending = { lines, bytes: Buffer.from(text), offset: 0 };
+        }
+        while (pending.offset < pending.bytes.length) {
+          const { bytesWritten } = await target.write(pending.bytes, pending.offset);
+          pending.offset += bytesWritten;
+          isMidLine = pending.bytes[pending.offset - 1] !== 0x0a;
+        }
+        pending = undefined;
+      } catch (error) {
+        if (error instanceof SendFailure) throw error;
+        const { code } = error as NodeJS.ErrnoException;
+        // A pipe that is full has not failed.
+        if (code !== 'EAGAIN' && code !== 'ENOSPC') close();
+        throw new SendFailure(`cannot write (${reasonOf(error)})`);
+      }
+    },
+    close,
+  };
+}

@@ -1,0 +1,175 @@
+/** From the `sinks` of a configuration to what sinks are opened with. Reads files that it names. */
+import { createHash, X509Certificate } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type ConfigOf, configError } from '../../shared/config.js';
+import type { Host } from '../../shared/host.js';
+import { isLoopback } from '../../shared/loopback.js';
+import { openSecret } from '../../shared/secret.js';
+import type { Schema } from '../schema.js';
+import { faultOfLogPath } from './file.js';
+import type { SinkSettings, SinkTarget } from './registry.js';
+
+type RawSink = ConfigOf<typeof Schema>['sinks'][number];
+
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** Headers that frame a message. */
+const UNUSABLE_HEADERS = new Set([
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'host',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** All authorities of a distribution fit. */
+const MAX_CA_FILE_BYTES = 4_194_304;
+
+/** @throws Error of one line that names the field and holds no secret */
+export function readSinks(sinks: readonly RawSink[], queueEntries: number, host: Host): SinkSettings[] {
+  return sinks.map((sink, index) => {
+    const path = `sinks[${index}]`;
+    const { name, target, spill } = readTarget(sink, path, queueEntries, host);
+    return { key: digest([sink, queueEntries, spill]), name, queueEntries, target };
+  });
+}
+
+interface Read {
+  name: string;
+  target: SinkTarget;
+  /** For the key. */
+  spill?: string;
+}
+
+function readTarget(sink: RawSink, path: string, queueEntries: number, host: Host): Read {
+  switch (sink.type) {
+    case 'stdout':
+      if (host.stdoutPath === undefined) {
+        throw configError(path, 'cannot be used: the plugin server was started without --stdout');
+      }
+      return { name: 'stdout', target: { type: 'stdout', path: host.stdoutPath } };
+    case 'file': {
+      const file = needed(sink.path, `${path}.path`);
+      return { name: `file ${file}`, target: readFile(file, `${path}.path`, host) };
+    }
+    case 'http':
+      return readHttp(sink, path, queueEntries, host);
+    case 'syslog':
+      return readSyslog(sink, path);
+  }
+}
+
+function readFile(file: string, path: string, { logDirs }: Host): SinkTarget {
+  const fault = faultOfLogPath(file, logDirs);
+  if (fault !== undefined) throw configError(path, `is ${JSON.stringify(file)}, which ${fault}`);
+  return { type: 'file', path: file, logDirs };
+}
+
+function readHttp(sink: RawSink, path: string, queueEntries: number, host: Host): Read {
+  const url = parseUrl(needed(sink.url, `${path}.url`), `${path}.url`);
+  const headers = Object.entries(sink.headers).map(([name, value]) => {
+    const field = `${path}.headers.${name}`;
+    if (!HEADER_NAME.test(name)) throw configError(`${path}.headers`, 'holds a name that is none of a header');
+    if (UNUSABLE_HEADERS.has(name.toLowerCase())) throw configError(field, 'is set by the plugin itself');
+    const secret = openSecret(field, value, host, (text) =>
+      /^[\x20-\x7e]+$/.test(text) ? undefined : 'holds characters that no header can carry',
+    );
+    return { name, value: secret };
+  });
+  const spillPath = sink.spill_path;
+  const spill = spillPath === undefined ? undefined : spillSettings(spillPath, path, queueEntries, host);
+  const settings = {
+    url,
+    headers,
+    framing: sink.framing,
+    gzip: sink.gzip,
+    batchEntries: sink.batch_entries,
+    flushMs: sink.flush_ms,
+    timeoutMs: sink.timeout_ms,
+    ca: sink.ca_file === undefined ? undefined : readAuthorities(sink.ca_file, `${path}.ca_file`),
+  };
+  return {
+    name: `http ${url.host}`,
+    target: { type: 'http', settings, maxAttempts: sink.max_attempts, spill },
+    ...(spill === undefined ? {} : { spill: spill.key }),
+  };
+}
+
+/** A spill is a file sink as any other: a configuration may also write to it. */
+function spillSettings(file: string, path: string, queueEntries: number, host: Host): SinkSettings {
+  const target = readFile(file, `${path}.spill_path`, host);
+  return { key: digest(['spill', file, queueEntries]), name: `spill ${file}`, queueEntries, target };
+}
+
+function readSyslog(sink: RawSink, path: string): Read {
+  const host = needed(sink.host, `${path}.host`);
+  if (!/^[0-9A-Za-z.:_-]+$/.test(host)) throw configError(`${path}.host`, 'is no name or address');
+  if (!/^[\x21-\x7e]+$/.test(sink.app_name))
+    throw configError(`${path}.app_name`, 'must be printable ASCII without spaces');
+  const port = sink.port ?? (sink.protocol === 'tls' ? 6514 : 514);
+  return {
+    name: `syslog ${sink.protocol} ${host}:${port}`,
+    target: {
+      type: 'syslog',
+      settings: {
+        host,
+        port,
+        protocol: sink.protocol,
+        facility: sink.facility,
+        appName: sink.app_name,
+        maxMessageBytes: sink.protocol === 'udp' ? Math.min(sink.max_message_bytes, 65_000) : sink.max_message_bytes,
+        timeoutMs: sink.timeout_ms,
+        ca: sink.ca_file === undefined ? undefined : readAuthorities(sink.ca_file, `${path}.ca_file`),
+      },
+    },
+  };
+}
+
+function needed(value: string | undefined, path: string): string {
+  if (value === undefined) throw configError(path, 'is required');
+  return value;
+}
+
+function parseUrl(text: string, path: string): URL {
+  if (!URL.canParse(text)) throw configError(path, 'is not an absolute URL');
+  const url = new URL(text);
+  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+  if (!isSafe) throw configError(path, 'must be https, or http on a loopback host');
+  if (url.username !== '' || url.password !== '') throw configError(path, 'must not hold credentials: use headers');
+  if (text.includes('#')) throw configError(path, 'must not hold a fragment');
+  return url;
+}
+
+function readAuthorities(file: string, path: string): string {
+  const fail = (problem: string): Error => configError(path, `is ${JSON.stringify(file)}, which ${problem}`);
+  if (!file.startsWith('/')) throw fail('is not an absolute path');
+  let descriptor: number;
+  try {
+    // Not blocked by a pipe.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw fail(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  try {
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile() || stats.size > MAX_CA_FILE_BYTES) throw fail('is not a file of certificates');
+    const bytes = Buffer.alloc(stats.size);
+    const pem = bytes.toString('latin1', 0, readSync(descriptor, bytes));
+    const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+    if (certificates.length === 0) throw fail('holds no certificate in PEM');
+    for (const certificate of certificates) {
+      try {
+        new X509Certificate(certificate);
+      } catch {
+        throw fail('holds a certificate that cannot be read');
+      }
+    }
+    return certificates.join('\n');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function digest(parts: unknown): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}

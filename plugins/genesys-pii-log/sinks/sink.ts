@@ -1,0 +1,296 @@
+/**
+ * A sink: a bounded queue before a transport. It never makes anyone wait: what does not fit pushes the oldest entry out, to
+ * the spill or into the count of what was dropped, which the receiver is told as soon as it can be reached.
+ */
+import type { Line } from '../entry/line.js';
+import type { Clock } from './clock.js';
+import { reasonOf, SendFailure, type Transport } from './transport.js';
+
+export interface Sink {
+  /** Takes an entry. Never throws, never waits. */
+  write(line: Line): void;
+  readonly stats: SinkStats;
+  /** What to log, once for each time that entries were dropped or the receiver failed. */
+  takeWarning(): string | undefined;
+  /** Sends what there is; what has not arrived after `deadlineMs` is spilled or dropped. */
+  flush(deadlineMs: number): Promise<void>;
+  close(): void;
+}
+
+/** Entries: received = sent + spilled + dropped + waiting. */
+export interface SinkStats {
+  name: string;
+  received: number;
+  sent: number;
+  /** Handed to the spill, which has a count of its own. */
+  spilled: number;
+  dropped: number;
+  waiting: number;
+  /** Failed attempts to send. */
+  failures: number;
+  lastFailure: string | undefined;
+  spill: SinkStats | undefined;
+}
+
+export interface SinkOptions {
+  /** For operators. */
+  name: string;
+  transport: Transport;
+  /** Entries that may wait. */
+  queueEntries: number;
+  /** Takes what cannot be sent. */
+  spill?: Sink | undefined;
+  /** Attempts before a batch is spilled; without a spill it is tried for ever, and the newest push out the oldest. */
+  maxAttempts: number;
+  /** Entries that never were: log events that Kong has lost. */
+  lostEvents: () => number;
+  clock: Clock;
+}
+
+/** Entries that wait hold no more memory than this. */
+const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 30_000;
+/** While it flushes, it tries again sooner. */
+const LONGEST_FLUSH_PAUSE_MS = 500;
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+export function createSink(options: SinkOptions): Sink {
+  return new QueuedSink(options);
+}
+
+class QueuedSink implements Sink {
+  readonly #options: SinkOptions;
+  #queue: Line[] = [];
+  /** Of the queue, what is gone. */
+  #head = 0;
+  #queuedBytes = 0;
+  /** What is being sent. */
+  #batch: Line[] = [];
+  #isSending = false;
+  #attempts = 0;
+  #cancelTimer: (() => void) | undefined;
+  #isPausing = false;
+  #flushed: (() => void) | undefined;
+  #received = 0;
+  #sent = 0;
+  #spilled = 0;
+  #dropped = 0;
+  #failures = 0;
+  #lastFailure: string | undefined;
+  #warning: string | undefined;
+  #isFailing = false;
+  #isDropping = false;
+  #reportedDropped = 0;
+  #reportedLost = 0;
+
+  constructor(options: SinkOptions) {
+    this.#options = options;
+  }
+
+  get #waiting(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  get stats(): SinkStats {
+    return {
+      name: this.#options.name,
+      received: this.#received,
+      sent: this.#sent,
+      spilled: this.#spilled,
+      dropped: this.#dropped,
+      waiting: this.#waiting + this.#batch.length,
+      failures: this.#failures,
+      lastFailure: this.#lastFailure,
+      spill: this.#options.spill?.stats,
+    };
+  }
+
+  write(line: Line): void {
+    this.#received++;
+    this.#queue.push(line);
+    this.#queuedBytes += line.json.length;
+    const { queueEntries } = this.#options;
+    while (
+      this.#waiting > 0 &&
+      (this.#waiting + this.#batch.length > queueEntries || this.#queuedBytes > MAX_QUEUE_BYTES)
+    ) {
+      this.#giveUp(this.#shift());
+    }
+    this.#pump();
+  }
+
+  takeWarning(): string | undefined {
+    const taken = this.#warning ?? this.#options.spill?.takeWarning();
+    this.#warning = undefined;
+    return taken;
+  }
+
+  async flush(deadlineMs: number): Promise<void> {
+    const { clock, spill } = this.#options;
+    const until = clock.nowMs() + deadlineMs;
+    if (this.#waiting + this.#batch.length > 0) {
+      const empty = new Promise<void>((resolve) => {
+        this.#flushed = resolve;
+      });
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+      this.#isPausing = false;
+      this.#pump();
+      let cancel: (() => void) | undefined;
+      const late = new Promise<void>((resolve) => {
+        // The spill needs some of the time, too.
+        cancel = clock.later(spill === undefined ? deadlineMs : deadlineMs / 2, resolve);
+      });
+      await Promise.race([empty, late]);
+      cancel?.();
+      this.#flushed = undefined;
+      while (this.#waiting > 0) this.#giveUp(this.#shift());
+      // What is on its way may arrive all the same: better twice than never.
+      for (const line of this.#batch) this.#giveUp(line);
+      this.#batch = [];
+    }
+    await spill?.flush(Math.max(0, until - clock.nowMs()));
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+    this.#options.transport.close();
+  }
+
+  #shift(): Line {
+    const line = this.#queue[this.#head] as Line;
+    this.#head++;
+    this.#queuedBytes -= line.json.length;
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    return line;
+  }
+
+  #giveUp(line: Line): void {
+    const { spill, name } = this.#options;
+    if (spill !== undefined) {
+      this.#spilled++;
+      spill.write(line);
+      return;
+    }
+    this.#dropped++;
+    if (!this.#isDropping)
+      this.#warning = `the sink ${name} drops entries (last failure: ${this.#lastFailure ?? 'none'})`;
+    this.#isDropping = true;
+  }
+
+  #pump(): void {
+    if (this.#isSending || this.#isPausing) return;
+    if (this.#batch.length === 0) {
+      if (this.#waiting === 0) {
+        this.#flushed?.();
+        return;
+      }
+      const { transport, clock } = this.#options;
+      if (this.#flushed === undefined && transport.lingerMs > 0 && this.#waiting < transport.maxLines) {
+        this.#cancelTimer ??= clock.later(transport.lingerMs, () => {
+          this.#cancelTimer = undefined;
+          this.#begin();
+        });
+        return;
+      }
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+      this.#begin();
+      return;
+    }
+    void this.#send();
+  }
+
+  /** Takes the next batch. */
+  #begin(): void {
+    if (this.#isSending || this.#isPausing || this.#batch.length > 0 || this.#waiting === 0) return;
+    const { maxLines, maxBytes } = this.#options.transport;
+    let bytes = 0;
+    while (this.#waiting > 0 && this.#batch.length < maxLines) {
+      const next = this.#queue[this.#head] as Line;
+      bytes += next.json.length;
+      if (this.#batch.length > 0 && bytes > maxBytes) break;
+      this.#batch.push(this.#shift());
+    }
+    this.#attempts = 0;
+    void this.#send();
+  }
+
+  async #send(): Promise<void> {
+    this.#isSending = true;
+    const batch = this.#batch;
+    try {
+      await this.#report();
+      await this.#options.transport.send(batch);
+      if (this.#batch === batch) this.#sent += batch.length;
+      this.#succeeded();
+    } catch (error) {
+      this.#failed(batch, error);
+    }
+    this.#isSending = false;
+    this.#pump();
+  }
+
+  #succeeded(): void {
+    this.#batch = [];
+    this.#attempts = 0;
+    this.#isFailing = false;
+    this.#isDropping = false;
+  }
+
+  #failed(batch: Line[], error: unknown): void {
+    // Flushed away in between: what was in it is counted already.
+    if (this.#batch !== batch) return;
+    const { spill, maxAttempts, clock, name } = this.#options;
+    const failure = error instanceof SendFailure ? error : new SendFailure(reasonOf(error));
+    this.#failures++;
+    this.#lastFailure = failure.message;
+    if (!this.#isFailing) this.#warning ??= `the sink ${name} fails: ${failure.message}`;
+    this.#isFailing = true;
+    if (failure.remaining !== undefined) {
+      this.#sent += batch.length - failure.remaining.length - failure.refused;
+      this.#dropped += failure.refused;
+      this.#batch = [...failure.remaining];
+      if (this.#batch.length === 0) return;
+    }
+    this.#attempts++;
+    if (!failure.isTransient || (spill !== undefined && this.#attempts >= maxAttempts)) {
+      const lost = this.#batch;
+      this.#batch = [];
+      for (const line of lost) this.#giveUp(line);
+      return;
+    }
+    const longest = this.#flushed === undefined ? LONGEST_PAUSE_MS : LONGEST_FLUSH_PAUSE_MS;
+    const pause =
+      Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.#attempts - 1, 10), longest) * (0.5 + clock.random() / 2);
+    this.#isPausing = true;
+    const ms = Math.max(pause, Math.min(failure.retryAfterMs, LONGEST_RETRY_AFTER_MS));
+    this.#cancelTimer = clock.later(ms, () => {
+      this.#cancelTimer = undefined;
+      this.#isPausing = false;
+      this.#pump();
+    });
+  }
+
+  /** Tells the receiver of the gap, before what follows it. */
+  async #report(): Promise<void> {
+    const { lostEvents, transport, name, clock } = this.#options;
+    const dropped = this.#dropped;
+    const lost = lostEvents();
+    if (dropped === this.#reportedDropped && lost === this.#reportedLost) return;
+    const json = JSON.stringify({
+      type: 'report',
+      time: new Date(clock.wallClockMs()).toISOString(),
+      sink: name,
+      dropped: dropped - this.#reportedDropped,
+      lost_log_events: lost - this.#reportedLost,
+    });
+    await transport.send([{ json, timeMs: clock.wallClockMs(), status: undefined, within: () => json }]);
+    this.#reportedDropped = dropped;
+    this.#reportedLost = lost;
+  }
+}

@@ -1,0 +1,49 @@
+/** The metrics of a plugin-server process, in Prometheus' format, on its operator's port. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freePort } from '../../scripts/native-kong.js';
+import { KongDriver } from '../support/kong-driver.js';
+import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
+
+let server: PluginServerProcess;
+let url: string;
+beforeAll(async () => {
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  server = await startPluginServer('bin/genesys-quota.js', ['--metrics', `127.0.0.1:${port}`]);
+});
+afterAll(() => server?.stop());
+
+it('tells how events end, how the process fares, and what the plugin counts', async () => {
+  const config = { namespace: 'org', limits: [{ name: 'one', limit: 1, window: 'day', by: 'global' }] };
+  for (const answered of [false, true]) {
+    const kong = await KongDriver.connect(server.socketPath);
+    const instance = await kong.startInstance(config, 'genesys-quota');
+    expect((await kong.event(instance, 'access')).exit !== undefined).toBe(answered);
+    kong.close();
+  }
+  const response = await fetch(`${url}/metrics`);
+  const text = await response.text();
+  expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+  /** The value of a metric with these labels, in whatever order they stand. */
+  const value = (metric: string, labels: Record<string, string>): number | undefined => {
+    const wanted = Object.entries({ plugin: 'genesys-quota', ...labels }).map(([name, is]) => `${name}="${is}"`);
+    const line = text
+      .split('\n')
+      .find((one) => one.startsWith(`${metric}{`) && wanted.every((label) => one.includes(label)));
+    return line === undefined ? undefined : Number(line.split('} ')[1]);
+  };
+  const decisions = 'genesys_quota_decisions_total';
+  expect(value(decisions, { namespace: 'org', decision: 'admitted' })).toBe(1);
+  expect(value(decisions, { namespace: 'org', decision: 'one' })).toBe(1);
+  const events = 'kong_plugin_event_duration_seconds_count';
+  expect(value(events, { phase: 'access', outcome: 'ended' })).toBe(1);
+  expect(value(events, { phase: 'access', outcome: 'exit' })).toBe(1);
+  expect(value('nodejs_eventloop_lag_seconds', {})).toBeGreaterThanOrEqual(0);
+});
+
+it('says that it is ready, and what else it knows', async () => {
+  expect(await (await fetch(`${url}/ready`)).json()).toEqual({ ready: true });
+  const unknown = await fetch(`${url}/nothing`);
+  expect(unknown.status).toBe(404);
+  expect(await unknown.json()).toEqual({ message: 'known are: GET /metrics, GET /ready, GET /usage' });
+});
