@@ -98,7 +98,7 @@ export function complaints(nodes: readonly NodeJudgement[], quietMs: number): st
     .flatMap(({ url, reachable, newUsed, oldQuietMs }) => {
       if (!reachable) return [`${url} cannot be asked`];
       if (!newUsed) return [`${url} does not use the new credential`];
-      return oldQuietMs >= quietMs ? [] : [`${url} still uses the old credential`];
+      return oldQuietMs >= quietMs ? [] : [`${url} may have used the old credential in the last ${quietMs / 1000} s`];
     })
     .join('; ');
 }
