@@ -14,11 +14,28 @@ const LOGIN = 'genesys-login';
 
 /** The parts of kong.yml that are changed here. */
 export interface KongConfig extends Record<string, unknown> {
-  services: { name: string; url: string; routes: { plugins: PluginEntry[] }[] }[];
+  services: ServiceEntry[];
+  upstreams: UpstreamEntry[];
   consumers?: ConsumerEntry[];
+}
+interface ServiceEntry {
+  name: string;
+  tags?: string[];
+  url?: string;
+  protocol?: string;
+  path?: string | undefined;
+  tls_verify?: boolean;
+  ca_certificates?: string[];
+  routes: { methods?: string[]; plugins: PluginEntry[] }[];
+}
+interface UpstreamEntry {
+  name: string;
+  targets: { target: string; weight?: number }[];
+  healthchecks?: { active: { https_sni?: string } };
 }
 interface ConsumerEntry {
   username: string;
+  acls?: { group: string }[];
   keyauth_credentials?: { key: string }[];
   basicauth_credentials?: { username: string; password: string }[];
   jwt_secrets?: { key: string; algorithm: string; rsa_public_key: string }[];
@@ -79,20 +96,36 @@ export function developmentConfig(destination: Destination, access = DEMO_ACCESS
       rsa_public_key: developmentSigningKeys().publicKey,
     }));
   }
+  for (const upstream of config.upstreams) aim(upstream, destination);
   for (const service of config.services) {
-    for (const entry of service.routes.flatMap((route) => route.plugins)) {
-      if (entry.name !== TOKEN_MANAGER) continue;
-      // Only a service that gets Genesys' token is Genesys.
-      service.url = destinationUrl(destination) + new URL(service.url).pathname.replace(/\/$/, '');
-      if (destination.kind === 'simulator') entry.config.token_url = destination.tokenUrl;
-      else entry.config.region = destination.region;
+    const entries = service.routes.flatMap((route) => route.plugins).filter(({ name }) => name === TOKEN_MANAGER);
+    // Only a service that gets Genesys' token is Genesys.
+    if (entries.length > 0 && destination.kind === 'simulator') withoutTls(service);
+    for (const { config: settings } of entries) {
+      if (destination.kind === 'simulator') settings.token_url = destination.tokenUrl;
+      else settings.region = destination.region;
     }
   }
   return { ...config, consumers: [...(config.consumers ?? []), ...consumers] };
 }
 
-function destinationUrl(destination: Destination): string {
-  return destination.kind === 'simulator' ? destination.url : regionApiUrl(destination.region);
+function aim(upstream: UpstreamEntry, destination: Destination): void {
+  if (destination.kind === 'simulator') {
+    upstream.targets = [{ target: new URL(destination.url).host }];
+    // It plays services that fail, and its requests are counted.
+    delete upstream.healthchecks;
+    return;
+  }
+  const { hostname } = new URL(regionApiUrl(destination.region));
+  upstream.targets = [{ target: `${hostname}:443` }];
+  if (upstream.healthchecks !== undefined) upstream.healthchecks.active.https_sni = hostname;
+}
+
+/** A simulator speaks no TLS. */
+function withoutTls(service: ServiceEntry): void {
+  service.protocol = 'http';
+  delete service.tls_verify;
+  delete service.ca_certificates;
 }
 
 /** Writes the private key into the configuration, for a Kong whose environment is not ours. Development only. */

@@ -108,7 +108,8 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   };
 }
 
-function pluginServerSettings(plugin: ExternalPlugin, folder: string): Record<string, string> {
+/** What Kong is told of a plugin server, as environment. */
+export function pluginServerSettings(plugin: ExternalPlugin, folder: string): Record<string, string> {
   const setting = `KONG_PLUGINSERVER_${plugin.name.toUpperCase().replaceAll('-', '_')}`;
   const { socket, startCommand, queryCommand } = pluginServerCommands(plugin, folder);
   return {

@@ -16,7 +16,7 @@ import {
   developmentEnv,
 } from './development-config.js';
 import { startNativeKong } from './native-kong.js';
-import { PLUGINS, pluginServerCommands } from './plugin-servers.js';
+import { LEFT_OUT_LOCALLY, PLUGINS, pluginServerCommands } from './plugin-servers.js';
 import { readCredentials, readSettings, type Settings } from './start-settings.js';
 
 /** What has been started, to be stopped in reverse. */
@@ -64,6 +64,7 @@ async function startLocal(
     config,
     port,
     env,
+    ignorePlugins: LEFT_OUT_LOCALLY,
     pluginServers: PLUGINS.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
     onRequest: ({ method, path, consumer, status, ms }) => {
       console.log(`${method} ${path}  ${consumer ?? '-'}  ${status}  ${Math.round(ms)} ms`);
@@ -74,6 +75,7 @@ async function startLocal(
   }).catch(portTaken('--port'));
   stops.push(() => gateway.close());
   console.log(`Gateway (local, for development and tests)  ${gateway.url}`);
+  console.log(`  without Kong's own plugins ${LEFT_OUT_LOCALLY.join(', ')}`);
   return gateway.url;
 }
 

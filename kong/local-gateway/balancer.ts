@@ -139,6 +139,7 @@ function probe(checks: ActiveChecks, { host, port }: TargetEntity): Promise<Repo
       headers: checks.headers ?? {},
       timeout: timeoutMs,
       rejectUnauthorized: checks.https_verify_certificate,
+      ...(checks.https_sni === undefined ? {} : { servername: checks.https_sni }),
       agent: false as const,
     };
     const request = send(options, (response) => {

@@ -101,7 +101,9 @@ export function createProxy(balancer: Balancer): Proxy {
       headers: serviceHeaders(context, peer, hostHeader) as never,
       // Kong does not verify certificates unless the service says so (measured).
       rejectUnauthorized: service.tls_verify === true,
-      servername: isIP(upstream.host) === 0 ? upstream.host : '',
+      // Nor has it any authorities but those that the service names.
+      ca: service.authorities ?? [],
+      servername: isIP(peer.host) === 0 ? peer.host : '',
     };
     return new Promise((resolve, reject) => {
       let wasSent = false;

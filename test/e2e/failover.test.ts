@@ -104,7 +104,9 @@ async function useRegions({
   await setup.reconfigure((config) => {
     const [first] = config.services;
     if (first === undefined) throw new Error('no service');
-    Object.assign(first, { url: `http://${upstreamOf(eu)}`, read_timeout: 700, ...service });
+    for (const each of config.services.filter(({ tags }) => tags?.includes('genesys-cloud'))) {
+      Object.assign(each, { url: `http://${upstreamOf(eu)}`, read_timeout: 700, retries: 0, ...service });
+    }
     config.upstreams = [eu, us].map((region) => ({
       name: upstreamOf(region),
       targets: [{ target: region.api.address }],

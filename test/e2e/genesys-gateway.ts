@@ -29,6 +29,14 @@ export function tokenManagerConfig(config: KongConfig): Record<string, unknown> 
   return entry.config;
 }
 
+/** Puts a plugin on every route that leads to Genesys and has none of its name. */
+export function addToApi(config: KongConfig, plugin: { name: string; config: Record<string, unknown> }): void {
+  for (const { plugins } of config.services.flatMap(({ routes }) => routes)) {
+    const names = plugins.map(({ name }) => name);
+    if (names.includes('genesys-token-manager') && !names.includes(plugin.name)) plugins.push(structuredClone(plugin));
+  }
+}
+
 /**
  * Starts both.
  * @param edit changes the shipped configuration before the gateway starts
@@ -49,6 +57,7 @@ export async function startGenesysGateway(
     for (const route of shipped.services.flatMap(({ routes }) => routes)) {
       if (!options.withQuota) route.plugins = route.plugins.filter(({ name }) => name !== 'genesys-quota');
     }
+    for (const consumer of shipped.consumers ?? []) if (!options.withQuota) delete consumer.plugins;
     return shipped;
   };
   const first = config();

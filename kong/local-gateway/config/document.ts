@@ -20,6 +20,7 @@ export const KINDS = [
   'basicauth_credentials',
   'jwt_secrets',
   'acls',
+  'ca_certificates',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -118,7 +119,8 @@ function nameOf(kind: Kind, entity: PlainObject, path: string): string {
   return String(entity.name ?? entity.username ?? entity.key ?? path);
 }
 
-function label(item: unknown, index: number): string {
+/** How an entity of a list is told from the others in a path. */
+export function label(item: unknown, index: number): string {
   if (!isPlainObject(item)) return `[${index}]`;
   const name = item.name ?? item.username ?? item.target;
   return typeof name === 'string' ? `[${name}]` : `[${index}]`;
