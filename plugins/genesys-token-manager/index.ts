@@ -53,7 +53,7 @@ export class Plugin implements PluginInstance {
       this.#log = { ...log, regions: { names, states: access.states } };
       return;
     }
-    const injected = credential.kind === 'static' ? credential : createPool(credential, credential.sources);
+    const injected = credential.kind === 'static' ? counted(credential) : createPool(credential, credential.sources);
     const access: Access = { ...injection, credential: injected, breaker };
     this.#access = (kong) => handleAccess(kong, access);
     this.#log = { ...log, regions: undefined };
@@ -68,6 +68,18 @@ export class Plugin implements PluginInstance {
   log(kong: Kong): Promise<void> {
     return handleLog(kong, this.#log);
   }
+}
+
+/** A static credential whose uses an operator can see. */
+function counted(credential: Extract<Config['credential'], { kind: 'static' }>): typeof credential {
+  return {
+    ...credential,
+    headerValue() {
+      const value = credential.headerValue();
+      operator.countStatic(value);
+      return value;
+    },
+  };
 }
 
 type Fetched = Exclude<Config['credential'], { kind: 'static' }>;
