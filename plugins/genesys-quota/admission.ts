@@ -29,8 +29,8 @@ export interface AdmissionSettings {
   onRedisFault(message: string): void;
 }
 
-/** Between them a node waits for its first connection, so that it does not begin with counts of its own. */
-const FIRST_CONTACT_MS = 1000;
+/** How long a request waits for the connection that its process has begun to make, so that no node begins with counts of its own. */
+const FIRST_CONTACT_MS = 3000;
 
 /**
  * Decides on one request.

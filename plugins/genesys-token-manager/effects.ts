@@ -3,6 +3,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type nodeFetch from 'node-fetch';
+import type { TokenRequestResult } from './metrics.js';
 
 export interface Effects {
   /** Monotonic milliseconds: a clock that is set does not make a token live longer. */
@@ -14,6 +15,8 @@ export interface Effects {
   /** Runs something later; the result cancels it. A pending timer must not keep the process alive. */
   startTimer(ms: number, run: () => void): () => void;
   loadFetch(): Promise<typeof nodeFetch>;
+  /** Learns how a token request ended. */
+  countTokenRequest?(result: TokenRequestResult): void;
 }
 
 /** The real ones. */

@@ -111,7 +111,17 @@ describe('the module', () => {
       console.log(JSON.stringify({ exported: Object.keys(plugin).sort(), httpLoaded }));`;
     const { stdout } = await run(process.execPath, ['-e', script]);
     expect(JSON.parse(stdout)).toEqual({
-      exported: ['EntityChecks', 'Name', 'Plugin', 'PluginSchema', 'Priority', 'Schema', 'Version', 'operations'],
+      exported: [
+        'EntityChecks',
+        'Name',
+        'Plugin',
+        'PluginSchema',
+        'Priority',
+        'Schema',
+        'Version',
+        'metrics',
+        'operations',
+      ],
       httpLoaded: false,
     });
   });

@@ -9,6 +9,7 @@ import { type Access, handleAccess, type Injection } from './access.js';
 import { type ClientSource, type Config, readConfig } from './config.js';
 import { realEffects } from './effects.js';
 import { handleLog, type Log } from './log.js';
+import { createMetrics } from './metrics.js';
 import { createOperations } from './operations.js';
 import { createRegionGroups } from './region-groups.js';
 import { regionOperations } from './region-operations.js';
@@ -26,9 +27,11 @@ export const Version = '0.1.0';
 export const Priority = 850;
 
 /** Kong starts an instance per configuration and nginx worker; they all share the tokens and regions of the process. */
-const broker = createTokenBroker(realEffects);
-const operator = createOperations(broker);
 const regionGroups = createRegionGroups();
+const told = createMetrics(() => broker, regionGroups, realEffects.nowMs);
+const broker = createTokenBroker({ ...realEffects, countTokenRequest: told.countTokenRequest });
+const operator = createOperations(broker);
+export const metrics = told.families;
 export const operations = [...operator.operations, ...regionOperations(regionGroups, realEffects.nowMs)];
 
 /** One configuration. */

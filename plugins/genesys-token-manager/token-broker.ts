@@ -248,6 +248,7 @@ async function obtainToken(
     const sentAtMs = effects.nowMs();
     const timeoutMs = Math.min(policy.timeoutMs, deadlineMs - sentAtMs);
     const result = grantToken(await requestToken(client, timeoutMs, effects), sentAtMs, policy, effects.nowMs());
+    effects.countTokenRequest?.(result.kind === 'held' ? 'granted' : result.retryable ? 'failed' : 'refused');
     if (result.kind === 'held') {
       const { value, ref, lifetimeMs } = result;
       await claim.lock.save({ value, ref, lifetimeMs }, sentAtMs + lifetimeMs - effects.nowMs());

@@ -49,7 +49,7 @@ export interface TokenStore {
 export const ALONE: Lock = { save: async () => {}, release: async () => {} };
 
 /** How long a first flight waits for the connection that its process has begun to make. */
-const FIRST_CONTACT_MS = 1000;
+const FIRST_CONTACT_MS = 3000;
 
 /** KEYS: entry, lock. ARGV: known ref, its remaining ms, owner, lock ms. */
 const CLAIM = `

@@ -32,7 +32,7 @@ describe.skipIf(REDIS_MISSING)(`four plugin servers on one Redis${REDIS_MISSING 
   const config = (changes: Record<string, unknown>) => ({
     namespace: `run-${runs}`,
     policy: 'redis',
-    redis: { port: redis.port, timeout_ms: 1000 },
+    redis: { port: redis.port, timeout_ms: 5000 },
     on_redis_error: 'reject',
     ...changes,
   });

@@ -47,7 +47,7 @@ describe.skipIf(REDIS_MISSING)(`four plugin servers on one Redis${REDIS_MISSING 
     client_secret: DEFAULT_CLIENT.clientSecret,
     timeout_ms: 2000,
     cache: 'redis',
-    redis: { port: redis.port, key_prefix: `servers-${runs}`, timeout_ms: 1000 },
+    redis: { port: redis.port, key_prefix: `servers-${runs}`, timeout_ms: 5000 },
     cache_encryption_key: KEY,
   });
 

@@ -1,6 +1,7 @@
 /** The metrics of a plugin-server process, in Prometheus' format, on its operator's port. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../scripts/native-kong.js';
+import { DEFAULT_CLIENT, startGenesysCloud } from '../genesys-cloud/index.js';
 import { KongDriver } from '../support/kong-driver.js';
 import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
 
@@ -39,6 +40,28 @@ it('tells how events end, how the process fares, and what the plugin counts', as
   expect(value(events, { phase: 'access', outcome: 'ended' })).toBe(1);
   expect(value(events, { phase: 'access', outcome: 'exit' })).toBe(1);
   expect(value('nodejs_eventloop_lag_seconds', {})).toBeGreaterThanOrEqual(0);
+});
+
+it('tells of tokens and of requests to login, and no secret', async () => {
+  const port = await freePort();
+  const manager = await startPluginServer('bin/genesys-token-manager.js', ['--metrics', `127.0.0.1:${port}`]);
+  const genesys = await startGenesysCloud();
+  try {
+    const { clientId, clientSecret } = DEFAULT_CLIENT;
+    const kong = await KongDriver.connect(manager.socketPath);
+    const config = { token_url: genesys.tokenUrl, client_id: clientId, client_secret: clientSecret };
+    const instance = await kong.startInstance(config, 'genesys-token-manager');
+    for (let i = 0; i < 3; i += 1) await kong.event(instance, 'access');
+    kong.close();
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(text).toMatch(/^genesys_token_requests_total\{result="granted",plugin="genesys-token-manager"\} 1$/m);
+    const ofToken = `{client_id="${clientId}",slot="0",plugin="genesys-token-manager"}`;
+    expect(text).toContain(`genesys_token_uses_in_window${ofToken} 3\n`);
+    expect(text).toMatch(new RegExp(`^genesys_token_expires_in_seconds${ofToken} 8639\\d`, 'm'));
+    expect(text).not.toContain(clientSecret);
+  } finally {
+    await Promise.all([manager.stop(), genesys.close()]);
+  }
 });
 
 it('says that it is ready, and what else it knows', async () => {

@@ -1,0 +1,82 @@
+/** What the plugin tells a monitoring system: never a token, nor a secret. */
+import type { MetricFamily } from '../shared/plugin.js';
+import type { RegionGroups } from './region-groups.js';
+import type { TokenBroker, TokenState } from './token-broker.js';
+
+/** How a token request ended: with a token, with a refusal that repeating cannot mend, or with trouble of login. */
+export type TokenRequestResult = 'granted' | 'refused' | 'failed';
+
+export interface Metrics {
+  families: MetricFamily[];
+  countTokenRequest(result: TokenRequestResult): void;
+}
+
+/** Makes the metrics of a process. */
+export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, nowMs: () => number): Metrics {
+  const requests = new Map<TokenRequestResult, number>();
+
+  /** A gauge of every token. */
+  const ofTokens = (name: string, help: string, read: (state: TokenState) => number | undefined): MetricFamily => ({
+    name,
+    help,
+    type: 'gauge',
+    labels: ['client_id', 'slot'],
+    *read() {
+      for (const state of broker().states()) {
+        const value = read(state);
+        const { clientId, slot } = state.client;
+        if (value !== undefined) yield { labels: { client_id: clientId, slot: String(slot) }, value };
+      }
+    },
+  });
+
+  const ofRegions = (
+    family: Omit<MetricFamily, 'labels' | 'read'>,
+    read: (state: { isUp: boolean; served: number }) => number,
+  ): MetricFamily => ({
+    ...family,
+    labels: ['region'],
+    *read() {
+      for (const { regions: named, states } of regions.all()) {
+        const described = states.describe(nowMs());
+        for (const [index, { name }] of named.entries()) {
+          const state = described[index];
+          if (state !== undefined) yield { labels: { region: name }, value: read(state) };
+        }
+      }
+    },
+  });
+
+  return {
+    countTokenRequest: (result) => requests.set(result, (requests.get(result) ?? 0) + 1),
+    families: [
+      {
+        name: 'genesys_token_requests_total',
+        help: 'Requests to login by result: granted, refused (repeating cannot mend it), failed.',
+        type: 'counter',
+        labels: ['result'],
+        *read() {
+          for (const [result, value] of requests) yield { labels: { result }, value };
+        },
+      },
+      ofTokens(
+        'genesys_token_expires_in_seconds',
+        'Until the token that is held expires; 0 if none is held.',
+        (state) => (state.held === undefined ? 0 : Math.max(0, state.held.expiresInMs / 1000)),
+      ),
+      ofTokens(
+        'genesys_token_uses_in_window',
+        'Requests of the token in its minute, of the 300 that Genesys allows.',
+        (state) => state.held?.recentUses,
+      ),
+      ofRegions(
+        { name: 'genesys_region_up', help: '1 if requests may go to the region, 0 while it is lost.', type: 'gauge' },
+        ({ isUp }) => (isUp ? 1 : 0),
+      ),
+      ofRegions(
+        { name: 'genesys_region_served_total', help: 'Requests that were sent to the region.', type: 'counter' },
+        ({ served }) => served,
+      ),
+    ],
+  };
+}
