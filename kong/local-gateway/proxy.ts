@@ -7,7 +7,7 @@ import type { Balancer } from './balancer.js';
 import type { TargetEntity } from './config/types.js';
 import { HeaderList } from './headers.js';
 import { readRequestBody } from './request-body.js';
-import { type Answer, kongError, type RequestContext } from './request-context.js';
+import { type Answer, kongError, type RequestContext, type Try } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1), and what `Connection` names besides. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
@@ -51,7 +51,8 @@ export function createProxy(balancer: Balancer): Proxy {
       const peer: Peer | undefined = upstream === undefined ? context.upstream : target;
       if (peer === undefined) return kongError(context, 503, 'failure to get a peer from the ring-balancer');
       if (target !== undefined) tried.push(target);
-      context.tries.push({ ip: peer.host, port: peer.port });
+      const current: Try = { ip: peer.host, port: peer.port, balancer_latency: 0 };
+      context.tries.push(current);
       try {
         const answer = await sendTo(context, peer, upstream?.host_header);
         if (upstream && target && answer !== TUNNELLED) {
@@ -63,9 +64,12 @@ export function createProxy(balancer: Balancer): Proxy {
         if (upstream && target) {
           balancer.report(upstream, target, { kind: error.kind === 'timeout' ? 'timeout' : 'tcp-failure' });
         }
+        if (!context.response.destroyed || context.buffered) {
+          Object.assign(current, { state: 'failed', code: error.kind === 'timeout' ? 504 : 502 });
+        }
         const repeatable =
           context.body !== undefined && !(error.wasSent && NON_IDEMPOTENT.has(context.upstream.method));
-        if (attempt < context.service.retries && repeatable && !context.response.destroyed) continue;
+        if (attempt < context.service.retries && repeatable && (context.buffered || !context.response.destroyed)) continue;
         return error.kind === 'timeout'
           ? kongError(context, 504, 'The upstream server is timing out')
           : kongError(context, 502, 'An invalid response was received from the upstream server');
@@ -117,7 +121,7 @@ export function createProxy(balancer: Balancer): Proxy {
       outgoing.on('error', () => fail(wasSent ? 'broken' : 'connect'));
       outgoing.on('close', () => clearTimeout(connecting));
       response.on('close', () => {
-        if (!response.writableFinished) outgoing.destroy();
+        if (!response.writableFinished && !context.buffered) outgoing.destroy();
       });
       if (context.body !== undefined) outgoing.end(context.body);
       else context.request.pipe(outgoing);

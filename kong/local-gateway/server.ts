@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { Balancer } from './balancer.js';
 import type { PluginEntity, RouteEntity, Snapshot } from './config/types.js';
 import { HeaderList } from './headers.js';
+import { NO_ROUTE, NO_SERVICE } from './no-route.js';
 import type { GatewayPlugin } from './plugin.js';
 import { answerHeaders, createProxy, TUNNELLED } from './proxy.js';
 import { type Answer, kongError, type RequestContext } from './request-context.js';
@@ -76,17 +77,17 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     const id = randomBytes(16).toString('hex');
     const host = (headers.get('host') ?? '').replace(/:\d+$/, '');
     const match = findRoute(running.routes, { method: request.method ?? 'GET', path, host, headers });
-    const service = match?.route.service && running.snapshot.services.get(match.route.service.id);
+    const found = match?.route.service && running.snapshot.services.get(match.route.service.id);
+    const service = found ?? NO_SERVICE;
+    const route = (found && match?.route) ?? NO_ROUTE;
     const began = performance.now();
-    if (match === undefined || service === undefined) {
-      await write(response, kongError({ id }, 404, 'no Route matched with those values'), id);
-      return;
-    }
-    const stripped = match.route.strip_path ? path.slice(match.prefix.length) : path;
+    const measure = measureSizes(request.socket);
+    const stripped = route.strip_path ? path.slice(match?.prefix.length) : path;
     const context: RequestContext = {
       snapshot: running.snapshot,
       id,
       startedAtMs: Date.now(),
+      sizes: { request: 0, response: 0 },
       request,
       response,
       clientIp: request.socket.remoteAddress ?? HOST,
@@ -95,8 +96,8 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       rawPath,
       rawQuery,
       headers,
-      route: match.route,
-      strippedPrefix: match.route.strip_path ? match.prefix.replace(/\/$/, '') : '',
+      route,
+      strippedPrefix: route.strip_path ? (match?.prefix ?? '').replace(/\/$/, '') : '',
       service,
       shared: new Map(),
       nginxCtx: new Map(),
@@ -110,6 +111,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       },
       upgrade:
         request.httpVersion === '1.1' && headers.get('upgrade')?.toLowerCase() === 'websocket' ? 'websocket' : '',
+      buffered: false,
       early: new HeaderList(),
       source: 'exit',
       sentStatus: 0,
@@ -118,7 +120,10 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       latencies: { proxy: -1, kong: 0 },
       tries: [],
     };
-    await answer(context);
+    if (found === undefined) await send(context, kongError({ id }, 404, 'no Route matched with those values'));
+    else await answer(context);
+    context.endedAtMs = Date.now();
+    context.sizes = measure();
     const ms = performance.now() - began;
     options.onRequest({
       method: context.method,
@@ -133,24 +138,36 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
   /** Runs access, the service and response, and writes what came of it. */
   async function answer(context: RequestContext): Promise<void> {
     await runPhase('access', context);
+    if (isBrokenOff(context)) return breakOff(context);
     if (context.exit !== undefined) return send(context, context.exit);
+    context.buffered = context.upgrade === '' && active(context).some(({ plugin }) => plugin.response !== undefined);
     const sentAt = performance.now();
-    const received = await proxy.send(context);
+    const received = await proxy.send(context).catch((error: Error) => {
+      if (isBrokenOff(context)) return undefined;
+      throw error;
+    });
+    if (received === undefined) return breakOff(context);
     if (received === TUNNELLED) {
       context.source = 'service';
       context.sentStatus = 101;
       return;
     }
     if (!(received instanceof IncomingMessage)) {
-      context.source = 'error';
+      context.latencies.proxy = Math.round(performance.now() - sentAt);
+      if (!context.buffered && context.response.destroyed) {
+        // nginx' own status for a client that has gone before there was an answer.
+        [context.source, context.sentStatus] = ['service', 499];
+        return;
+      }
+      // What Kong reads itself, it also answers for itself.
+      context.source = context.buffered ? 'exit' : 'error';
       return send(context, { ...received, headers: merge(received.headers, context.early) });
     }
     context.latencies.proxy = Math.round(performance.now() - sentAt);
     context.source = 'service';
     context.serviceStatus = received.statusCode ?? 502;
     context.serviceHeaders = answerHeaders(received);
-    const buffered = context.upgrade === '' && active(context).some(({ plugin }) => plugin.response !== undefined);
-    if (!buffered) return stream(context, received);
+    if (!context.buffered) return stream(context, received);
     context.serviceBody = await readAll(received);
     context.answer = {
       status: context.earlyStatus ?? context.serviceStatus,
@@ -210,6 +227,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       received.on('aborted', () => response.destroy());
       response.on('close', resolve);
       received.pipe(response);
+      if (response.destroyed) resolve();
     });
   }
 
@@ -233,6 +251,30 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
         for (const socket of upgraded) socket.destroy();
         proxy.close();
       }),
+  };
+}
+
+/** Whether the client has gone before its request was complete. */
+function isBrokenOff({ request }: RequestContext): boolean {
+  return request.destroyed && !request.complete;
+}
+
+/** nginx calls such a request bad, and nobody gets to hear it. */
+function breakOff(context: RequestContext): void {
+  context.source = 'error';
+  context.sentStatus = 400;
+}
+
+/** What earlier requests of a connection took, so that each is counted for itself. */
+const counted = new WeakMap<Socket, { read: number; written: number }>();
+
+/** @returns what the request that begins here has taken when it is asked */
+function measureSizes(socket: Socket): () => { request: number; response: number } {
+  return () => {
+    const before = counted.get(socket) ?? { read: 0, written: 0 };
+    const { bytesRead: read, bytesWritten: written } = socket;
+    counted.set(socket, { read, written });
+    return { request: read - before.read, response: written - before.written };
   };
 }
 
@@ -260,6 +302,7 @@ async function write(response: ServerResponse, answer: Answer, id: string): Prom
   const bodiless = answer.status === 204 || answer.status === 304;
   if (!bodiless) headers.set('Content-Length', [String(answer.body.length)]);
   response.writeHead(answer.status, headers.raw() as never);
+  if (response.destroyed) return;
   await new Promise<void>((resolve) => {
     response.on('close', resolve);
     response.end(bodiless ? undefined : answer.body, resolve);
