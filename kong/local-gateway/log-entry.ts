@@ -61,6 +61,7 @@ export function serialize(context: RequestContext): Record<string, unknown> {
 
 /** nginx lists a status for each try, a dash for one that never came; nothing if Kong read the answer itself, in vain. */
 function upstreamStatus({ serviceStatus, buffered, tries }: RequestContext): { upstream_status?: string } {
-  if (buffered || tries.length === 0) return serviceStatus === undefined ? {} : { upstream_status: String(serviceStatus) };
+  if (buffered || tries.length === 0)
+    return serviceStatus === undefined ? {} : { upstream_status: String(serviceStatus) };
   return { upstream_status: tries.map(({ code }) => code ?? serviceStatus ?? '-').join(', ') };
 }

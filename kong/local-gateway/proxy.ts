@@ -69,7 +69,8 @@ export function createProxy(balancer: Balancer): Proxy {
         }
         const repeatable =
           context.body !== undefined && !(error.wasSent && NON_IDEMPOTENT.has(context.upstream.method));
-        if (attempt < context.service.retries && repeatable && (context.buffered || !context.response.destroyed)) continue;
+        if (attempt < context.service.retries && repeatable && (context.buffered || !context.response.destroyed))
+          continue;
         return error.kind === 'timeout'
           ? kongError(context, 504, 'The upstream server is timing out')
           : kongError(context, 502, 'An invalid response was received from the upstream server');

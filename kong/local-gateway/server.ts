@@ -14,7 +14,7 @@ import type { GatewayPlugin } from './plugin.js';
 import { answerHeaders, createProxy, TUNNELLED } from './proxy.js';
 import { type Answer, kongError, type RequestContext } from './request-context.js';
 import { findRoute } from './router.js';
-import { normalizePath } from './uri.js';
+import { escapePath, normalizePath } from './uri.js';
 
 /** One configuration with what is derived from it once. */
 export interface Running {
@@ -105,7 +105,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
         scheme: service.protocol,
         host: service.host,
         port: service.port,
-        path: join(service.path ?? '', stripped),
+        path: escapePath(join(service.path ?? '', stripped)),
         query: rawQuery,
         method: request.method ?? 'GET',
       },
