@@ -7,6 +7,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { DEFAULT_FIELDS } from '../../plugins/genesys-pii-log/defaults.js';
 import type { Entry } from '../../plugins/genesys-pii-log/entry/entry.js';
 import { createFieldNames } from '../../plugins/genesys-pii-log/mask/fields.js';
@@ -15,6 +16,7 @@ import type { KongConfig } from '../../scripts/development-config.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import { type AuditLog, openAuditLog } from '../support/audit-log.js';
 import { jsonOf, type MirrorService, startMirrorService } from '../support/mirror-service.js';
+import { ROOT } from '../support/plugin-server.js';
 import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 
@@ -641,4 +643,11 @@ it('a log that is global has an entry of a request that no route matches', async
   for (const absent of ['route', 'service', 'upstream', 'consumer']) expect(entry).not.toHaveProperty(absent);
   // No access phase ran.
   expect(entry.request).not.toHaveProperty('body');
+});
+
+it('the example in the README is accepted as it stands, but for its folder', async () => {
+  const readme = readFileSync(join(ROOT, 'plugins/genesys-pii-log/README.md'), 'utf8');
+  const [, example = ''] = /```yaml\n(_format_version[\s\S]*?)```/.exec(readme) ?? [];
+  const state = parse(example.replaceAll('/var/log/kong', logDir)) as KongConfig;
+  await setup.reconfigure((config) => Object.assign(config, state));
 });
