@@ -387,8 +387,9 @@ it('hundreds of concurrent requests of many consumers: each entry holds the mark
         await sendRaw(`/keyed/mirror?${query}`, { ...headers, Upgrade: 'websocket' });
         return;
       case 2:
-        // At some moment, before, while or after the service answers.
-        await sendAndAbort(`/keyed/mirror?${query}`, headers, () => true);
+        // At once, or while the service is at it.
+        if (index % 2 === 0) await sendAndAbort(`/keyed/mirror?${query}`, headers, () => true);
+        else await sendAndAbort(`/keyed/hold?${query}`, headers, () => mirror.waiting > 0);
         return;
       case 3:
         await send(`/keyed/gzip?${query}`, post);
@@ -403,6 +404,7 @@ it('hundreds of concurrent requests of many consumers: each entry holds the mark
   // A request that was taken back before Kong had read it was none.
   const arrived = count - kinds.filter((kind) => kind === 2).length;
   const entries = (await waitFor('the entries', () => {
+    mirror.release();
     const fresh = audit.entries().slice(before);
     return fresh.filter(({ query }) => kinds[indexOf(query)] !== 2).length >= arrived && fresh;
   })) as Entry[];
