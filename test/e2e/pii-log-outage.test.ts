@@ -101,10 +101,13 @@ async function readLog(): Promise<Log> {
   return (await (await fetch(`${operator}/log`)).json()) as Log;
 }
 
+/** Of answers that were not as they should be: they have entries, too, and are told of in the end. */
+const otherStatuses: number[] = [];
+
 async function send(sent: Set<string>): Promise<void> {
   const response = await fetch(`${gateway.url}/m/mirror`, { method: 'POST', body: '{"id":1}' });
   await response.arrayBuffer();
-  expect(response.status).toBe(200);
+  if (response.status !== 200) otherStatuses.push(response.status);
   sent.add(response.headers.get('x-kong-request-id') ?? '');
 }
 
@@ -175,6 +178,7 @@ it(`sent + spilled + dropped = requests, ${isLong ? 'for ten minutes' : `of ${RE
   const label = (stats: SinkStats, outcome: string): string => `sink="${stats.name}",outcome="${outcome}"`;
   expect(await metric('genesys_pii_log_entries_total', label(b, 'dropped'))).toBe(b.dropped);
   expect(await metric('genesys_pii_log_entries_total', label(a, 'spilled'))).toBe(a.spilled);
+  expect(otherStatuses).toEqual([]);
   console.log(
     `${sent.size} requests; with a spill ${a.sent} sent, ${a.spilled} spilled; without ${b.sent} sent, ${b.dropped} dropped`,
   );

@@ -26,6 +26,8 @@ export async function startMirrorService(): Promise<MirrorService> {
   const server = createServer((request, response) => {
     answer(request, response, released).catch(() => response.destroy());
   });
+  // Longer than Kong's pool keeps a connection: one that is closed here just as Kong uses it would be a 502 of its own.
+  server.keepAliveTimeout = 120_000;
   // It is spoken to by HTTP whatever a client asks for: without this, Node would hang up on an Upgrade.
   server.on('upgrade', (_request, socket) => {
     const body = '{"id":"of-an-upgrade","ani":"+4930111222333"}';
