@@ -2,6 +2,7 @@
 
 /** Each has an executable `dist/bin/<name>.js` and a folder of its own in plugins/. */
 export const PLUGIN_NAMES = [
+  'genesys-login',
   'genesys-pii-log',
   'genesys-quota',
   'genesys-response-filter',

@@ -2,6 +2,7 @@
  * The shipped kong.yml, made to run on a laptop: the development consumer added, Genesys Cloud replaced by the simulator
  * or moved to another region. What is tried out and tested is so the configuration that ships.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
@@ -9,11 +10,36 @@ import { type Region, regionApiUrl } from '../plugins/shared/regions.js';
 
 const KONG = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../kong' : '../../kong');
 const TOKEN_MANAGER = 'genesys-token-manager';
+const LOGIN = 'genesys-login';
 
 /** The parts of kong.yml that are changed here. */
 export interface KongConfig extends Record<string, unknown> {
-  services: { name: string; url: string; routes: { plugins: PluginEntry[] }[] }[];
-  consumers?: { username: string; keyauth_credentials?: { key: string }[] }[];
+  services: ServiceEntry[];
+  upstreams: UpstreamEntry[];
+  consumers?: ConsumerEntry[];
+}
+interface ServiceEntry {
+  name: string;
+  tags?: string[];
+  url?: string;
+  protocol?: string;
+  path?: string | undefined;
+  tls_verify?: boolean;
+  ca_certificates?: string[];
+  routes: { methods?: string[]; plugins: PluginEntry[] }[];
+}
+interface UpstreamEntry {
+  name: string;
+  targets: { target: string; weight?: number }[];
+  healthchecks?: { active: { https_sni?: string } };
+}
+interface ConsumerEntry {
+  username: string;
+  acls?: { group: string }[];
+  keyauth_credentials?: { key: string }[];
+  basicauth_credentials?: { username: string; password: string }[];
+  jwt_secrets?: { key: string; algorithm: string; rsa_public_key: string }[];
+  plugins?: PluginEntry[];
 }
 interface PluginEntry {
   name: string;
@@ -23,26 +49,97 @@ interface PluginEntry {
 /** Where requests go: to a simulator, or to Genesys Cloud in a region. */
 export type Destination = { kind: 'simulator'; url: string; tokenUrl: string } | { kind: 'region'; region: Region };
 
+/** What the development consumer authenticates with. */
+export interface DevelopmentAccess {
+  key: string;
+  clientId: string;
+  clientSecret: string;
+}
+
+/** Everyone knows it. */
+export const DEMO_ACCESS: DevelopmentAccess = {
+  key: 'demo-key',
+  clientId: 'demo-client',
+  clientSecret: 'demo-secret',
+};
+
+let signingKeys: { publicKey: string; privateKey: string } | undefined;
+
+/** The pair that signs the gateway's own tokens, in PEM: made in memory, the same as long as the process lives. */
+export function developmentSigningKeys(): { publicKey: string; privateKey: string } {
+  signingKeys ??= generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return signingKeys;
+}
+
+/** What a gateway with this configuration needs in its environment, besides Genesys' credentials. */
+export function developmentEnv(): Record<string, string> {
+  return { GENESYS_LOGIN_SIGNING_KEY: developmentSigningKeys().privateKey };
+}
+
 /**
  * Builds the configuration.
- * @param key replaces the development consumer's key, which everyone knows
+ * @param access replaces the development consumer's key and secret, which everyone knows
  */
-export function developmentConfig(destination: Destination, key?: string): KongConfig {
+export function developmentConfig(destination: Destination, access = DEMO_ACCESS): KongConfig {
   const config = readYaml('kong.yml');
-  const overlay = readYaml('development.yml');
-  const consumers = [...(config.consumers ?? []), ...(overlay.consumers ?? [])];
-  if (key !== undefined) {
-    for (const consumer of consumers) consumer.keyauth_credentials = [{ key }];
+  const consumers = readYaml('development.yml').consumers ?? [];
+  for (const consumer of consumers) {
+    consumer.keyauth_credentials = [{ key: access.key }];
+    consumer.basicauth_credentials = [{ username: access.clientId, password: access.clientSecret }];
+    consumer.jwt_secrets = loginKeyIds(config).map((id) => ({
+      key: `${consumer.username}:${id}`,
+      algorithm: 'RS256',
+      rsa_public_key: developmentSigningKeys().publicKey,
+    }));
   }
+  for (const upstream of config.upstreams) aim(upstream, destination);
   for (const service of config.services) {
-    service.url = destination.kind === 'simulator' ? destination.url : regionApiUrl(destination.region);
-    for (const entry of service.routes.flatMap((route) => route.plugins)) {
-      if (entry.name !== TOKEN_MANAGER) continue;
-      if (destination.kind === 'simulator') entry.config.token_url = destination.tokenUrl;
-      else entry.config.region = destination.region;
+    const entries = service.routes.flatMap((route) => route.plugins).filter(({ name }) => name === TOKEN_MANAGER);
+    // Only a service that gets Genesys' token is Genesys.
+    if (entries.length > 0 && destination.kind === 'simulator') withoutTls(service);
+    for (const { config: settings } of entries) {
+      if (destination.kind === 'simulator') settings.token_url = destination.tokenUrl;
+      else settings.region = destination.region;
     }
   }
-  return { ...config, consumers };
+  return { ...config, consumers: [...(config.consumers ?? []), ...consumers] };
+}
+
+function aim(upstream: UpstreamEntry, destination: Destination): void {
+  if (destination.kind === 'simulator') {
+    upstream.targets = [{ target: new URL(destination.url).host }];
+    // It plays services that fail, and its requests are counted.
+    delete upstream.healthchecks;
+    return;
+  }
+  const { hostname } = new URL(regionApiUrl(destination.region));
+  upstream.targets = [{ target: `${hostname}:443` }];
+  if (upstream.healthchecks !== undefined) upstream.healthchecks.active.https_sni = hostname;
+}
+
+/** A simulator speaks no TLS. */
+function withoutTls(service: ServiceEntry): void {
+  service.protocol = 'http';
+  delete service.tls_verify;
+  delete service.ca_certificates;
+}
+
+/** Writes the private key into the configuration, for a Kong whose environment is not ours. Development only. */
+export function inlineSigningKey(config: KongConfig): void {
+  for (const login of loginsOf(config)) login.config.signing_key = developmentSigningKeys().privateKey;
+}
+
+function loginKeyIds(config: KongConfig): string[] {
+  return loginsOf(config).map((login) => String(login.config.key_id));
+}
+
+function loginsOf({ services }: KongConfig): PluginEntry[] {
+  const plugins = services.flatMap(({ routes }) => routes).flatMap(({ plugins }) => plugins);
+  return plugins.filter(({ name }) => name === LOGIN);
 }
 
 /** Counts in Redis instead of in each node. */

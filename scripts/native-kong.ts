@@ -2,7 +2,7 @@
  * A real Kong on this machine, DB-less, on loopback ports, with the plugin servers of this repository. Needs `KONG_BIN`,
  * or `kong` on PATH.
  */
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -35,6 +35,17 @@ export interface NativeKong {
   /** nginx' master process, the parent of its workers. */
   masterPid: number;
   close(): Promise<void>;
+}
+
+/** Undefined if there is a Kong; else why it cannot be started. */
+export function kongMissing(): string | undefined {
+  const kong = process.env.KONG_BIN ?? 'kong';
+  try {
+    execFileSync(kong, ['version'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return `no Kong: neither KONG_BIN nor kong on PATH (${kong}) runs`;
+  }
 }
 
 const STOP_TIMEOUT_MS = 40_000;
@@ -97,7 +108,8 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   };
 }
 
-function pluginServerSettings(plugin: ExternalPlugin, folder: string): Record<string, string> {
+/** What Kong is told of a plugin server, as environment. */
+export function pluginServerSettings(plugin: ExternalPlugin, folder: string): Record<string, string> {
   const setting = `KONG_PLUGINSERVER_${plugin.name.toUpperCase().replaceAll('-', '_')}`;
   const { socket, startCommand, queryCommand } = pluginServerCommands(plugin, folder);
   return {

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { developmentConfig, useRedis } from './development-config.js';
+import { developmentConfig, inlineSigningKey, useRedis } from './development-config.js';
 
 const { values } = parseArgs({
   options: { simulator: { type: 'string' }, redis: { type: 'string' }, output: { type: 'string' } },
@@ -15,6 +15,8 @@ if (simulator === undefined || output === undefined) {
   process.exit(1);
 }
 const config = developmentConfig({ kind: 'simulator', url: simulator, tokenUrl: `${simulator}/oauth/token` });
+// This process is gone when Kong reads the file, so the key that it has made goes along.
+inlineSigningKey(config);
 if (redis !== undefined) {
   const [host = '', port = '6379'] = redis.split(':');
   useRedis(config, { host, port: Number(port) });

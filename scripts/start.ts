@@ -8,9 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalGateway } from '../kong/local-gateway/index.js';
 import { DEFAULT_CLIENT, startGenesysCloud } from '../test/genesys-cloud/index.js';
-import { type Destination, developmentConfig } from './development-config.js';
+import {
+  DEMO_ACCESS,
+  type Destination,
+  type DevelopmentAccess,
+  developmentConfig,
+  developmentEnv,
+} from './development-config.js';
 import { startNativeKong } from './native-kong.js';
-import { PLUGINS, pluginServerCommands } from './plugin-servers.js';
+import { LEFT_OUT_LOCALLY, PLUGINS, pluginServerCommands } from './plugin-servers.js';
 import { readCredentials, readSettings, type Settings } from './start-settings.js';
 
 /** What has been started, to be stopped in reverse. */
@@ -29,16 +35,22 @@ async function start(): Promise<void> {
     destination = { kind: 'region', region: credentials.region };
     console.log(`Genesys Cloud (the real one)  ${credentials.region}`);
   }
-  // A key that everyone knows opens a simulator only.
-  const key = credentials === undefined ? 'demo-key' : randomBytes(16).toString('hex');
-  const config = developmentConfig(destination, key);
+  // What everyone knows opens a simulator only.
+  const access = credentials === undefined ? DEMO_ACCESS : randomAccess();
+  const config = developmentConfig(destination, access);
   const env = {
+    ...developmentEnv(),
     GENESYS_CLIENT_ID: credentials?.clientId ?? DEFAULT_CLIENT.clientId,
     GENESYS_CLIENT_SECRET: credentials?.clientSecret ?? DEFAULT_CLIENT.clientSecret,
   };
   const url =
     settings.gateway === 'kong' ? await startKong(settings, config, env) : await startLocal(settings, config, env);
-  printExamples(url, key, destination);
+  printExamples(url, access, destination);
+}
+
+function randomAccess(): DevelopmentAccess {
+  const random = (): string => randomBytes(16).toString('hex');
+  return { ...DEMO_ACCESS, key: random(), clientSecret: random() };
 }
 
 async function startLocal(
@@ -52,6 +64,7 @@ async function startLocal(
     config,
     port,
     env,
+    ignorePlugins: LEFT_OUT_LOCALLY,
     pluginServers: PLUGINS.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
     onRequest: ({ method, path, consumer, status, ms }) => {
       console.log(`${method} ${path}  ${consumer ?? '-'}  ${status}  ${Math.round(ms)} ms`);
@@ -62,6 +75,7 @@ async function startLocal(
   }).catch(portTaken('--port'));
   stops.push(() => gateway.close());
   console.log(`Gateway (local, for development and tests)  ${gateway.url}`);
+  console.log(`  without Kong's own plugins ${LEFT_OUT_LOCALLY.join(', ')}`);
   return gateway.url;
 }
 
@@ -76,12 +90,22 @@ async function startKong(
   return kong.url;
 }
 
-function printExamples(url: string, key: string, destination: Destination): void {
+function printExamples(
+  url: string,
+  { key, clientId, clientSecret }: DevelopmentAccess,
+  destination: Destination,
+): void {
+  const { hostname, port } = new URL(url);
   console.log(`
 A page of users, with a gateway key and no Genesys credential:
   curl -s -H 'apikey: ${key}' '${url}/api/v2/users?pageSize=2'
+The same users with id, name and email alone:
+  curl -s -H 'apikey: ${key}' '${url}/directory?pageSize=2'
 Without a key, nothing reaches Genesys:
-  curl -s -i '${url}/api/v2/users'`);
+  curl -s -i '${url}/api/v2/users'
+Genesys' own tools log in at the gateway (docs/genesys-tools.md):
+  curl -s -u ${clientId}:${clientSecret} -d grant_type=client_credentials '${url}/oauth/token'
+  SDK: client.setGateway({ protocol: 'http', host: '${hostname}', port: ${port} }); client.loginClientCredentialsGrant('${clientId}', '${clientSecret}')`);
   if (destination.kind === 'simulator') {
     console.log(`What Genesys received last:
   curl -s '${destination.url}/_control/requests?kind=api&limit=1'`);

@@ -1,11 +1,10 @@
 /**
  * Which target of an upstream takes a request: weighted round robin over the healthy ones, as Kong's, and the health that
- * requests (passive) and probes (active) report. Kong's rules (lua-resty-healthcheck): one success clears the failures, a
- * failure clears the successes, a counter of 0 in the configuration is switched off.
+ * requests (passive) and probes (active) report. Kong's rules (lua-resty-healthcheck): a success that counts clears the
+ * failures, a failure that counts clears the successes, and what has the limit 0 in the configuration does not count.
  */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect } from 'node:net';
 import type { ActiveChecks, PassiveChecks, Snapshot, TargetEntity, UpstreamEntity } from './config/types.js';
 
 /** What became of a request or a probe to a target. */
@@ -21,6 +20,10 @@ interface TargetState {
   timeouts: number;
   httpFailures: number;
 }
+
+/** What a failure counts as, and the setting that limits it. */
+const COUNTERS = { status: 'httpFailures', 'tcp-failure': 'tcpFailures', timeout: 'timeouts' } as const;
+const LIMITS = { status: 'http_failures', 'tcp-failure': 'tcp_failures', timeout: 'timeouts' } as const;
 
 export interface Balancer {
   /** Takes the upstreams of a configuration; what is known of targets that stay is kept. */
@@ -44,23 +47,18 @@ export function createBalancer(log: (level: string, message: string) => void): B
     checks: ActiveChecks | PassiveChecks,
   ): void {
     const { healthy, unhealthy } = checks;
-    const reached = (counter: number, limit: number): boolean => limit > 0 && counter >= limit;
-    if (report.kind === 'status' && healthy.http_statuses.includes(report.status)) {
-      Object.assign(state, { tcpFailures: 0, timeouts: 0, httpFailures: 0, successes: state.successes + 1 });
-      if (!state.healthy && reached(state.successes, healthy.successes)) set(upstream, state, true);
-      return;
-    }
+    const isSuccess = report.kind === 'status' && healthy.http_statuses.includes(report.status);
     const isFailure = report.kind !== 'status' || unhealthy.http_statuses.includes(report.status);
-    if (!isFailure) return;
-    state.successes = 0;
-    if (report.kind === 'tcp-failure') state.tcpFailures += 1;
-    else if (report.kind === 'timeout') state.timeouts += 1;
-    else state.httpFailures += 1;
-    const failed =
-      reached(state.tcpFailures, unhealthy.tcp_failures) ||
-      reached(state.timeouts, unhealthy.timeouts) ||
-      reached(state.httpFailures, unhealthy.http_failures);
-    if (state.healthy && failed) set(upstream, state, false);
+    if (!isSuccess && !isFailure) return;
+    const counter = isSuccess ? 'successes' : COUNTERS[report.kind];
+    const limit = isSuccess ? healthy.successes : unhealthy[LIMITS[report.kind]];
+    // A counter that is switched off clears nothing either: without `successes`, failures add up for ever.
+    if (limit === 0) return;
+    const others: Partial<TargetState> = isSuccess
+      ? { tcpFailures: 0, timeouts: 0, httpFailures: 0 }
+      : { successes: 0 };
+    Object.assign(state, others, { [counter]: state[counter] + 1 });
+    if (state.healthy !== isSuccess && state[counter] >= limit) set(upstream, state, isSuccess);
   }
 
   function set(upstream: UpstreamEntity, state: TargetState, healthy: boolean): void {
@@ -71,6 +69,8 @@ export function createBalancer(log: (level: string, message: string) => void): B
 
   function watch(upstream: UpstreamEntity): void {
     const { active } = upstream.healthchecks;
+    // As in Kong, whose HTTP proxy leaves them to its stream proxy (runloop/balancer/healthcheckers.lua).
+    if (active.type === 'tcp') return;
     for (const healthy of [true, false]) {
       const { interval } = healthy ? active.healthy : active.unhealthy;
       if (interval === 0) continue;
@@ -131,18 +131,6 @@ export function createBalancer(log: (level: string, message: string) => void): B
 function probe(checks: ActiveChecks, { host, port }: TargetEntity): Promise<Report> {
   const timeoutMs = checks.timeout * 1000;
   return new Promise((resolve) => {
-    if (checks.type === 'tcp') {
-      const socket = connect(port, host, () => {
-        resolve({ kind: 'status', status: checks.healthy.http_statuses[0] ?? 200 });
-        socket.destroy();
-      });
-      socket.setTimeout(timeoutMs, () => {
-        resolve({ kind: 'timeout' });
-        socket.destroy();
-      });
-      socket.on('error', () => resolve({ kind: 'tcp-failure' }));
-      return;
-    }
     const send = checks.type === 'https' ? httpsRequest : httpRequest;
     const options = {
       host,
@@ -151,6 +139,7 @@ function probe(checks: ActiveChecks, { host, port }: TargetEntity): Promise<Repo
       headers: checks.headers ?? {},
       timeout: timeoutMs,
       rejectUnauthorized: checks.https_verify_certificate,
+      ...(checks.https_sni === undefined ? {} : { servername: checks.https_sni }),
       agent: false as const,
     };
     const request = send(options, (response) => {

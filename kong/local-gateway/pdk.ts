@@ -1,5 +1,6 @@
 /** Kong's side of the PDK: what each method does to a request. Arguments and replies are those of methods.ts. */
 import { writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { PdkValue } from '../../plugins/shared/pdk.js';
 import type { ConsumerEntity } from './config/types.js';
@@ -42,6 +43,12 @@ const consumerOf = (consumer: ConsumerEntity | undefined) =>
     custom_id: consumer.custom_id ?? '',
     tags: consumer.tags ?? [],
   };
+
+/** Changes response headers, and notes which were set before there was a response. */
+function changeResponseHeader(context: RequestContext, name: string, change: (headers: HeaderList) => void): void {
+  if (context.answer === undefined) context.setInAccess.add(name.toLowerCase());
+  change(responseHeaders(context));
+}
 
 const responseHeaders = (context: RequestContext): HeaderList =>
   context.phase === 'log' ? context.sentHeaders : (context.answer?.headers ?? context.early);
@@ -159,13 +166,15 @@ export const PDK = {
     else context.answer.status = status;
   },
   'kong.response.set_header': (context, { k, v }: { k: string; v: PdkValue }) =>
-    responseHeaders(context).set(k, headerValues(k, v)),
+    changeResponseHeader(context, k, (list) => list.set(k, headerValues(k, v))),
   'kong.response.add_header': (context, { k, v }: { k: string; v: PdkValue }) => {
-    for (const value of headerValues(k, v)) responseHeaders(context).add(k, value);
+    for (const value of headerValues(k, v)) changeResponseHeader(context, k, (list) => list.add(k, value));
   },
   'kong.response.clear_header': (context, name: string) => responseHeaders(context).remove(name),
   'kong.response.set_headers': (context, headers: Record<string, PdkValue>) => {
-    for (const [name, value] of Object.entries(headers)) responseHeaders(context).set(name, headerValues(name, value));
+    for (const [name, value] of Object.entries(headers)) {
+      changeResponseHeader(context, name, (list) => list.set(name, headerValues(name, value)));
+    }
   },
   'kong.router.get_route': ({ route }) => ({
     ...{ name: '', methods: [], hosts: [], paths: [], tags: [], snis: [], sources: [], destinations: [], ...route },
@@ -179,7 +188,7 @@ export const PDK = {
     return true;
   },
   'kong.service.set_target': (context, { host, port }: { host: string; port: number }) =>
-    Object.assign(context.upstream, { host, port }) && undefined,
+    Object.assign(context.upstream, { host, port, isAddress: isIP(host) !== 0 }) && undefined,
   'kong.service.request.set_scheme': (context, scheme: string) => {
     context.upstream.scheme = scheme;
   },

@@ -3,11 +3,12 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions as HttpsRequestOptions, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Balancer } from './balancer.js';
+import type { Balancer, Report } from './balancer.js';
 import type { TargetEntity } from './config/types.js';
 import { HeaderList } from './headers.js';
+import { kongError, nginxError } from './kong-errors.js';
 import { readRequestBody } from './request-body.js';
-import { type Answer, kongError, type RequestContext, type Try } from './request-context.js';
+import type { Answer, RequestContext, Try } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1), and what `Connection` names besides. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
@@ -19,7 +20,10 @@ const NON_IDEMPOTENT = new Set(['POST', 'LOCK', 'PATCH']);
 export const TUNNELLED = Symbol('tunnelled');
 
 export interface Proxy {
-  /** Sends the request; resolves with the service's answer, its body not read yet, or with Kong's own for a failure. */
+  /**
+   * Sends the request; resolves with the service's answer, its body not read yet, or with Kong's own for a failure, whose
+   * source it sets.
+   */
   send(context: RequestContext): Promise<IncomingMessage | Answer | typeof TUNNELLED>;
   close(): void;
 }
@@ -43,13 +47,21 @@ export function createProxy(balancer: Balancer): Proxy {
   const agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
 
   async function send(context: RequestContext): Promise<IncomingMessage | Answer | typeof TUNNELLED> {
+    // Kong resolves no name where there was an address before (measured: "no host allowed while connecting to upstream").
+    if (context.upstream.isAddress && isIP(context.upstream.host) === 0) {
+      context.source = 'error';
+      return nginxError(context, 500);
+    }
     const upstream = context.snapshot.upstreams.get(context.upstream.host);
+    // For log handlers: Kong got as far as looking for a target (runloop/balancer/init.lua).
+    if (!context.upstream.isAddress) context.nginxCtx.set('KONG_UPSTREAM_DNS_START', Date.now());
     if (context.route.request_buffering) await readRequestBody(context);
     const tried: TargetEntity[] = [];
     for (let attempt = 0; ; attempt += 1) {
       const target = upstream && balancer.next(upstream, tried);
       const peer: Peer | undefined = upstream === undefined ? context.upstream : target;
-      if (peer === undefined) return kongError(context, 503, 'failure to get a peer from the ring-balancer');
+      if (peer === undefined) return noPeer(context, attempt);
+      context.nginxCtx.set('KONG_BALANCER_START', Date.now());
       if (target !== undefined) tried.push(target);
       const current: Try = { ip: peer.host, port: peer.port, balancer_latency: 0 };
       context.tries.push(current);
@@ -61,19 +73,15 @@ export function createProxy(balancer: Balancer): Proxy {
         return answer;
       } catch (error) {
         if (!(error instanceof TryFailed)) throw error;
-        if (upstream && target) {
-          balancer.report(upstream, target, { kind: error.kind === 'timeout' ? 'timeout' : 'tcp-failure' });
-        }
-        if (!context.response.destroyed || context.buffered) {
-          Object.assign(current, { state: 'failed', code: error.kind === 'timeout' ? 504 : 502 });
-        }
+        if (context.response.destroyed && !context.buffered) return clientGone(context);
+        Object.assign(current, { state: 'failed', code: error.kind === 'timeout' ? 504 : 502 });
         const repeatable =
           context.body !== undefined && !(error.wasSent && NON_IDEMPOTENT.has(context.upstream.method));
-        if (attempt < context.service.retries && repeatable && (context.buffered || !context.response.destroyed))
-          continue;
-        return error.kind === 'timeout'
-          ? kongError(context, 504, 'The upstream server is timing out')
-          : kongError(context, 502, 'An invalid response was received from the upstream server');
+        const isLast = attempt >= context.service.retries || !repeatable;
+        if (upstream && target) balancer.report(upstream, target, reportOf(error, isLast));
+        if (!isLast) continue;
+        context.source = 'error';
+        return nginxError(context, error.kind === 'timeout' ? 504 : 502);
       }
     }
   }
@@ -95,7 +103,9 @@ export function createProxy(balancer: Balancer): Proxy {
       headers: serviceHeaders(context, peer, hostHeader) as never,
       // Kong does not verify certificates unless the service says so (measured).
       rejectUnauthorized: service.tls_verify === true,
-      servername: isIP(upstream.host) === 0 ? upstream.host : '',
+      // Nor has it any authorities but those that the service names.
+      ca: service.authorities ?? [],
+      servername: isIP(peer.host) === 0 ? peer.host : '',
     };
     return new Promise((resolve, reject) => {
       let wasSent = false;
@@ -135,6 +145,28 @@ export function createProxy(balancer: Balancer): Proxy {
       for (const agent of Object.values(agents)) agent.destroy();
     },
   };
+}
+
+/** Of the last try Kong's health checks hear what the client gets: a refused connection is a 502 then (runloop/handler.lua). */
+function reportOf({ kind }: TryFailed, isLast: boolean): Report {
+  if (kind === 'timeout') return { kind };
+  return isLast ? { kind: 'status', status: 502 } : { kind: 'tcp-failure' };
+}
+
+/** Kong answers itself as a plugin would, but when it was about to try again, where nginx does. */
+function noPeer(context: RequestContext, attempt: number): Answer {
+  if (attempt === 0) {
+    context.source = 'exit';
+    return kongError(context, 503, 'failure to get a peer from the ring-balancer');
+  }
+  context.source = 'error';
+  return nginxError(context, 503);
+}
+
+/** nginx' status for a client that did not wait; nobody gets it. */
+function clientGone(context: RequestContext): Answer {
+  context.source = 'service';
+  return { status: 499, headers: new HeaderList(), body: Buffer.alloc(0) };
 }
 
 /** Hands the client's connection over to the service, which has answered 101. */

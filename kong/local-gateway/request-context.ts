@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PdkValue } from '../../plugins/shared/pdk.js';
 import type { ConsumerEntity, RouteEntity, ServiceEntity, Snapshot } from './config/types.js';
-import { HeaderList } from './headers.js';
+import type { HeaderList } from './headers.js';
 
 /** An answer, of the service or of the gateway. */
 export interface Answer {
@@ -43,7 +43,10 @@ export interface RequestContext {
   /** Where and how the request goes to the service. */
   upstream: {
     scheme: string;
+    /** An address, or a name of an upstream or in DNS. */
     host: string;
+    /** What it was when it was set; another name alone does not change it, and is of no use then. */
+    isAddress: boolean;
     port: number;
     path: string;
     query: string;
@@ -58,6 +61,8 @@ export interface RequestContext {
   upgrade: string;
   /** Response headers that plugins set before there is a response. */
   early: HeaderList;
+  /** Those that the PDK set in access, in lower case: a header of that name from the service does not give way to them. */
+  setInAccess: Set<string>;
   earlyStatus?: number;
   /** The answer that a plugin gave; ends the phase. */
   exit?: Answer;
@@ -83,17 +88,4 @@ export interface Try {
   balancer_latency: number;
   state?: 'failed';
   code?: number;
-}
-
-/** Kong's body for its own errors. */
-export function kongError(
-  context: { id: string },
-  status: number,
-  message: string,
-  headers: [string, string][] = [],
-): Answer {
-  const list = new HeaderList();
-  list.set('Content-Type', ['application/json; charset=utf-8']);
-  for (const [name, value] of headers) list.set(name, [value]);
-  return { status, headers: list, body: Buffer.from(JSON.stringify({ message, request_id: context.id })) };
 }

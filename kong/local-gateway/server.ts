@@ -4,16 +4,18 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Balancer } from './balancer.js';
 import type { PluginEntity, RouteEntity, Snapshot } from './config/types.js';
 import { HeaderList } from './headers.js';
+import { kongError, nginxError } from './kong-errors.js';
 import { NO_ROUTE, NO_SERVICE } from './no-route.js';
 import type { GatewayPlugin } from './plugin.js';
 import { answerHeaders, createProxy, TUNNELLED } from './proxy.js';
-import { type Answer, kongError, type RequestContext } from './request-context.js';
+import type { Answer, RequestContext } from './request-context.js';
 import { findRoute } from './router.js';
+import { readUnknownMethod } from './unknown-method.js';
 import { escapePath, normalizePath } from './uri.js';
 
 /** One configuration with what is derived from it once. */
@@ -41,6 +43,16 @@ export interface HttpOptions {
 }
 
 const HOST = '127.0.0.1';
+
+/** nginx refuses these before any plugin runs. */
+const REFUSED_METHODS = new Set(['TRACE', 'CONNECT']);
+
+/** The methods that Kong can hand on when it buffers; for any other it sends GET (kong/init.lua, `Kong.response`). */
+const BUFFERED_METHODS = new Set([
+  ...['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'],
+  ...['MKCOL', 'COPY', 'MOVE', 'PROPFIND', 'PROPPATCH', 'LOCK', 'UNLOCK'],
+]);
+
 const BACKLOG = 4096;
 
 /** Listens on loopback. @throws the error of listen, with code EADDRINUSE for a port that is taken */
@@ -56,17 +68,30 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
   const server = createServer(onRequest);
   // nginx sets no limit on how long a whole request may take.
   server.requestTimeout = 0;
-  const upgraded = new Set<Duplex>();
-  // Node sets a request with `Connection: upgrade` apart; here it goes the way of all others.
-  server.on('upgrade', (request, socket) => {
+  const taken = new Set<Duplex>();
+  /** Serves a request that Node does not: its connection ends with the answer. */
+  const take = (request: IncomingMessage, socket: Duplex): void => {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
     socket.on('error', () => socket.destroy());
     response.on('finish', () => socket.end());
-    upgraded.add(socket);
-    socket.on('close', () => upgraded.delete(socket));
+    taken.add(socket);
+    socket.on('close', () => taken.delete(socket));
     onRequest(request, response);
+  };
+  // Node sets these two apart; here they go the way of all others.
+  server.on('upgrade', take);
+  server.on('connect', take);
+  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => {
+    if (taken.has(socket)) return;
+    const request =
+      error.code === 'HPE_INVALID_METHOD'
+        ? readUnknownMethod(error.rawPacket ?? Buffer.alloc(0), socket as Socket)
+        : undefined;
+    if (request !== undefined) take(request, socket);
+    else if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    else socket.destroy();
   });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -76,6 +101,11 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     const path = normalizePath(rawPath);
     const id = randomBytes(16).toString('hex');
     const host = (headers.get('host') ?? '').replace(/:\d+$/, '');
+    if (REFUSED_METHODS.has(request.method ?? '')) {
+      response.shouldKeepAlive = false;
+      await write(response, nginxError({ id, headers }, 405), id);
+      return;
+    }
     const match = findRoute(running.routes, { method: request.method ?? 'GET', path, host, headers });
     const found = match?.route.service && running.snapshot.services.get(match.route.service.id);
     const service = found ?? NO_SERVICE;
@@ -104,8 +134,9 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       upstream: {
         scheme: service.protocol,
         host: service.host,
+        isAddress: isIP(service.host) !== 0,
         port: service.port,
-        path: escapePath(join(service.path ?? '', stripped)),
+        path: escapePath(join(service.path ?? '', stripped, path)),
         query: rawQuery,
         method: request.method ?? 'GET',
       },
@@ -113,6 +144,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
         request.httpVersion === '1.1' && headers.get('upgrade')?.toLowerCase() === 'websocket' ? 'websocket' : '',
       buffered: false,
       early: new HeaderList(),
+      setInAccess: new Set(),
       source: 'exit',
       sentStatus: 0,
       sentHeaders: new HeaderList(),
@@ -120,7 +152,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       latencies: { proxy: -1, kong: 0 },
       tries: [],
     };
-    if (found === undefined) await send(context, kongError({ id }, 404, 'no Route matched with those values'));
+    if (found === undefined) await send(context, kongError({ id, headers }, 404, 'no Route matched with those values'));
     else await answer(context);
     context.endedAtMs = Date.now();
     context.sizes = measure();
@@ -141,37 +173,40 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     if (isBrokenOff(context)) return breakOff(context);
     if (context.exit !== undefined) return send(context, context.exit);
     context.buffered = context.upgrade === '' && active(context).some(({ plugin }) => plugin.response !== undefined);
+    if (context.buffered && !BUFFERED_METHODS.has(context.upstream.method)) context.upstream.method = 'GET';
     const sentAt = performance.now();
     const received = await proxy.send(context).catch((error: Error) => {
       if (isBrokenOff(context)) return undefined;
       throw error;
     });
     if (received === undefined) return breakOff(context);
+    context.latencies.proxy = Math.round(performance.now() - sentAt);
     if (received === TUNNELLED) {
       context.source = 'service';
       context.sentStatus = 101;
       return;
     }
     if (!(received instanceof IncomingMessage)) {
-      context.latencies.proxy = Math.round(performance.now() - sentAt);
-      if (!context.buffered && context.response.destroyed) {
-        // nginx' own status for a client that has gone before there was an answer.
-        [context.source, context.sentStatus] = ['service', 499];
-        return;
-      }
-      // What Kong reads itself, it also answers for itself.
-      context.source = context.buffered ? 'exit' : 'error';
+      // Measured: where the answer is buffered, Kong answers for a service that fails as a plugin would.
+      if (context.buffered) context.source = 'exit';
       return send(context, { ...received, headers: merge(received.headers, context.early) });
     }
-    context.latencies.proxy = Math.round(performance.now() - sentAt);
     context.source = 'service';
     context.serviceStatus = received.statusCode ?? 502;
     context.serviceHeaders = answerHeaders(received);
     if (!context.buffered) return stream(context, received);
-    context.serviceBody = await readAll(received);
+    const body = await readAll(received);
+    if (body === undefined) {
+      // As Kong: no response handler runs, and the status stays, whatever it says (measured).
+      context.source = 'exit';
+      const failure = nginxError(context, context.serviceStatus);
+      delete context.serviceStatus;
+      return send(context, { ...failure, headers: merge(failure.headers, context.early) });
+    }
+    context.serviceBody = body;
     context.answer = {
       status: context.earlyStatus ?? context.serviceStatus,
-      headers: merge(context.serviceHeaders, context.early),
+      headers: mergeService(context, 'replace'),
       body: context.serviceBody,
     };
     context.phase = 'response';
@@ -217,7 +252,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
 
   async function stream(context: RequestContext, received: IncomingMessage): Promise<void> {
     const { response } = context;
-    const headers = merge(context.serviceHeaders ?? new HeaderList(), context.early);
+    const headers = mergeService(context, 'add');
     context.sentStatus = context.earlyStatus ?? received.statusCode ?? 502;
     context.sentHeaders = headers;
     addKongHeaders(headers, context.id, context.latencies.proxy);
@@ -235,7 +270,8 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     context.sentStatus = answer.status;
     context.sentHeaders = answer.headers;
     context.request.resume();
-    await write(context.response, answer, context.id);
+    if (context.response.destroyed) return;
+    await write(context.response, answer, context.id, context.latencies.proxy);
   }
 
   await new Promise<void>((resolve, reject) => {
@@ -248,7 +284,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-        for (const socket of upgraded) socket.destroy();
+        for (const socket of taken) socket.destroy();
         proxy.close();
       }),
   };
@@ -296,9 +332,10 @@ function configurationFor(
   return best;
 }
 
-async function write(response: ServerResponse, answer: Answer, id: string): Promise<void> {
+async function write(response: ServerResponse, answer: Answer, id: string, proxyMs = -1): Promise<void> {
   const headers = answer.headers.clone();
-  addKongHeaders(headers, id);
+  addKongHeaders(headers, id, proxyMs);
+  if (!headers.has('server')) headers.set('Server', ['kong/3.9.3']);
   const bodiless = answer.status === 204 || answer.status === 304;
   if (!bodiless) headers.set('Content-Length', [String(answer.body.length)]);
   response.writeHead(answer.status, headers.raw() as never);
@@ -309,13 +346,29 @@ async function write(response: ServerResponse, answer: Answer, id: string): Prom
   });
 }
 
-function addKongHeaders(headers: HeaderList, id: string, proxyMs?: number): void {
-  if (proxyMs === undefined) headers.set('Server', ['kong/3.9.3']);
-  else {
+/** @param proxyMs how long the service took; -1 if it was not asked */
+function addKongHeaders(headers: HeaderList, id: string, proxyMs: number): void {
+  if (proxyMs >= 0) {
     headers.set('Via', ['1.1 kong/3.9.3']);
     headers.set('X-Kong-Upstream-Latency', [String(proxyMs)]);
   }
   headers.set('X-Kong-Request-Id', [id]);
+}
+
+/**
+ * The service's headers and those that plugins set before. Where both have one that the PDK set in access, the client gets
+ * both, the plugin's first; on a buffered route only the service's (measured).
+ */
+function mergeService(
+  { serviceHeaders = new HeaderList(), early, setInAccess }: RequestContext,
+  how: 'add' | 'replace',
+) {
+  const merged = merge(serviceHeaders, early);
+  for (const name of setInAccess) {
+    const own = serviceHeaders.all(name);
+    if (own.length > 0) merged.set(name, how === 'add' ? [...early.all(name), ...own] : own);
+  }
+  return merged;
 }
 
 function merge(headers: HeaderList, over: HeaderList): HeaderList {
@@ -324,9 +377,14 @@ function merge(headers: HeaderList, over: HeaderList): HeaderList {
   return merged;
 }
 
-async function readAll(message: IncomingMessage): Promise<Buffer> {
+/** The whole body; undefined if the service breaks off. */
+async function readAll(message: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
+  try {
+    for await (const chunk of message) chunks.push(chunk as Buffer);
+  } catch {
+    return undefined;
+  }
   return Buffer.concat(chunks);
 }
 
@@ -335,7 +393,11 @@ function splitOnce(text: string, separator: string): [string, string] {
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function join(prefix: string, path: string): string {
-  const joined = `${prefix.replace(/\/$/, '')}/${path.replace(/^\//, '')}`;
-  return joined === '' ? '/' : joined;
+/** The path for the service (kong/router/utils.lua, path_handling v0): no slash is added that the client did not send. */
+function join(base: string, path: string, requestPath: string): string {
+  if (base === '' || base === '/') return path.startsWith('/') ? path : `/${path}`;
+  const prefix = base.replace(/\/$/, '');
+  if (path === '' || (requestPath === '/' && prefix === base))
+    return requestPath.length > 1 && requestPath.endsWith('/') ? `${prefix}/` : prefix;
+  return path.startsWith('/') ? `${prefix}${path}` : `${prefix}/${path}`;
 }

@@ -17,7 +17,6 @@ const SINK = {
     {
       headers: {
         type: 'map',
-        default: {},
         keys: NAME,
         values: { type: 'string', len_min: 1, referenceable: true, encrypted: true },
         description: 'http: headers of each request, such as Authorization. A value may be file:<absolute path>.',

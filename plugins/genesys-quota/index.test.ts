@@ -181,6 +181,12 @@ describe('log', () => {
     ['that the service refused, and were filtered', { status: 404, source: 'exit' }, 1],
     ['that took the service too long', { status: 504, source: 'error' }, 1],
     ['that found no service', { status: 502, source: 'error' }, 0],
+    ['that found no healthy target', { status: 503, source: 'exit', entry: {} }, 0],
+    [
+      'that the service failed, and were filtered',
+      { status: 503, source: 'exit', entry: { upstream_status: '503' } },
+      1,
+    ],
     ['that got no token', { mark: 'refused', status: 503, source: 'exit' }, 0],
   ])("leaves %s in the consumer's use as they were", async (_, answer, requests) => {
     const quota = plugin({});

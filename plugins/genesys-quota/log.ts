@@ -4,7 +4,7 @@
  */
 import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry } from '../shared/log-entry.js';
-import type { Kong } from '../shared/pdk.js';
+import type { Kong, ResponseSource } from '../shared/pdk.js';
 import { parseTokenMark, REFUSED_MARK, TOKEN_MARK, type TokenMark } from '../shared/token-mark.js';
 import type { Namespace } from './namespaces.js';
 import { routeKey } from './route-key.js';
@@ -44,13 +44,22 @@ export async function handleLog(kong: Kong, { namespace, followUpstream, usesHin
 
 async function learnFailure(kong: Kong, namespace: Namespace, status: number, followUpstream: boolean): Promise<void> {
   const [mark, source] = await Promise.all([kong.ctx.shared.get(TOKEN_MARK), kong.response.getSource()]);
-  // Kong makes these two up when no service could be asked. A 504 was asked.
-  if (mark === REFUSED_MARK || (source === 'error' && (status === 502 || status === 503))) {
+  if (mark === REFUSED_MARK || (await wasNotAsked(kong, status, source))) {
     namespace.usage.count((await kong.client.getConsumer()) ?? NO_CONSUMER, -1, Date.now());
     return;
   }
   const used = parseTokenMark(mark) ?? (source === 'service' ? UNKNOWN : undefined);
   if (status === 429 && followUpstream && used !== undefined) await learnRefusal(kong, namespace, used);
+}
+
+/**
+ * Whether Kong made up the answer since no service could be asked: 502, or 503 for an upstream without a healthy target,
+ * which has the source of a plugin's exit (measured). A 504 was asked.
+ */
+async function wasNotAsked(kong: Kong, status: number, source: ResponseSource): Promise<boolean> {
+  if (source === 'service' || (status !== 502 && status !== 503)) return false;
+  if (source === 'error') return true;
+  return parseLogEntry(await kong.log.serialize(), Date.now()).status === undefined;
 }
 
 async function learnRefusal(kong: Kong, { name, upstream, shared }: Namespace, mark: TokenMark): Promise<void> {

@@ -1,4 +1,5 @@
 /** What becomes of a response. Knows nothing of Kong. */
+import { forwardedMethod } from '../shared/forwarded-method.js';
 import { servicePath } from '../shared/path-pattern.js';
 import type { HeaderMap } from '../shared/pdk.js';
 import { BodyFault } from './body-fault.js';
@@ -28,19 +29,10 @@ export type Verdict =
 /** Methods that change nothing, so that a client may be told to try again. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/**
- * The methods that Kong hands on. When it buffers, it sends GET to the service in place of any other (kong/init.lua of
- * 3.9.3, and measured), so that a request with an invented method must not get around the rules for GET.
- */
-const FORWARDED_METHODS = new Set([
-  ...['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'],
-  ...['MKCOL', 'COPY', 'MOVE', 'PROPFIND', 'PROPPATCH', 'LOCK', 'UNLOCK'],
-]);
-
 /** Decides. Does not reject. */
 export async function judge(exchange: Exchange, config: Config): Promise<Verdict> {
   const { status, headers, body } = exchange;
-  const method = FORWARDED_METHODS.has(exchange.method) ? exchange.method : 'GET';
+  const method = forwardedMethod(exchange.method);
   const path = config.readsPath ? servicePath(exchange.uri) : '';
   const candidates = config.rules.filter((rule) => covers(rule, method, path));
   const rule = candidates.find(({ statuses }) => (statuses === undefined ? status < 400 : statuses.has(status)));

@@ -8,17 +8,22 @@ import type { HeaderValues, Kong } from '../shared/pdk.js';
 import { formatTokenMark, REFUSED_MARK, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
 import type { Credential } from './config.js';
 import type { ServiceBreaker } from './service-breaker.js';
+import type { UsableToken } from './token-broker.js';
 import type { PoolOutcome, TokenPool } from './token-pool.js';
 
 const STATIC_MARK = formatTokenMark({ ref: STATIC_REF, poolSize: 1 });
 
-/** What the access phase of one configuration needs. */
-export interface Access {
-  credential: TokenPool | Extract<Credential, { kind: 'static' }>;
+/** How a credential gets into a request. */
+export interface Injection {
   /** Headers for the service, with the credential in. */
   headersWith: (credential: string) => HeaderValues;
   /** What Kong's own log must not show, as a key of its entry; undefined if it hides the header by itself. */
   redactedKey: string | undefined;
+}
+
+/** What the access phase of one configuration needs. */
+export interface Access extends Injection {
+  credential: TokenPool | Extract<Credential, { kind: 'static' }>;
   breaker: ServiceBreaker | undefined;
 }
 
@@ -37,19 +42,24 @@ export async function handleAccess(kong: Kong, access: Access): Promise<void> {
   const answer = credential.take(route);
   const outcome = answer instanceof Promise ? await answer : answer;
   if (outcome.kind !== 'token') return refuse(kong, credential, outcome);
-  const renewal = outcome.warning && `the token of ${credential.name} was not renewed: ${outcome.warning}`;
   await inject(
     kong,
     access,
     `Bearer ${outcome.value}`,
     formatTokenMark({ ref: outcome.ref, poolSize: credential.size }),
-    [renewal, credential.takeWarning()],
+    [renewalWarning(credential, outcome), credential.takeWarning()],
   );
 }
 
-async function inject(
+/** What to log of a token that is in use although its renewal failed. */
+export function renewalWarning(pool: TokenPool, { warning }: UsableToken): string | undefined {
+  return warning && `the token of ${pool.name} was not renewed: ${warning}`;
+}
+
+/** Puts the credential in and leaves its mark. */
+export async function inject(
   kong: Kong,
-  { headersWith, redactedKey }: Access,
+  { headersWith, redactedKey }: Injection,
   headerValue: string,
   mark: string,
   warnings: (string | undefined)[],
@@ -61,7 +71,7 @@ async function inject(
 }
 
 /** The client learns that the gateway cannot serve it now and when to try again; the cause is for the log only. */
-async function refuse(kong: Kong, pool: TokenPool, outcome: Exclude<PoolOutcome, { kind: 'token' }>): Promise<void> {
+export async function refuse(kong: Kong, pool: TokenPool, outcome: Exclude<PoolOutcome, UsableToken>): Promise<void> {
   const seconds = Math.max(1, Math.ceil(outcome.retryAfterMs / 1000));
   const warning = pool.takeWarning();
   if (warning !== undefined) void kong.log.warn(warning);
@@ -80,9 +90,18 @@ function refuseOpen(kong: Kong, waitMs: number): Promise<void> {
   return exit(kong, 'gateway.upstream.unavailable', message, seconds);
 }
 
-async function exit(kong: Kong, code: GatewayErrorCode, message: string, retryAfterSeconds: number): Promise<void> {
+/** Answers in place of the service. */
+export async function exit(
+  kong: Kong,
+  code: GatewayErrorCode,
+  message: string,
+  retryAfterSeconds?: number,
+): Promise<void> {
   void kong.ctx.shared.set(TOKEN_MARK, REFUSED_MARK);
   const contextId = await kong.nginx.getVar('kong_request_id');
-  const { status, body, headers } = gatewayError(code, message, { contextId, retryAfterSeconds });
+  const { status, body, headers } = gatewayError(code, message, {
+    contextId,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  });
   await kong.response.exit(status, body, headers);
 }

@@ -11,6 +11,8 @@ import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.
 import { regionTokenUrl } from '../shared/regions.js';
 import { openSecret, type Secret } from '../shared/secret.js';
 import { type Egress, readEgress } from './egress.js';
+import { type Failover, readFailover } from './failover-config.js';
+import { readHeaderName } from './header-name.js';
 import { Schema } from './schema.js';
 
 /** An OAuth client of one token endpoint, for one of its tokens. */
@@ -59,9 +61,16 @@ export interface SharedCache {
   encryptionKey: Buffer;
 }
 
+/** How and where tokens of any OAuth client are fetched and kept. */
+interface Fetching {
+  policy: FetchPolicy;
+  sharedCache: SharedCache | undefined;
+}
+
 /** What is injected. */
 export type Credential =
-  | { kind: 'oauth2'; sources: ClientSource[]; policy: FetchPolicy; sharedCache: SharedCache | undefined }
+  | ({ kind: 'oauth2'; sources: ClientSource[] } & Fetching)
+  | ({ kind: 'regional'; failover: Failover } & Fetching)
   | { kind: 'static'; headerValue(): string; takeWarning(): string | undefined };
 
 /** A parsed configuration. */
@@ -75,30 +84,14 @@ export interface Config {
   serviceId: string | undefined;
 }
 
-type RawConfig = ConfigOf<typeof Schema>;
+/** As the schema has it. */
+export type RawConfig = ConfigOf<typeof Schema>;
 
-/** HTTP token (RFC 9110 5.6.2) without the dot, which Kong's log takes as the border between two keys. */
-const HEADER_NAME = /^[!#$%&'*+^_`|~0-9A-Za-z-]+$/;
+/** Of the OAuth client's organisation, unless the configuration says otherwise. */
+const DEFAULT_REGION = 'us_east_1';
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 /** The parameters that this plugin sets itself. */
 const OWN_PARAMS = new Set(['grant_type', 'client_id', 'client_secret', 'scope']);
-
-/** Headers that frame or route a message; a token in them would break the request. */
-const UNUSABLE_HEADERS = new Set([
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'via',
-]);
 
 /** A breaker is not open longer than that many times `open_seconds`, nor than ten minutes (unless that is longer). */
 const MAX_OPEN_FACTOR = 32;
@@ -111,10 +104,12 @@ const MAX_OPEN_MS = 600_000;
  */
 export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw);
-  const headerName = config.header_name;
-  if (!HEADER_NAME.test(headerName)) throw configError('header_name', 'is not a usable header name');
-  if (UNUSABLE_HEADERS.has(headerName.toLowerCase())) {
-    throw configError('header_name', 'is a header that cannot carry a token');
+  const headerName = readHeaderName('header_name', config.header_name);
+  if (config.failover !== undefined && config.regions === undefined) {
+    throw configError('failover', 'is for a configuration with regions');
+  }
+  if (config.regions !== undefined && config.credential !== 'oauth2') {
+    throw configError('regions', 'is for credential oauth2');
   }
   return {
     credential: config.credential === 'oauth2' ? readOauth(config, host) : readStatic(config, host),
@@ -126,24 +121,10 @@ export function readConfig(raw: unknown, host: Host): Config {
 }
 
 function readOauth(config: RawConfig, host: Host): Credential {
-  const tokenUrl = parseTokenUrl(config.token_url ?? regionTokenUrl(config.region));
-  for (const name of Object.keys(config.extra_params)) {
+  for (const name of Object.keys(config.extra_params ?? {})) {
     if (OWN_PARAMS.has(name)) throw configError(`extra_params.${name}`, 'is set by the plugin itself');
   }
-  const common = {
-    tokenUrl: tokenUrl.href,
-    tokenHost: tokenUrl.host,
-    authMethod: config.auth_method,
-    scope: config.scope,
-    extraParams: config.extra_params,
-    egress: readEgress(config.proxy_url, config.ca_file, tokenUrl),
-  };
-  const sources = readClients(config, host).flatMap(({ id, secret }) =>
-    Array.from({ length: config.tokens_per_client }, (_, slot) => clientSource({ ...common, slot }, id, secret)),
-  );
-  return {
-    kind: 'oauth2',
-    sources,
+  const fetching = {
     policy: {
       refreshAheadMs: config.refresh_ahead_seconds * 1000,
       timeoutMs: config.timeout_ms,
@@ -151,6 +132,28 @@ function readOauth(config: RawConfig, host: Host): Credential {
     },
     sharedCache: config.cache === 'redis' ? readSharedCache(config, host) : undefined,
   };
+  if (config.regions !== undefined) {
+    const failover = readFailover(config, config.regions, host, (tokenUrl, path, id, secret) =>
+      clientSources(config, parseTokenUrl(tokenUrl, path), id, secret),
+    );
+    return { kind: 'regional', failover, ...fetching };
+  }
+  const tokenUrl = parseTokenUrl(config.token_url ?? regionTokenUrl(config.region ?? DEFAULT_REGION), 'token_url');
+  const sources = readClients(config, host).flatMap(({ id, secret }) => clientSources(config, tokenUrl, id, secret));
+  return { kind: 'oauth2', sources, ...fetching };
+}
+
+/** One for each token that is held of an OAuth client. */
+function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Secret): ClientSource[] {
+  const common = {
+    tokenUrl: tokenUrl.href,
+    tokenHost: tokenUrl.host,
+    authMethod: config.auth_method,
+    scope: config.scope,
+    extraParams: config.extra_params ?? {},
+    egress: readEgress(config.proxy_url, config.ca_file, tokenUrl),
+  };
+  return Array.from({ length: config.tokens_per_client }, (_, slot) => clientSource({ ...common, slot }, id, secret));
 }
 
 function readClients(config: RawConfig, host: Host): { id: Secret; secret: Secret }[] {
@@ -256,12 +259,12 @@ function readServiceId(raw: unknown): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
-function parseTokenUrl(text: string): URL {
-  if (!URL.canParse(text)) throw configError('token_url', 'is not an absolute URL');
+function parseTokenUrl(text: string, path: string): URL {
+  if (!URL.canParse(text)) throw configError(path, 'is not an absolute URL');
   const url = new URL(text);
   const secure = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-  if (!secure) throw configError('token_url', 'must be https, or http on a loopback host');
-  if (url.username !== '' || url.password !== '') throw configError('token_url', 'must not hold credentials');
-  if (text.includes('#')) throw configError('token_url', 'must not hold a fragment');
+  if (!secure) throw configError(path, 'must be https, or http on a loopback host');
+  if (url.username !== '' || url.password !== '') throw configError(path, 'must not hold credentials');
+  if (text.includes('#')) throw configError(path, 'must not hold a fragment');
   return url;
 }

@@ -5,15 +5,18 @@
 import { BARE_HOST, type Host } from '../shared/host.js';
 import type { Kong } from '../shared/pdk.js';
 import type { PluginInstance } from '../shared/plugin.js';
-import { type Access, handleAccess } from './access.js';
-import { type Config, readConfig } from './config.js';
+import { type Access, handleAccess, type Injection } from './access.js';
+import { type ClientSource, type Config, readConfig } from './config.js';
 import { realEffects } from './effects.js';
 import { handleLog, type Log } from './log.js';
 import { createOperations } from './operations.js';
+import { createRegionGroups } from './region-groups.js';
+import { regionOperations } from './region-operations.js';
+import { handleRegionalAccess, type RegionalAccess, tokenWaitMs } from './regional-access.js';
 import { createServiceBreaker } from './service-breaker.js';
 import { redactedKey, serviceHeaders } from './service-headers.js';
 import { createTokenBroker } from './token-broker.js';
-import { createTokenPool } from './token-pool.js';
+import { createTokenPool, type TokenPool } from './token-pool.js';
 import { openTokenStore } from './token-store.js';
 
 export { EntityChecks, PluginSchema, Schema } from './schema.js';
@@ -22,14 +25,15 @@ export const Version = '0.1.0';
 /** After every plugin that may refuse a request (authentication, acl, rate limits), so that those cost no token. */
 export const Priority = 850;
 
-/** Kong starts an instance per configuration and nginx worker; they all share the tokens of the process. */
+/** Kong starts an instance per configuration and nginx worker; they all share the tokens and regions of the process. */
 const broker = createTokenBroker(realEffects);
 const operator = createOperations(broker);
-export const operations = operator.operations;
+const regionGroups = createRegionGroups();
+export const operations = [...operator.operations, ...regionOperations(regionGroups, realEffects.nowMs)];
 
 /** One configuration. */
 export class Plugin implements PluginInstance {
-  readonly #access: Access;
+  readonly #access: (kong: Kong) => Promise<void>;
   readonly #log: Log;
 
   /**
@@ -39,19 +43,25 @@ export class Plugin implements PluginInstance {
   constructor(config: unknown, host: Host = BARE_HOST) {
     const { credential, headerName, purgeOnStatuses, ...rest } = readConfig(config, host);
     const breaker = rest.breaker && createServiceBreaker(rest.breaker, rest.serviceId);
-    this.#access = {
-      credential: credential.kind === 'static' ? credential : createPool(credential),
-      headersWith: serviceHeaders(headerName),
-      redactedKey: redactedKey(headerName),
-      breaker,
-    };
-    const isShared = credential.kind === 'oauth2' && credential.sharedCache !== undefined;
-    this.#log = { broker, purgeOnStatuses, headerName, learnsUse: isShared, breaker };
+    const injection: Injection = { headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
+    const isShared = credential.kind !== 'static' && credential.sharedCache !== undefined;
+    const log = { broker, purgeOnStatuses, headerName, learnsUse: isShared, breaker };
+    if (credential.kind === 'regional') {
+      const access = createRegionalAccess(credential, injection);
+      const names = access.regions.map(({ name }) => name);
+      this.#access = (kong) => handleRegionalAccess(kong, access);
+      this.#log = { ...log, regions: { names, states: access.states } };
+      return;
+    }
+    const injected = credential.kind === 'static' ? counted(credential) : createPool(credential, credential.sources);
+    const access: Access = { ...injection, credential: injected, breaker };
+    this.#access = (kong) => handleAccess(kong, access);
+    this.#log = { ...log, regions: undefined };
   }
 
   /** Puts the credential in, or answers 429 or 503. */
   access(kong: Kong): Promise<void> {
-    return handleAccess(kong, this.#access);
+    return this.#access(kong);
   }
 
   /** Learns from the service's answer. */
@@ -60,7 +70,40 @@ export class Plugin implements PluginInstance {
   }
 }
 
-function createPool({ sources, policy, sharedCache }: Extract<Config['credential'], { kind: 'oauth2' }>) {
+/** A static credential whose uses an operator can see. */
+function counted(credential: Extract<Config['credential'], { kind: 'static' }>): typeof credential {
+  return {
+    ...credential,
+    headerValue() {
+      const value = credential.headerValue();
+      operator.countStatic(value);
+      return value;
+    },
+  };
+}
+
+type Fetched = Exclude<Config['credential'], { kind: 'static' }>;
+
+function createPool({ policy, sharedCache }: Fetched, sources: ClientSource[]): TokenPool {
   const store = sharedCache && openTokenStore(sharedCache);
   return createTokenPool({ sources, policy, store }, broker, operator, realEffects.nowMs);
+}
+
+function createRegionalAccess(
+  credential: Extract<Fetched, { kind: 'regional' }>,
+  injection: Injection,
+): RegionalAccess {
+  const { regions, policy, methods, responseHeader } = credential.failover;
+  const names = regions.map(({ name, upstream }) => ({ name, upstream }));
+  // The keys hold a digest of the secrets: who knows only the ids cannot make another one's regions fail over.
+  const identity = regions.flatMap(({ sources }) => sources.map((source) => source.current().key));
+  return {
+    ...injection,
+    regions: regions.map(({ name, upstream, sources }) => ({ name, upstream, pool: createPool(credential, sources) })),
+    states: regionGroups.open(names, identity, policy).states,
+    methods,
+    responseHeader,
+    tokenWaitMs: tokenWaitMs(credential.policy.timeoutMs, regions.length),
+    effects: realEffects,
+  };
 }

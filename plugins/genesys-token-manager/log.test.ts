@@ -3,16 +3,20 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Kong } from '../shared/pdk.js';
 import { createAllowance } from './allowance.js';
 import { handleLog } from './log.js';
+import { createRegionStates } from './region-states.js';
 import type { TokenBroker } from './token-broker.js';
 
 let read: string[];
 let refused: string[];
 let reported: string[];
+let logged: string[];
 let allowance: ReturnType<typeof createAllowance>;
 beforeEach(() => {
   read = [];
   refused = [];
   reported = [];
+  logged = [];
+  states = createRegionStates(2, { failures: 2, windowMs: 10_000, probeAfterMs: 10_000 });
   allowance = createAllowance();
 });
 
@@ -23,21 +27,42 @@ interface Answer {
   entry?: object;
   count?: string;
   learnsUse?: boolean;
+  /** What Kong notes on its way to a target. */
+  ctx?: Record<string, number>;
+  region?: string;
 }
 
-async function log({ ref = 'ref-1', status = 200, source = 'service', entry = {}, count, learnsUse = false }: Answer) {
+const NAMES = ['one', 'two'];
+const NO_PEER = { KONG_UPSTREAM_DNS_START: 12 };
+let states: ReturnType<typeof createRegionStates>;
+
+async function log(answer: Answer) {
+  const { ref = 'ref-1', status = 200, source = 'service', entry = {}, count, learnsUse = false } = answer;
+  const { ctx = {}, region } = answer;
   const reading = <T>(name: string, value: T) => {
     read.push(name);
     return Promise.resolve(value);
   };
   const kong = {
-    ctx: { shared: { get: () => reading('ref', ref === null ? null : `${ref}/1`) } },
+    ctx: {
+      shared: {
+        get: (key: string) =>
+          key === 'genesys_region'
+            ? reading('region', region ?? null)
+            : reading('ref', ref === null ? null : `${ref}/1`),
+      },
+    },
+    nginx: { getCtx: (name: string) => reading('ctx', ctx[name] ?? null) },
     response: {
       getStatus: () => reading('status', status),
       getSource: () => reading('source', source),
       getHeader: (name: string) => reading(name, count),
     },
-    log: { serialize: () => reading('entry', JSON.stringify(entry)) },
+    log: {
+      serialize: () => reading('entry', JSON.stringify(entry)),
+      err: async (line: string) => void logged.push(line),
+      notice: async (line: string) => void logged.push(line),
+    },
   };
   await handleLog(kong as unknown as Kong, {
     broker: {
@@ -51,6 +76,7 @@ async function log({ ref = 'ref-1', status = 200, source = 'service', entry = {}
       enter: () => 0,
       report: async (_, outcome) => void reported.push(outcome),
     },
+    regions: region === undefined ? undefined : { names: NAMES, states },
   });
 }
 
@@ -120,7 +146,15 @@ describe('the log phase', () => {
 
   it.each([
     ['500', { status: 500, entry: answered(500) }, 'failed'],
-    ['no peer', { status: 503, source: 'error', entry: {} }, 'failed'],
+    ['no peer', { status: 503, source: 'exit', entry: { upstream_status: '' }, ctx: NO_PEER }, 'failed'],
+    ['no peer when it tried again', { status: 503, source: 'error', entry: { upstream_status: '502, -' } }, 'failed'],
+    [
+      'a timeout on a route with a response phase',
+      { status: 504, source: 'exit', entry: { upstream_status: '' }, ctx: { ...NO_PEER, KONG_BALANCER_START: 13 } },
+      'failed',
+    ],
+    ['a plugin that said 503', { status: 503, source: 'exit', entry: {} }, undefined],
+    ['a body that never came', { status: 408, source: 'error', entry: {} }, undefined],
     ['a timeout', { status: 504, source: 'error', entry: answered('504') }, 'failed'],
     ['404', { status: 404, entry: answered(404) }, 'succeeded'],
     ['429', { status: 429, entry: answered(429) }, 'succeeded'],
@@ -138,5 +172,44 @@ describe('the log phase', () => {
     expect(allowance.recentUses(performance.now())).toBe(120);
     await log({ count: '200' });
     expect(read.filter((name) => name === 'inin-ratelimit-count')).toHaveLength(3);
+  });
+});
+
+describe('the region that a request was sent to', () => {
+  const isUp = () => states.describe(0).map((region) => region.isUp);
+
+  it('is read only where regions are configured', async () => {
+    await log({});
+    expect(read).not.toContain('region');
+  });
+
+  it('is lost by failures in a row, and the log says so once', async () => {
+    await log({ region: 'two/0', status: 500, entry: answered(500) });
+    await log({ region: 'two/0' });
+    await log({ region: 'two/0', status: 500, entry: answered(500) });
+    expect(isUp()).toEqual([true, true]);
+    await log({ region: 'two/0', status: 504, source: 'error', entry: answered(504) });
+    await log({ region: 'two/0', status: 504, source: 'error', entry: answered(504) });
+    expect(isUp()).toEqual([true, false]);
+    expect(logged).toEqual(['region two is lost: requests that may go to another region do, until it holds again']);
+  });
+
+  it('is lost at once when Kong has no peer', async () => {
+    await log({ region: 'one/0', status: 503, source: 'exit', ctx: NO_PEER });
+    expect(isUp()).toEqual([false, true]);
+  });
+
+  it('comes back by good probes', async () => {
+    await log({ region: 'one/0', status: 503, source: 'exit', ctx: NO_PEER });
+    await log({ region: 'one/1/probe' });
+    await log({ region: 'one/1/probe', status: 404, entry: answered(404) });
+    expect(isUp()).toEqual([true, true]);
+    expect(logged[1]).toBe('region one holds again');
+  });
+
+  it('learns nothing from a request that was sent before it was lost, or to a region of another configuration', async () => {
+    await log({ region: 'one/7', status: 503, source: 'exit', ctx: NO_PEER });
+    await log({ region: 'three/0', status: 503, source: 'exit', ctx: NO_PEER });
+    expect(isUp()).toEqual([true, true]);
   });
 });

@@ -1,4 +1,6 @@
-/** What an operator may see and do on the metrics port: the state of every token, never a token. */
+/** What an operator may see and do on the metrics port: the state of every token and static credential, never one itself. */
+import { LRUCache } from 'lru-cache';
+import { credentialFingerprint } from '../shared/credential-fingerprint.js';
 import type { Operation } from '../shared/plugin.js';
 import type { OauthClient } from './config.js';
 import type { TokenBroker } from './token-broker.js';
@@ -6,12 +8,30 @@ import type { Drain } from './token-pool.js';
 
 export interface Operations extends Drain {
   operations: Operation[];
+  /** Counts a use of a static credential. */
+  countStatic(headerValue: string): void;
 }
+
+/** More static credentials than one gateway injects; those not used for longest go first. */
+const MAX_STATIC = 1000;
 
 /** Makes the operations of a process. */
 export function createOperations(broker: TokenBroker): Operations {
   /** Ids of OAuth clients. */
   const drained = new Set<string>();
+  /** By the injected value. */
+  const statics = new LRUCache<string, { uses: number; usedAtMs: number; fingerprint?: Promise<string> }>({
+    max: MAX_STATIC,
+  });
+
+  const staticCredentials = (): Promise<unknown[]> =>
+    Promise.all(
+      [...statics.entries()].map(async ([headerValue, use]) => {
+        use.fingerprint ??= credentialFingerprint(headerValue);
+        const fingerprint = await use.fingerprint;
+        return { fingerprint, uses: use.uses, last_used_seconds: seconds(performance.now() - use.usedAtMs) };
+      }),
+    );
 
   const tokens = (): unknown =>
     broker.states().map(({ client, held, failure }) => ({
@@ -57,7 +77,18 @@ export function createOperations(broker: TokenBroker): Operations {
 
   return {
     isDrained: (client) => drained.size > 0 && drained.has(client.clientId),
+    countStatic(headerValue) {
+      const use = statics.get(headerValue) ?? { uses: 0, usedAtMs: 0 };
+      use.uses += 1;
+      use.usedAtMs = performance.now();
+      statics.set(headerValue, use);
+    },
     operations: [
+      {
+        method: 'GET',
+        path: '/credentials',
+        run: async () => ({ status: 200, body: { credentials: await staticCredentials() } }),
+      },
       { method: 'GET', path: '/tokens', run: () => ({ status: 200, body: { tokens: tokens() } }) },
       {
         method: 'POST',

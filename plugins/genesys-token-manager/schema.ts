@@ -21,6 +21,25 @@ const CLIENT_SECRET = {
   description: 'The secret of the OAuth client, or file:<absolute path>.',
 } as const satisfies FieldAttributes;
 
+/** A token's characters (RFC 9110 5.6.2) as a Lua pattern, without the dot: Kong's log takes it as a path. */
+const HEADER_NAME = "^[%w!#$%%&'*+^_`|~-]+$";
+
+/** The fields of `failover`, which also hold where it is left out. */
+export const FAILOVER_FIELDS = [
+  { failures: { type: 'integer', default: 3, between: [1, 1000] } },
+  { window_seconds: { type: 'number', default: 30, between: [1, 3600] } },
+  { probe_after_seconds: { type: 'number', default: 30, between: [0.1, 3600] } },
+  {
+    methods: {
+      type: 'array',
+      default: ['GET', 'HEAD'],
+      elements: { type: 'string', match: '^%u+$' },
+      description: 'What may go to another region than the primary: another organisation, where writes would land.',
+    },
+  },
+  { response_header: { type: 'string', len_min: 1, len_max: 128, match: HEADER_NAME } },
+] as const satisfies readonly SchemaField[];
+
 /** The fields of `config`. */
 export const Schema = [
   {
@@ -34,9 +53,10 @@ export const Schema = [
   {
     region: {
       type: 'string',
-      default: 'us_east_1',
+      // Its default, us_east_1, is config.ts': Kong would fill it in, and it could not be refused beside regions.
       one_of: REGIONS,
-      description: "The Genesys Cloud region of the OAuth client's organisation. Ignored if token_url is set.",
+      description:
+        "The Genesys Cloud region of the OAuth client's organisation; left out: us_east_1. Ignored if token_url is set.",
     },
   },
   {
@@ -88,9 +108,9 @@ export const Schema = [
     },
   },
   {
+    // No default: Kong's Admin API shows an empty map as a list, and decK would find a difference with every run.
     extra_params: {
       type: 'map',
-      default: {},
       keys: { type: 'string', len_min: 1 },
       values: { type: 'string', referenceable: true },
       description: 'Further parameters of the token request, such as audience.',
@@ -134,8 +154,7 @@ export const Schema = [
       default: 'Authorization',
       len_min: 1,
       len_max: 128,
-      // The characters of an HTTP token (RFC 9110 5.6.2) as a Lua pattern, without the dot: Kong's log takes it as a path.
-      match: "^[%w!#$%%&'*+^_`|~-]+$",
+      match: HEADER_NAME,
       description: 'The request header that carries the credential to the service.',
     },
   },
@@ -204,6 +223,35 @@ export const Schema = [
       description: 'Left out: none. Answers 503 for a while when the service fails so many times in a row.',
     },
   },
+  {
+    regions: {
+      type: 'array',
+      len_min: 2,
+      len_max: 10,
+      elements: {
+        type: 'record',
+        fields: [
+          { name: { type: 'string', required: true, len_min: 1, len_max: 64, match: '^[%w_.-]+$' } },
+          { region: { type: 'string', one_of: REGIONS } },
+          { token_url: { type: 'string', len_min: 1 } },
+          { upstream: { type: 'string', required: true, len_min: 1 } },
+          { client_id: { ...CLIENT_ID, required: true } },
+          { client_secret: { ...CLIENT_SECRET, required: true } },
+        ],
+        entity_checks: [{ only_one_of: ['region', 'token_url'] }],
+      },
+      description:
+        'Instead of region or token_url, client_id and client_secret: organisations, each with its login, credentials and upstream. The first is the primary.',
+    },
+  },
+  {
+    failover: {
+      type: 'record',
+      required: false,
+      fields: FAILOVER_FIELDS,
+      description: 'For regions: when another one than the primary serves, and for which methods.',
+    },
+  },
 ] as const satisfies readonly SchemaField[];
 
 /** Which fields need which: what is missing is refused when the configuration is written, not with the first request. */
@@ -213,10 +261,13 @@ export const EntityChecks = [
     conditional_at_least_one_of: {
       if_field: 'credential',
       if_match: { eq: 'oauth2' },
-      then_at_least_one_of: [field, 'clients'],
+      then_at_least_one_of: [field, 'clients', 'regions'],
     },
   })),
   { mutually_exclusive: ['client_id', 'clients'] },
+  ...['region', 'token_url', 'client_id', 'client_secret', 'clients'].map((field) => ({
+    mutually_exclusive: [field, 'regions'],
+  })),
   ...(['bearer', 'api_key'] as const).map((kind) => required('credential', kind, 'secret')),
   required('credential', 'basic', 'username'),
   required('credential', 'basic', 'password'),

@@ -2,13 +2,18 @@
 import { connect, type Socket } from 'node:net';
 
 export interface Load {
+  requests: number;
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
 }
 
+const NOTHING = Buffer.alloc(0);
+/** What JSON cannot hold: a raw line break stands outside of its strings, and these bodies have none there. */
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+
 /**
- * Sends GET requests for a time and measures them. Every answer must have the status 200 and a Content-Length.
+ * Sends GET requests for a time and measures them. Every answer must have the status 200, and a Content-Length or chunks.
  * @throws Error that names the first answer that is otherwise
  */
 export async function runLoad(
@@ -36,7 +41,8 @@ export async function runLoad(
   const elapsedMs = performance.now() - startedMs;
   latenciesMs.sort((a, b) => a - b);
   const at = (part: number): number => latenciesMs[Math.floor(latenciesMs.length * part)] ?? Number.NaN;
-  return { requestsPerSecond: (latenciesMs.length * 1000) / elapsedMs, p50Ms: at(0.5), p99Ms: at(0.99) };
+  const requests = latenciesMs.length;
+  return { requests, requestsPerSecond: (requests * 1000) / elapsedMs, p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
 function open(port: number, host: string): Promise<Socket> {
@@ -51,7 +57,10 @@ function runConnection(socket: Socket, request: string, endMs: number, latencies
   return new Promise((resolve, reject) => {
     let sentMs = 0;
     let head = '';
-    let bodyLeft = -1;
+    /** Of the body; undefined while the head is not whole, and for chunks. */
+    let bytesLeft: number | undefined;
+    let isChunked = false;
+    let tail: Buffer = NOTHING;
     const send = (): void => {
       if (performance.now() > endMs) {
         resolve();
@@ -59,24 +68,38 @@ function runConnection(socket: Socket, request: string, endMs: number, latencies
       }
       sentMs = performance.now();
       head = '';
-      bodyLeft = -1;
+      bytesLeft = undefined;
+      isChunked = false;
+      tail = NOTHING;
       socket.write(request);
     };
-    socket.on('data', (chunk: Buffer) => {
-      if (bodyLeft < 0) {
-        head += chunk.toString('latin1');
-        const end = head.indexOf('\r\n\r\n');
-        if (end < 0) return;
-        const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-        if (!head.startsWith('HTTP/1.1 200') || length === undefined) {
-          reject(new Error(`not an answer to measure: ${head.slice(0, 300)}`));
-          return;
-        }
-        bodyLeft = Number(length) - (head.length - end - 4);
-      } else bodyLeft -= chunk.length;
-      if (bodyLeft > 0) return;
+    const onBody = (bytes: Buffer): void => {
+      if (bytesLeft !== undefined) {
+        bytesLeft -= bytes.length;
+        if (bytesLeft > 0) return;
+      } else {
+        tail = Buffer.concat([tail, bytes.subarray(-LAST_CHUNK.length)]).subarray(-LAST_CHUNK.length);
+        if (!tail.equals(LAST_CHUNK)) return;
+      }
       latenciesMs.push(performance.now() - sentMs);
       send();
+    };
+    socket.on('data', (chunk: Buffer) => {
+      if (bytesLeft !== undefined || isChunked) {
+        onBody(chunk);
+        return;
+      }
+      head += chunk.toString('latin1');
+      const end = head.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+      isChunked = /\r\ntransfer-encoding: chunked/i.test(head.slice(0, end + 2));
+      if (!head.startsWith('HTTP/1.1 200') || (length === undefined && !isChunked)) {
+        reject(new Error(`not an answer to measure: ${head.slice(0, 300)}`));
+        return;
+      }
+      if (!isChunked) bytesLeft = Number(length);
+      onBody(Buffer.from(head.slice(end + 4), 'latin1'));
     });
     socket.on('close', () => reject(new Error('the connection was closed')));
     send();

@@ -11,6 +11,7 @@ import { childrenOf, cpuSeconds } from './processes.js';
 
 /** Of the consumer whom all requests are of, for rows with key-auth. */
 const KEY = 'bench-key';
+const START_TIMEOUT_MS = 60_000;
 
 export interface Row {
   name: string;
@@ -18,6 +19,8 @@ export interface Row {
   path: string;
   /** Plugins of the row's route, as in kong.yml. */
   plugins: { name: string; config: Record<string, unknown> }[];
+  /** Whether the row does its work: measured is only what says so. */
+  accepts?: (body: string) => boolean;
 }
 
 export interface RowResult extends Load {
@@ -32,6 +35,8 @@ export interface RowOptions {
   connections: number;
   rounds: number;
   roundMs: number;
+  /** Added to Kong's environment. */
+  env?: Record<string, string>;
 }
 
 /** Runs all rows. */
@@ -42,9 +47,19 @@ export async function runRows(rows: readonly Row[], options: RowOptions): Promis
     routes: [{ name: `row-${index}`, paths: [`/row-${index}`], plugins }],
   }));
   const consumers = [{ username: 'bench', keyauth_credentials: [{ key: KEY }] }];
-  const kong = await startNativeKong({ config: { services, consumers }, plugins: options.servers });
+  const kong = await startNativeKong({
+    config: { services, consumers },
+    plugins: options.servers,
+    env: options.env ?? {},
+  });
   try {
-    for (const index of rows.keys()) await waitFor('the row to answer', () => answers(`${kong.url}/row-${index}`));
+    for (const [index, { name, accepts }] of rows.entries()) {
+      await waitFor(
+        `the row "${name}" to answer`,
+        () => answers(`${kong.url}/row-${index}`, accepts),
+        START_TIMEOUT_MS,
+      );
+    }
     const results = rows.map((): RowResult[] => []);
     const round = async (index: number, durationMs: number): Promise<RowResult> =>
       measure(kong, `/row-${index}`, options, durationMs);
@@ -58,10 +73,10 @@ export async function runRows(rows: readonly Row[], options: RowOptions): Promis
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+async function answers(url: string, accepts: (body: string) => boolean = () => true): Promise<boolean> {
   const response = await fetch(url, { headers: { apikey: KEY } });
-  await response.arrayBuffer();
-  return response.status === 200;
+  const body = await response.text();
+  return response.status === 200 && accepts(body);
 }
 
 async function measure(
@@ -75,8 +90,7 @@ async function measure(
   const cpu = (pids: number[]): number => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
   const before = [cpu(workers), cpu(pluginPids)] as const;
   const load = await runLoad(`${kong.url}${path}`, connections, durationMs, { apikey: KEY });
-  const requests = (load.requestsPerSecond * durationMs) / 1000;
-  const micros = (seconds: number): number => (seconds / requests) * 1e6;
+  const micros = (seconds: number): number => (seconds / load.requests) * 1e6;
   return {
     ...load,
     nginxCpuMicros: micros(cpu(workers) - before[0]),
@@ -88,6 +102,7 @@ function median(results: readonly RowResult[]): RowResult {
   const middle = (figure: keyof RowResult): number =>
     results.map((result) => result[figure]).sort((a, b) => a - b)[Math.floor(results.length / 2)] ?? Number.NaN;
   return {
+    requests: middle('requests'),
     requestsPerSecond: middle('requestsPerSecond'),
     p50Ms: middle('p50Ms'),
     p99Ms: middle('p99Ms'),

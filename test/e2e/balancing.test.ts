@@ -179,6 +179,28 @@ describe('health', () => {
     expect(one.seen.length).toBe(before);
   });
 
+  it('a connection refused to the last try counts as the 502 that the client gets', async () => {
+    const healthchecks = (passive: object) => ({ healthchecks: { passive: { unhealthy: passive } } });
+    const dead = [{ target: await deadAddress() }];
+    await gateway.reconfigure(config(dead, healthchecks({ tcp_failures: 1 }), { retries: 0 }));
+    for (let count = 0; count < 4; count += 1) expect((await send()).status).toBe(502);
+    await gateway.reconfigure(config(dead, healthchecks({ http_failures: 1, http_statuses: [502] }), { retries: 0 }));
+    await waitFor('the target to be out', async () => (await send()).status === 503);
+    await gateway.reconfigure(config(dead, healthchecks({ tcp_failures: 1 }), { retries: 1 }));
+    await waitFor('the target to be out', async () => (await send()).status === 503);
+  });
+
+  it('failures add up for ever where no number of successes is configured', async () => {
+    const passive = { unhealthy: { http_failures: 2, http_statuses: [500] } };
+    await gateway.reconfigure(config([{ target: one.address }], { healthchecks: { passive } }));
+    for (const behave of ['fail', 'well', 'well', 'fail'] as const) {
+      one.behave = behave;
+      expect((await send()).status).toBe(behave === 'well' ? 200 : 500);
+    }
+    one.behave = 'well';
+    await waitFor('the target to be out', async () => (await send()).status === 503);
+  });
+
   it('an active check brings it back', async () => {
     const passive = { unhealthy: { http_failures: 1, http_statuses: [500] } };
     const active = {

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { credentialFingerprint } from '../../plugins/shared/credential-fingerprint.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import { DEFAULT_CLIENT } from '../genesys-cloud/index.js';
 import { type EchoServer, startEchoServer } from '../support/echo-server.js';
@@ -265,6 +266,19 @@ describe("the operator's port", () => {
     expect(await status('/api/v2/tokens/me')).toBe(200);
     expect((await mine())?.token.ref).not.toBe(before?.token.ref);
     expect(setup.genesys.control.counts().tokenRequests).toBe(2);
+  });
+
+  it('tells static credentials by their fingerprint, and never one', async () => {
+    await useStatic({ credential: 'bearer', secret: `static-token-${runs}` });
+    for (let i = 0; i < 3; i += 1) expect(await status('/api/v2/pay')).toBe(200);
+    const { text } = await ask('GET', '/credentials');
+    expect(text).not.toContain(`static-token-${runs}`);
+    const fingerprint = await credentialFingerprint(`Bearer static-token-${runs}`);
+    expect(JSON.parse(text).credentials).toContainEqual({
+      fingerprint,
+      uses: 3,
+      last_used_seconds: expect.any(Number),
+    });
   });
 
   it('is for programs on this machine', async () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
 import { type Declarative, type NativeKongOptions, startNativeKong } from '../../scripts/native-kong.js';
-import { type ExternalPlugin, pluginServerCommands } from '../../scripts/plugin-servers.js';
+import { type ExternalPlugin, LEFT_OUT_LOCALLY, pluginServerCommands } from '../../scripts/plugin-servers.js';
 import { waitFor } from '../support/wait-for.js';
 
 export interface Gateway {
@@ -46,6 +46,7 @@ async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Pro
     config,
     port: 0,
     env,
+    ignorePlugins: LEFT_OUT_LOCALLY,
     pluginServers: plugins.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
     onLog: ({ level, message }) => lines.push(`[${level}] ${message}`),
   });

@@ -1,5 +1,5 @@
 /** A Genesys Cloud simulator and a gateway in front of it, with the configuration that ships. */
-import { developmentConfig, type KongConfig } from '../../scripts/development-config.js';
+import { developmentConfig, developmentEnv, type KongConfig } from '../../scripts/development-config.js';
 import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import {
@@ -29,6 +29,14 @@ export function tokenManagerConfig(config: KongConfig): Record<string, unknown> 
   return entry.config;
 }
 
+/** Puts a plugin on every route that leads to Genesys and has none of its name. */
+export function addToApi(config: KongConfig, plugin: { name: string; config: Record<string, unknown> }): void {
+  for (const { plugins } of config.services.flatMap(({ routes }) => routes)) {
+    const names = plugins.map(({ name }) => name);
+    if (names.includes('genesys-token-manager') && !names.includes(plugin.name)) plugins.push(structuredClone(plugin));
+  }
+}
+
 /**
  * Starts both.
  * @param edit changes the shipped configuration before the gateway starts
@@ -49,6 +57,7 @@ export async function startGenesysGateway(
     for (const route of shipped.services.flatMap(({ routes }) => routes)) {
       if (!options.withQuota) route.plugins = route.plugins.filter(({ name }) => name !== 'genesys-quota');
     }
+    for (const consumer of shipped.consumers ?? []) if (!options.withQuota) delete consumer.plugins;
     return shipped;
   };
   const first = config();
@@ -57,7 +66,11 @@ export async function startGenesysGateway(
     config: first,
     plugins: options.plugins ?? PLUGINS,
     workers: options.workers ?? 1,
-    env: { GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId, GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret },
+    env: {
+      ...developmentEnv(),
+      GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId,
+      GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+    },
   });
   return {
     gateway,

@@ -1,8 +1,8 @@
 /** What phases can and cannot do, and what the client gets when a handler fails: the same on every gateway. */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EchoServer, startEchoServer } from '../support/echo-server.js';
 import { kongJsPluginServer } from '../support/kong-js-pluginserver.js';
+import { type RawRequest, type RawResponse, rawRequest } from '../support/raw-request.js';
 import { waitFor } from '../support/wait-for.js';
 import { type Gateway, PROBE, startGateway } from './gateway.js';
 
@@ -29,34 +29,7 @@ afterAll(async () => {
   await echo?.close();
 });
 
-interface RawResponse {
-  status: number;
-  headers: IncomingMessage['headers'];
-  body: Buffer;
-}
-
-/** A request whose answer is taken as it comes: nothing decoded. */
-function send(
-  path: string,
-  options: { method?: string; headers?: Record<string, string>; body?: Buffer } = {},
-): Promise<RawResponse> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      `${gateway.url}${path}`,
-      { method: options.method ?? 'GET', headers: options.headers ?? {} },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () => {
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
-        });
-      },
-    );
-    request.on('error', reject);
-    request.end(options.body);
-  });
-}
-
+const send = (path: string, options?: RawRequest): Promise<RawResponse> => rawRequest(`${gateway.url}${path}`, options);
 const json = (response: RawResponse) => JSON.parse(response.body.toString()) as Record<string, unknown>;
 
 describe('the response phase', () => {

@@ -18,7 +18,7 @@ import { type AuditLog, openAuditLog } from '../support/audit-log.js';
 import { jsonOf, type MirrorService, startMirrorService } from '../support/mirror-service.js';
 import { ROOT } from '../support/plugin-server.js';
 import { waitFor } from '../support/wait-for.js';
-import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
+import { addToApi, type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 
 const UNBUFFERED = 'genesys-pii-log-unbuffered';
 /** Nothing listens there. */
@@ -71,7 +71,7 @@ function addRoutes(config: KongConfig): void {
   const [shipped] = config.services;
   const tokenManager = shipped?.routes[0]?.plugins.find(({ name }) => name === 'genesys-token-manager');
   if (shipped === undefined || tokenManager === undefined) throw new Error('kong.yml has no token manager');
-  shipped.routes[0]?.plugins.push(logTo(audit.path, { max_body_bytes: MAX_BODY_BYTES }));
+  addToApi(config, logTo(audit.path, { max_body_bytes: MAX_BODY_BYTES }));
   config.services.push(
     {
       name: 'mirror',

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KongConfig } from '../../scripts/development-config.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../support/redis-server.js';
 import { waitFor } from '../support/wait-for.js';
-import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
+import { addToApi, type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
 
 let setup: GenesysGateway;
 let redis: RedisServer | undefined;
@@ -26,9 +26,9 @@ beforeEach(() => setup.genesys.control.reset());
 async function useQuota(quota: Record<string, unknown>, edit: (config: KongConfig) => void = () => {}): Promise<void> {
   uses += 1;
   await setup.reconfigure((config) => {
-    const plugins = config.services[0]?.routes[0]?.plugins ?? [];
-    plugins.push({ name: 'genesys-quota', config: { namespace: `use-${uses}`, ...quota } });
-    config.consumers?.push({ username: 'svc-other', keyauth_credentials: [{ key: 'other-key' }] });
+    addToApi(config, { name: 'genesys-quota', config: { namespace: `use-${uses}`, ...quota } });
+    const groups = [{ group: 'readers' }, { group: 'writers' }];
+    config.consumers?.push({ username: 'svc-other', acls: groups, keyauth_credentials: [{ key: 'other-key' }] });
     edit(config);
   });
 }
@@ -97,6 +97,7 @@ describe.each(policies)('policy %s', (_, policy) => {
       config.services.push({
         ...structuredClone(service),
         name: 'second',
+        path: undefined,
         routes: [{ ...route, name: 'second', paths: ['/second'], strip_path: true } as typeof route],
       });
     });
@@ -212,7 +213,7 @@ describe('counts in a node', () => {
 
   const limitOf = (limit: number) => (config: KongConfig) => {
     const limits = [{ name: 'whole', limit, window: 'hour', by: 'global' }];
-    config.services[0]?.routes[0]?.plugins.push({ name: 'genesys-quota', config: { limits } });
+    addToApi(config, { name: 'genesys-quota', config: { limits } });
   };
   const admitted = async (count: number): Promise<number> => {
     const responses = Array.from({ length: count }, async () => {

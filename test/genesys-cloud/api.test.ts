@@ -316,6 +316,81 @@ describe('API', () => {
     expect((await call(cloud, token, path)).status).toBe(404);
   });
 
+  it('keeps out a deactivated client, an address that is not allowed, and who lacks a permission or a role', async () => {
+    const role = { roleId: 'r1', divisionId: 'd1' };
+    const limited = await startGenesysCloud({
+      users: 1,
+      clients: [
+        {
+          clientId: 'limited',
+          clientSecret: 'limited-secret',
+          permissions: ['oauth:client:view', 'oauth:client:edit'],
+        },
+        { clientId: 'far', clientSecret: 'far-secret', ipAllowlist: ['192.0.2.0/24'], roleDivisions: [role] },
+        { clientId: 'near', clientSecret: 'near-secret', ipAllowlist: ['127.0.0.0/8'] },
+      ],
+    });
+    try {
+      const tokenOf = (id: string) => postToken(limited, { authorization: basic(id, `${id}-secret`) });
+      expect((await tokenOf('far')).status).toBe(401);
+      const near = await read<{ access_token: string }>(tokenOf('near'));
+      const mine = await read<{ access_token: string }>(tokenOf('limited'));
+      const ask = (method: string, path: string, body?: unknown) =>
+        call(limited, mine.access_token, path, {
+          method,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        });
+      const refused = await ask('DELETE', '/api/v2/oauth/clients/near');
+      expect(refused.status).toBe(403);
+      expect(await refused.json()).toMatchObject({ message: expect.stringContaining('[oauth:client:delete]') });
+      const body = { name: 'x', authorizedGrantType: 'CLIENT_CREDENTIALS', state: 'inactive' };
+      expect((await ask('PUT', '/api/v2/oauth/clients/far', body)).status).toBe(403);
+      expect((await call(limited, near.access_token, '/api/v2/tokens/me')).status).toBe(200);
+      expect((await ask('PUT', '/api/v2/oauth/clients/near', body)).status).toBe(200);
+      expect((await call(limited, near.access_token, '/api/v2/tokens/me')).status).toBe(401);
+      await ask('PUT', '/api/v2/oauth/clients/near', { ...body, state: 'active' });
+      expect((await call(limited, near.access_token, '/api/v2/tokens/me')).status).toBe(200);
+      expect(await read(ask('GET', '/api/v2/authorization/subjects/me'))).toMatchObject({
+        id: 'limited',
+        grants: [{ role: { policies: [{ domain: 'oauth', entityName: 'client', actions: ['view'] }, {}] } }],
+      });
+    } finally {
+      await limited.close();
+    }
+  });
+
+  it('has at most ten security keys, whose value is told once and used as a token, and secrets that are pushed', async () => {
+    const keysCloud = await startGenesysCloud({ users: 1, securitySecrets: ['crm'] });
+    try {
+      const admin = await read<{ access_token: string }>(postToken(keysCloud));
+      const ask = (method: string, path: string, body?: unknown) =>
+        call(keysCloud, admin.access_token, path, {
+          method,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        });
+      const keys = '/api/v2/security/keys';
+      expect((await ask('POST', keys, { name: 'k', scopes: [], expiresInDays: 366 })).status).toBe(400);
+      const made = await read<{ id: string; keyValue: string }>(
+        ask('POST', keys, { name: 'k', scopes: [], expiresInDays: 1 }),
+      );
+      expect((await call(keysCloud, made.keyValue, '/api/v2/tokens/me')).status).toBe(200);
+      expect(await (await ask('GET', keys)).text()).not.toContain(made.keyValue);
+      for (let i = 1; i < 10; i += 1) await ask('POST', keys, { name: 'k', scopes: [], expiresInDays: 1 });
+      expect((await ask('POST', keys, { name: 'k', scopes: [], expiresInDays: 1 })).status).toBe(409);
+      expect((await ask('DELETE', `${keys}/${made.id}`)).status).toBe(204);
+      expect((await call(keysCloud, made.keyValue, '/api/v2/tokens/me')).status).toBe(401);
+      const pushed = ask('PATCH', '/api/v2/security/secrets/crm', {
+        value: 'pushed-value',
+        dateExpires: '2026-12-01T00:00:00Z',
+      });
+      expect(await read(pushed)).toMatchObject({ id: 'crm', version: 1, dateExpires: '2026-12-01T00:00:00Z' });
+      expect(await (await ask('GET', '/api/v2/security/secrets/crm')).text()).not.toContain('pushed-value');
+      expect((await ask('PATCH', '/api/v2/security/secrets/none', { value: 'x' })).status).toBe(404);
+    } finally {
+      await keysCloud.close();
+    }
+  });
+
   it('tells a caller about its token, organisation and limits', async () => {
     expect(await get('/api/v2/tokens/me')).toMatchObject({
       organization: { name: 'Simulated organization us_east_1' },

@@ -3,6 +3,7 @@
  * them, the control API replaces secrets. Secrets leave this file only towards whoever just created one.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { BlockList, isIPv4 } from 'node:net';
 
 /** What the simulator knows of an OAuth client. `secret` stays inside; lifetimes are in seconds. */
 export interface OAuthClientRecord {
@@ -14,6 +15,10 @@ export interface OAuthClientRecord {
   authorizedGrantType: string;
   scope: string[];
   roleDivisions: { roleId: string; divisionId: string }[];
+  /** Addresses and CIDR ranges that may log in; empty: any. Genesys has announced it without naming the field. */
+  ipAllowlist: string[];
+  /** What its roles allow, such as `oauth:client:add`; undefined: everything. Stays inside. */
+  permissions: string[] | undefined;
   state: 'active' | 'inactive';
   dateCreated: string;
   dateModified: string;
@@ -25,6 +30,11 @@ export interface ClientOptions {
   clientSecret: string;
   /** What `expires_in` says for its tokens; Genesys' default is 86399. */
   tokenLifetimeSeconds?: number;
+  /** What its roles allow among OAuth clients and security keys; default: everything. */
+  permissions?: string[];
+  scope?: string[];
+  roleDivisions?: { roleId: string; divisionId: string }[];
+  ipAllowlist?: string[];
 }
 
 /** The client that every simulator has unless told otherwise. */
@@ -49,8 +59,10 @@ export function createClientStore(clients: readonly ClientOptions[]): ClientStor
         accessTokenValiditySeconds: client.tokenLifetimeSeconds ?? DEFAULT_TOKEN_LIFETIME_SECONDS,
         description: 'Client of the simulated organisation',
         authorizedGrantType: 'CLIENT_CREDENTIALS',
-        scope: [],
-        roleDivisions: [],
+        scope: client.scope ?? [],
+        roleDivisions: client.roleDivisions ?? [],
+        ipAllowlist: client.ipAllowlist ?? [],
+        permissions: client.permissions,
         state: 'active',
         dateCreated: created,
         dateModified: created,
@@ -68,4 +80,18 @@ export function newSecret(): string {
 export function secretMatches(client: OAuthClientRecord, secret: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return client.state === 'active' && timingSafeEqual(digest(client.secret), digest(secret));
+}
+
+/** Whether the client may log in from this address. */
+export function addressAllowed(client: OAuthClientRecord, address: string): boolean {
+  if (client.ipAllowlist.length === 0) return true;
+  const plain = address.replace(/^::ffff:/, '');
+  const list = new BlockList();
+  for (const entry of client.ipAllowlist) {
+    const [net = '', prefix] = entry.split('/');
+    const family = isIPv4(net) ? 'ipv4' : 'ipv6';
+    if (prefix === undefined) list.addAddress(net, family);
+    else list.addSubnet(net, Number(prefix), family);
+  }
+  return list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
 }

@@ -12,6 +12,7 @@ import { createSizedPages } from './data/sized-page.js';
 import { createFaultStore } from './faults.js';
 import { createRateLimiter, DEFAULT_RATE_LIMIT_PER_MINUTE } from './rate-limit.js';
 import { createRequestLog } from './requests.js';
+import { createSecurityStore } from './security.js';
 import { createRegionServer } from './server.js';
 import { createStubStore } from './stubs.js';
 import { createTokenStore } from './tokens.js';
@@ -36,6 +37,8 @@ export interface GenesysCloudOptions {
   rateLimitPerMinute?: number;
   /** Live tokens of one client, over which the oldest dies; default: no limit. */
   maxTokensPerClient?: number;
+  /** Ids of secrets below /api/v2/security/secrets; default: none. */
+  securitySecrets?: string[];
   /** How many received requests are kept; default 10,000. */
   keptRequests?: number;
 }
@@ -79,7 +82,7 @@ export async function startGenesysCloud(options: GenesysCloudOptions = {}): Prom
   const control = createControl(parts);
   const server = createRegionServer({
     ...parts,
-    router: createRouter({ data, clients, tokens }),
+    router: createRouter({ data, clients, tokens, security: createSecurityStore(options.securitySecrets ?? []) }),
     answerControl: (...request) => answerControl(control, ...request),
   });
 

@@ -4,13 +4,15 @@
  */
 import { type Answer, json } from './answer.js';
 import { parseBasic } from './basic-auth.js';
-import { type ClientStore, type OAuthClientRecord, secretMatches } from './clients.js';
+import { addressAllowed, type ClientStore, type OAuthClientRecord, secretMatches } from './clients.js';
 import type { IssuedToken, TokenStore } from './tokens.js';
 
 export interface LoginRequest {
   method: string;
   authorization: string | undefined;
   contentType: string | undefined;
+  /** Where the request came from. */
+  address: string;
   body: Buffer;
 }
 
@@ -47,6 +49,9 @@ export function answerLogin(request: LoginRequest, services: LoginServices): { a
   if (client === undefined) return { answer: failure(400, 'invalid_client', 'authentication failed') };
   if (!secretMatches(client, credentials.clientSecret)) {
     return { answer: failure(401, 'invalid_client', 'authentication failed') };
+  }
+  if (!addressAllowed(client, request.address)) {
+    return { answer: failure(401, 'invalid_client', 'address not allowed') };
   }
   if (grantType !== 'client_credentials') {
     return { answer: failure(400, 'unsupported_grant_type', `unsupported grant type: ${grantType.slice(0, 100)}`) };

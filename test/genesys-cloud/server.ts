@@ -99,8 +99,10 @@ async function handle(parts: RegionParts, request: IncomingMessage, response: Se
 
   const fault = parts.faults.take(received.kind, path);
   if (fault !== undefined) {
+    // Listened for before any wait: what is cleared in between must not hang for ever.
+    const cleared = fault.hang ? parts.faults.cleared(received.kind, response) : undefined;
     await waitMs(latencyOf(fault), response);
-    if (fault.hang) await parts.faults.cleared(received.kind, response);
+    await cleared;
     if (isOver(response)) return;
     if (fault.drop) {
       request.socket.destroy();
@@ -138,8 +140,13 @@ function receive(parts: RegionParts, request: IncomingMessage, method: string, p
     correlationId: randomUUID(),
     stub: parts.stubs.take(method, path),
     match: kind === 'api' ? parts.router.find(method, path) : undefined,
-    token: kind === 'api' && token !== undefined && parts.tokens.isLive(token) ? token : undefined,
+    token: kind === 'api' && token !== undefined && isUsable(parts, token) ? token : undefined,
   };
+}
+
+/** A live token, unless its OAuth client is deactivated. Security keys are tokens of no client. */
+function isUsable({ tokens, clients }: RegionParts, token: IssuedToken): boolean {
+  return tokens.isLive(token) && clients.get(token.clientId)?.state !== 'inactive';
 }
 
 /** Files the request in the log, credentials redacted. */
@@ -184,6 +191,7 @@ async function answerOf(
         method: received.method,
         authorization: request.headers.authorization,
         contentType: request.headers['content-type'],
+        address: request.socket.remoteAddress ?? '',
         body,
       },
       { ...parts, tokenLifetimeSeconds: () => parts.settings.tokenLifetimeSeconds },

@@ -1,7 +1,11 @@
 /** What Kong is told: for this machine and for a container. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { render } from '../../kong/install/command-line.js';
 
+const ROOT = resolve(import.meta.dirname, '../..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/opt/kong-genesys-cloud' };
 
 describe('kong-genesys-cloud', () => {
@@ -34,4 +38,11 @@ describe('kong-genesys-cloud', () => {
   ])('refuses %j', (args, message) => {
     expect(() => render(args, HERE)).toThrow(message);
   });
+});
+
+it('the Helm values hold the settings of the image, for its paths', () => {
+  const values = parse(readFileSync(resolve(ROOT, 'kong/kubernetes/values.yaml'), 'utf8')) as { env: object };
+  const args = ['--format', 'helm', '--node', '/usr/local/bin/node', '--', '--secrets-dir', '/etc/genesys'];
+  const { env } = parse(render(args, HERE)) as { env: object };
+  expect(values.env).toMatchObject(env);
 });

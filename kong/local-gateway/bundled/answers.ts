@@ -1,47 +1,11 @@
 /** The two ways in which Kong's own plugins end a request: `kong.response.error` and `kong.response.exit`. */
 import { fromText, type HeaderList } from '../headers.js';
+import { errorContent, JSON_TYPE } from '../kong-errors.js';
 import type { Answer, RequestContext } from '../request-context.js';
 
-const JSON_TYPE = 'application/json; charset=utf-8';
-const PLAIN_TYPE = 'text/plain; charset=utf-8';
-const HTML_TYPE = 'text/html; charset=utf-8';
-const XML_TYPE = 'application/xml; charset=utf-8';
-
-const TYPES: Readonly<Record<string, string>> = {
-  'application/json': JSON_TYPE,
-  'application/*': JSON_TYPE,
-  'application/xml': XML_TYPE,
-  'text/html': HTML_TYPE,
-  'text/plain': PLAIN_TYPE,
-  'text/*': PLAIN_TYPE,
-};
-
-/** Kong puts the message in as it stands, without escaping. */
-const BODIES: Readonly<Record<string, (message: string, id: string) => string>> = {
-  [JSON_TYPE]: (message, id) => `{\n  "message":"${message}",\n  "request_id":"${id}"\n}`,
-  [PLAIN_TYPE]: (message, id) => `${message}\nrequest_id: ${id}\n`,
-  [HTML_TYPE]: (message, id) =>
-    [
-      ...['<!doctype html>', '<html>', '  <head>', '    <meta charset="utf-8">', '    <title>Error</title>'],
-      ...['  </head>', '  <body>', '    <h1>Error</h1>', `    <p>${message}.</p>`, `    <p>request_id: ${id}</p>`],
-      ...['  </body>', '</html>', ''],
-    ].join('\n'),
-  [XML_TYPE]: (message, id) =>
-    [
-      ...['<?xml version="1.0" encoding="UTF-8"?>', '<error>', `  <message>${message}</message>`],
-      ...[`  <requestid>${id}</requestid>`, '</error>', ''],
-    ].join('\n'),
-};
-
-const TOKEN = '(?:[a-z0-9][a-z0-9\\-!#$&^_+.]+|\\*)';
-const ACCEPTED = new RegExp(
-  `^(${TOKEN}/${TOKEN})(?:\\s*;\\s*q=(1(?:\\.0{0,3})?|0(?:\\.\\d{0,3})?)|\\s*;\\s*[a-z0-9][a-z0-9\\-!#$&^_+.]+(?:=[^;]*)?)*`,
-  'i',
-);
-
 /**
- * What `kong.response.error` answers: the message in the type that the client accepts best, JSON by default
- * (kong/tools/http.lua). Headers that plugins set before stay.
+ * What `kong.response.error` answers: the message in the type that the client accepts best, JSON by default. Headers
+ * that plugins set before stay.
  * @throws Error for a status that Kong refuses, which is not 400 to 599
  */
 export function errorAnswer(
@@ -51,8 +15,7 @@ export function errorAnswer(
   headers: readonly [string, string][] = [],
 ): Answer {
   if (status < 400 || status > 599) throw new Error('code must be a number between 400 and 599');
-  const type = bestType(context.headers.all('accept').join(','));
-  const body = BODIES[type]?.(message, context.id) ?? '';
+  const { type, body } = errorContent(context, message);
   return answer(context, status, Buffer.from(body), [...headers, ['Content-Type', type]]);
 }
 
@@ -89,14 +52,4 @@ export function encodeJson(value: unknown): string {
   const shorten = (_key: string, item: unknown): unknown =>
     typeof item === 'number' ? Number(item.toPrecision(14)) : item;
   return JSON.stringify(value, shorten).replaceAll('\x7f', '\\u007f');
-}
-
-function bestType(accept: string): string {
-  let [best, bestQuality] = [JSON_TYPE, 0];
-  for (const part of accept.split(',')) {
-    const [, type, quality = '1'] = ACCEPTED.exec(part.trim()) ?? [];
-    if (type === undefined || Number(quality) <= bestQuality) continue;
-    [best, bestQuality] = [TYPES[type] ?? JSON_TYPE, Number(quality)];
-  }
-  return best;
 }

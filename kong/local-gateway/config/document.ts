@@ -20,6 +20,7 @@ export const KINDS = [
   'basicauth_credentials',
   'jwt_secrets',
   'acls',
+  'ca_certificates',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -40,6 +41,8 @@ const NESTED: Partial<Record<Kind, { kinds: readonly Kind[]; field: string }>> =
     field: 'consumer',
   },
 };
+/** Fields that refer to another entity: Kong takes the bare name too. */
+const REFERENCES = ['service', 'route', 'consumer', 'upstream'];
 const TOLERATED = new Set(['_format_version', '_transform', '_info', '_comment', '_ignore']);
 
 /**
@@ -98,6 +101,7 @@ function collect(
       return;
     }
     const own: PlainObject = { ...item, ...outer };
+    for (const field of REFERENCES) if (typeof own[field] === 'string') own[field] = { name: own[field] };
     own.id ??= deriveId(`${kind}:${nameOf(kind, own, here)}`);
     for (const inner of nested?.kinds ?? []) {
       const entities = own[inner];
@@ -115,7 +119,8 @@ function nameOf(kind: Kind, entity: PlainObject, path: string): string {
   return String(entity.name ?? entity.username ?? entity.key ?? path);
 }
 
-function label(item: unknown, index: number): string {
+/** How an entity of a list is told from the others in a path. */
+export function label(item: unknown, index: number): string {
   if (!isPlainObject(item)) return `[${index}]`;
   const name = item.name ?? item.username ?? item.target;
   return typeof name === 'string' ? `[${name}]` : `[${index}]`;

@@ -32,7 +32,18 @@ export const SERVICE: Fields = [
   { write_timeout: timeout },
   { read_timeout: timeout },
   { tls_verify: { type: 'boolean' } },
+  { tls_verify_depth: { type: 'integer', between: [0, 64] } },
+  { ca_certificates: { type: 'array', elements: { type: 'string', uuid: true } } },
   { enabled: { type: 'boolean', required: true, default: true } },
+  { tags },
+  ...timestamps,
+];
+
+/** What services are verified with, where they name it. */
+export const CA_CERTIFICATE: Fields = [
+  { id },
+  { cert: { type: 'string', required: true, match: '^%-%-%-%-%-BEGIN CERTIFICATE%-%-%-%-%-' } },
+  { cert_digest: { type: 'string' } },
   { tags },
   ...timestamps,
 ];
@@ -96,6 +107,7 @@ const ACTIVE: Fields = [
   { concurrency: { type: 'integer', default: 10, between: [1, 2 ** 31] } },
   { http_path: { ...path, default: '/' } },
   { https_verify_certificate: { type: 'boolean', required: true, default: true } },
+  { https_sni: { type: 'string' } },
   { headers: { type: 'map', keys: { type: 'string' }, values: strings } },
   {
     healthy: {

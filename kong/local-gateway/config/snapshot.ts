@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { GatewayPlugin } from '../plugin.js';
 import { type Flattened, flatten, readDocument, type Written } from './document.js';
-import { CONSUMER, CREDENTIALS, PLUGIN, ROUTE, SERVICE, TARGET, UPSTREAM } from './entities.js';
+import { CA_CERTIFICATE, CONSUMER, CREDENTIALS, PLUGIN, ROUTE, SERVICE, TARGET, UPSTREAM } from './entities.js';
 import { checkEntities } from './entity-checks.js';
 import {
   eachField,
@@ -90,6 +90,14 @@ function checkAll(flattened: Flattened, lines: string[]): Entities {
     'name',
     lines,
   );
+  const authorities = index<{ id: string; cert: string }>(flattened.ca_certificates, CA_CERTIFICATE, 'id', lines);
+  for (const service of services.byId.values()) {
+    if (service.ca_certificates === undefined) continue;
+    service.authorities = service.ca_certificates.flatMap((id) => authorities.byId.get(id)?.cert ?? []);
+    if (service.authorities.length < service.ca_certificates.length) {
+      lines.push(`services[${service.name ?? service.id}].ca_certificates: no such certificate`);
+    }
+  }
   const consumers = index<ConsumerEntity>(flattened.consumers, CONSUMER, 'username', lines);
   const upstreams = index<UpstreamEntity>(flattened.upstreams, UPSTREAM, 'name', lines);
   const routes = index<RouteEntity>(flattened.routes, ROUTE, 'name', lines);

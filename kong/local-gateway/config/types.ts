@@ -14,6 +14,9 @@ export interface ServiceEntity {
   read_timeout: number;
   enabled: boolean;
   tls_verify?: boolean;
+  /** Ids, and what they stand for in PEM; undefined: Node's own authorities. */
+  ca_certificates?: string[];
+  authorities?: string[];
   tags?: string[];
   created_at: number;
   updated_at: number;
@@ -56,6 +59,7 @@ export interface ActiveChecks {
   concurrency: number;
   http_path: string;
   https_verify_certificate: boolean;
+  https_sni?: string;
   headers?: Record<string, string[]>;
   healthy: { interval: number; http_statuses: number[]; successes: number };
   unhealthy: {

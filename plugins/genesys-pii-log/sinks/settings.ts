@@ -67,7 +67,7 @@ function readFile(file: string, path: string, { logDirs }: Host): SinkTarget {
 
 function readHttp(sink: RawSink, path: string, host: Host): Read {
   const url = parseUrl(needed(sink.url, `${path}.url`), `${path}.url`);
-  const headers = Object.entries(sink.headers).map(([name, value]) => {
+  const headers = Object.entries(sink.headers ?? {}).map(([name, value]) => {
     const field = `${path}.headers.${name}`;
     if (!HEADER_NAME.test(name)) throw configError(`${path}.headers`, 'holds a name that is none of a header');
     if (UNUSABLE_HEADERS.has(name.toLowerCase())) throw configError(field, 'is set by the plugin itself');

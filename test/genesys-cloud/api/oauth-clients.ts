@@ -4,10 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Models } from 'purecloud-platform-client-v2';
-import { badRequest, json, notFound } from '../answer.js';
+import { ApiError, badRequest, json, notFound } from '../answer.js';
 import { DEFAULT_TOKEN_LIFETIME_SECONDS, newSecret, type OAuthClientRecord } from '../clients.js';
 import { pageOf } from './paging.js';
 import {
+  type ApiRequest,
   type ApiRoute,
   type ApiServices,
   isJsonObject,
@@ -15,6 +16,7 @@ import {
   jsonObjectBody,
   optionalText,
   requiredText,
+  requirePermission,
 } from './route.js';
 
 const GRANT_TYPES = ['CLIENT_CREDENTIALS', 'CODE', 'TOKEN', 'SAML2-BEARER', 'PASSWORD'];
@@ -29,11 +31,23 @@ export function oauthClientRoutes({ clients, tokens }: ApiServices): ApiRoute[] 
     return client;
   };
 
+  /** Who edits a client, or makes one, must hold the roles that it has. */
+  const requireRoles = ({ token }: ApiRequest, wanted: OAuthClientRecord['roleDivisions']): void => {
+    const caller = clients.get(token.clientId);
+    if (caller === undefined || caller.permissions === undefined) return;
+    const holds = (role: { roleId: string; divisionId: string }): boolean =>
+      caller.roleDivisions.some(({ roleId, divisionId }) => roleId === role.roleId && divisionId === role.divisionId);
+    if (wanted.every(holds)) return;
+    throw new ApiError(403, 'bad.request', 'You must have the roles of the OAuth client to edit it.');
+  };
+
   return [
     {
       method: 'GET',
       path: '/api/v2/oauth/clients',
-      handle({ path, query }) {
+      handle(request) {
+        requirePermission(clients, request, 'oauth:client:view');
+        const { path, query } = request;
         const all = [...clients.values()].map(shown);
         return json(200, pageOf(all, path, query, { pageSize: Math.max(25, all.length), pageNumber: 1 }));
       },
@@ -42,11 +56,14 @@ export function oauthClientRoutes({ clients, tokens }: ApiServices): ApiRoute[] 
       method: 'POST',
       path: '/api/v2/oauth/clients',
       handle(request) {
+        requirePermission(clients, request, 'oauth:client:add');
         const now = new Date().toISOString();
         const client: OAuthClientRecord = {
           description: '',
           scope: [],
           roleDivisions: [],
+          ipAllowlist: [],
+          permissions: [],
           state: 'active',
           accessTokenValiditySeconds: DEFAULT_TOKEN_LIFETIME_SECONDS,
           ...settings(jsonObjectBody(request)),
@@ -55,6 +72,7 @@ export function oauthClientRoutes({ clients, tokens }: ApiServices): ApiRoute[] 
           dateCreated: now,
           dateModified: now,
         };
+        requireRoles(request, client.roleDivisions);
         clients.set(client.id, client);
         return json(200, { ...shown(client), secret: client.secret });
       },
@@ -62,13 +80,18 @@ export function oauthClientRoutes({ clients, tokens }: ApiServices): ApiRoute[] 
     {
       method: 'GET',
       path: '/api/v2/oauth/clients/{clientId}',
-      handle: ({ parameters }) => json(200, shown(find(parameters.clientId))),
+      handle(request) {
+        requirePermission(clients, request, 'oauth:client:view');
+        return json(200, shown(find(request.parameters.clientId)));
+      },
     },
     {
       method: 'PUT',
       path: '/api/v2/oauth/clients/{clientId}',
       handle(request) {
+        requirePermission(clients, request, 'oauth:client:edit');
         const client = find(request.parameters.clientId);
+        requireRoles(request, client.roleDivisions);
         Object.assign(client, settings(jsonObjectBody(request)), { dateModified: new Date().toISOString() });
         return json(200, shown(client));
       },
@@ -76,8 +99,9 @@ export function oauthClientRoutes({ clients, tokens }: ApiServices): ApiRoute[] 
     {
       method: 'DELETE',
       path: '/api/v2/oauth/clients/{clientId}',
-      handle({ parameters }) {
-        const client = find(parameters.clientId);
+      handle(request) {
+        requirePermission(clients, request, 'oauth:client:delete');
+        const client = find(request.parameters.clientId);
         clients.delete(client.id);
         tokens.revokeClient(client.id);
         return { status: 204 };
@@ -86,8 +110,9 @@ export function oauthClientRoutes({ clients, tokens }: ApiServices): ApiRoute[] 
     {
       method: 'POST',
       path: '/api/v2/oauth/clients/{clientId}/secret',
-      handle({ parameters }) {
-        const client = find(parameters.clientId);
+      handle(request) {
+        requirePermission(clients, request, 'oauth:client:edit');
+        const client = find(request.parameters.clientId);
         client.secret = newSecret();
         client.dateModified = new Date().toISOString();
         return json(200, { ...shown(client), secret: client.secret });
@@ -96,9 +121,9 @@ export function oauthClientRoutes({ clients, tokens }: ApiServices): ApiRoute[] 
   ];
 }
 
-/** A client as GET shows it: without its secret. */
+/** A client as GET shows it: without its secret, and without what only its roles' definitions tell. */
 function shown(client: OAuthClientRecord): Models.OAuthClient {
-  const { secret: _, ...rest } = client;
+  const { secret: _, permissions: __, ...rest } = client;
   return { ...rest, selfUri: `/api/v2/oauth/clients/${client.id}` };
 }
 
@@ -126,6 +151,7 @@ function settings(body: JsonObject): Settings {
     taken.accessTokenValiditySeconds = validity;
   }
   if (Array.isArray(body.scope)) taken.scope = body.scope.filter((item) => typeof item === 'string');
+  if (Array.isArray(body.ipAllowlist)) taken.ipAllowlist = body.ipAllowlist.filter((item) => typeof item === 'string');
   if (Array.isArray(body.roleDivisions)) {
     taken.roleDivisions = body.roleDivisions.map((item: unknown) => {
       const entry = isJsonObject(item) ? item : {};

@@ -51,6 +51,32 @@ export function organizationRoutes({ data, clients, tokens }: ApiServices): ApiR
       },
     },
     {
+      method: 'GET',
+      path: '/api/v2/authorization/subjects/me',
+      handle({ token }) {
+        const client = clients.get(token.clientId);
+        const roles = client?.roleDivisions ?? [];
+        const policies: Models.AuthzGrantPolicy[] = (client?.permissions ?? ['*:*:*']).map((permission) => {
+          const [domain = '', entityName = '', action = ''] = permission.split(':');
+          return { domain, entityName, actions: [action] };
+        });
+        // Every role of the simulation allows the same.
+        const grant = (roleId: string, divisionId: string): Models.AuthzGrant => ({
+          subjectId: token.clientId,
+          division: { id: divisionId, name: '', description: '' },
+          role: { id: roleId, name: `Role ${roleId}`, policies },
+        });
+        const grants = roles.map(({ roleId, divisionId }) => grant(roleId, divisionId));
+        const subject: Models.AuthzSubject = {
+          id: token.clientId,
+          name: client?.name ?? '',
+          grants: grants.length > 0 ? grants : [grant('simulated-role', data.division.id)],
+          version: 1,
+        };
+        return json(200, subject);
+      },
+    },
+    {
       method: 'DELETE',
       path: '/api/v2/tokens/me',
       handle({ token }) {

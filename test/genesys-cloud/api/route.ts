@@ -2,9 +2,10 @@
  * What an API resource is to the server: a list of routes. The server has read the body, checked the token and counted
  * the rate limit before a handler runs; a handler answers or throws an `ApiError`.
  */
-import { type Answer, badRequest } from '../answer.js';
+import { type Answer, ApiError, badRequest } from '../answer.js';
 import type { ClientStore } from '../clients.js';
 import type { OrganizationData } from '../data/organization.js';
+import type { SecurityStore } from '../security.js';
 import type { IssuedToken, TokenStore } from '../tokens.js';
 
 export interface ApiRequest {
@@ -22,6 +23,7 @@ export interface ApiServices {
   data: OrganizationData;
   clients: ClientStore;
   tokens: TokenStore;
+  security: SecurityStore;
 }
 
 export interface ApiRoute {
@@ -29,6 +31,20 @@ export interface ApiRoute {
   /** A path pattern; routes of one resource stand with the literal paths first. */
   path: string;
   handle(request: ApiRequest): Answer | Promise<Answer>;
+}
+
+/**
+ * Refuses a caller whose roles do not allow it. Only the resources that manage credentials ask.
+ * @throws ApiError 403 that names the permission, as Genesys does
+ */
+export function requirePermission(clients: ClientStore, { token }: ApiRequest, permission: string): void {
+  const permissions = clients.get(token.clientId)?.permissions;
+  if (permissions === undefined || permissions.includes(permission)) return;
+  throw new ApiError(
+    403,
+    'missing.any.permissions',
+    `Unable to perform the requested action. You must have at least one of the following permissions assigned: [${permission}]`,
+  );
 }
 
 /** A JSON object whose fields are yet to be read. */

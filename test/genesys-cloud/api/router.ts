@@ -10,6 +10,7 @@ import { oauthClientRoutes } from './oauth-clients.js';
 import { organizationRoutes } from './organization.js';
 import { queueRoutes } from './queues.js';
 import type { ApiRoute, ApiServices } from './route.js';
+import { securityRoutes } from './security.js';
 import { userRoutes } from './users.js';
 
 /** A path's route; without `route`, the path exists and takes only the methods in `allowed`. */
@@ -35,6 +36,7 @@ export function createRouter(services: ApiServices): Router {
     oauthClientRoutes,
     organizationRoutes,
     externalContactRoutes,
+    securityRoutes,
   ];
   const paths = new Map<string, { matches: PathMatcher; routes: ApiRoute[] }>();
   for (const route of resources.flatMap((resource) => resource(services))) {

@@ -1,0 +1,52 @@
+/**
+ * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
+ * configuration is derived from. Rules that this language cannot say are in config.ts.
+ */
+import type { SchemaField } from '../shared/plugin.js';
+
+/** The fields of `config`. */
+export const Schema = [
+  {
+    key_id: {
+      type: 'string',
+      required: true,
+      len_min: 1,
+      len_max: 64,
+      // No colon: the issuer is <username>:<key id>, and two consumers must not be able to share one.
+      match: '^[%w._-]+$',
+      description: "Names the signing key. The key of a consumer's jwt credential is <username>:<key id>.",
+    },
+  },
+  {
+    signing_key: {
+      type: 'string',
+      required: true,
+      len_min: 1,
+      referenceable: true,
+      encrypted: true,
+      description: 'An RSA private key in PEM, of at least 2048 bits, or file:<absolute path>.',
+    },
+  },
+  {
+    token_lifetime_seconds: {
+      type: 'integer',
+      default: 3600,
+      // Genesys' Go SDK asks for a new token a minute before the end: with a minute or less it would ask for ever.
+      between: [300, 86_400],
+      description: 'How long a token is good for.',
+    },
+  },
+] as const satisfies readonly SchemaField[];
+
+/** The fields beside `config`: a token endpoint is HTTP. */
+export const PluginSchema = [
+  {
+    protocols: {
+      type: 'set',
+      required: true,
+      default: ['http', 'https'],
+      elements: { type: 'string', one_of: ['http', 'https'] },
+      description: 'The protocols for which the plugin runs.',
+    },
+  },
+] as const satisfies readonly SchemaField[];

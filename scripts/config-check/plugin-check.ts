@@ -1,0 +1,132 @@
+/**
+ * Checks one configuration of one of our plugins as the gateway would: first Kong's schema, then, if nothing is wrong by
+ * that, what the plugin refuses when an instance starts. Pure, but for what `readConfig` does.
+ */
+import { PLUGIN } from '../../kong/local-gateway/config/entities.js';
+import {
+  eachField,
+  type Field,
+  isPlainObject,
+  type PlainObject,
+  type Problem,
+  processField,
+} from '../../kong/local-gateway/config/schema.js';
+import { BARE_HOST } from '../../plugins/shared/host.js';
+import { substitute } from './placeholders.js';
+import { isDeckVariable } from './references.js';
+import type { SuitePlugin } from './suite.js';
+
+/** Beside those of the local gateway's schema: decK's, and scopes that the local gateway does not have. */
+const FURTHER_FIELDS = new Set(['config', 'consumer_group', 'ordering', 'partials', '_config']);
+/** So many faults of one list are looked for; the rest shows once these are mended. */
+const MAX_FAULTS = 20;
+
+/**
+ * Finds what is wrong with a plugin entity.
+ * @param entity without `_config`, whose fields stand in `config` already
+ */
+export function checkPlugin(plugin: SuitePlugin, entity: PlainObject): Problem[] {
+  const { config: written, ...rest } = entity;
+  if (written !== undefined && written !== null && !isPlainObject(written)) {
+    return [{ path: 'config', message: 'expected a record' }];
+  }
+  const config = written ?? {};
+  const problems: Problem[] = [];
+  const own = new Map(eachField(plugin.fields));
+  const known = new Map([...eachField(PLUGIN), ...own]);
+  for (const [key, value] of Object.entries(rest)) {
+    const field = known.get(key);
+    if (field !== undefined) processField(field, value, key, problems);
+    else if (!FURTHER_FIELDS.has(key)) problems.push({ path: key, message: 'unknown field' });
+  }
+  const configField = own.get('config') ?? { type: 'record', fields: [] };
+  processField({ ...configField, required: true }, config, 'config', problems);
+
+  const fields = configField.fields ?? [];
+  for (const { path, message } of substitute(fields, config).problems) {
+    problems.push({ path: `config.${path}`, message });
+  }
+  // What decK fills in may have any type, and Kong sees only what it has become.
+  const certain = problems.filter(({ path }) => !isDeckVariable(String(valueAt(entity, path))));
+  if (certain.length > 0) return certain.map(withoutValue);
+  return refusals(plugin, fields, config);
+}
+
+/**
+ * All that a plugin refuses. It names one fault only, so what is at fault is left out, or another stand-in is tried, and it
+ * is asked again.
+ */
+function refusals(plugin: SuitePlugin, fields: readonly Record<string, Field>[], written: PlainObject): Problem[] {
+  const problems: Problem[] = [];
+  const choices = new Map<string, number>();
+  /** Elements of lists of `config` that are left out, by their index as written. */
+  const leftOut = new Map<string, Set<number>>();
+  while (problems.length < MAX_FAULTS) {
+    const { config, standIns } = substitute(fields, written, choices);
+    const refusal = refusalOf(plugin, withoutElements(config, leftOut));
+    if (refusal === undefined) break;
+    const path = pathAsWritten(refusal.path, leftOut);
+    const standIn = standIns.get(path);
+    const choice = (standIn && choices.get(standIn.reference)) ?? 0;
+    if (standIn !== undefined && choice + 1 < standIn.candidates) {
+      choices.set(standIn.reference, choice + 1);
+      continue;
+    }
+    problems.push({ path: path === '' ? 'config' : `config.${path}`, message: refusal.message });
+    const [list, index] = parsePath(path);
+    if (typeof list !== 'string' || typeof index !== 'number') break;
+    leftOut.set(list, new Set([...(leftOut.get(list) ?? []), index]));
+    const elements = written[list];
+    // Without any, the plugin would only say that some are needed.
+    if (!Array.isArray(elements) || leftOut.get(list)?.size === elements.length) break;
+  }
+  return problems;
+}
+
+function withoutElements(config: PlainObject, leftOut: ReadonlyMap<string, ReadonlySet<number>>): PlainObject {
+  const lists = [...leftOut].map(([list, indices]) => {
+    const elements = config[list];
+    return [list, Array.isArray(elements) ? elements.filter((_, index) => !indices.has(index)) : elements];
+  });
+  return { ...config, ...Object.fromEntries(lists) };
+}
+
+/** Where an element of a list stood before others were left out. */
+function pathAsWritten(path: string, leftOut: ReadonlyMap<string, ReadonlySet<number>>): string {
+  return path.replace(/^(\w+)\[(\d+)\]/, (_, list: string, text: string) => {
+    let index = Number(text);
+    for (const gone of [...(leftOut.get(list) ?? [])].sort((a, b) => a - b)) if (gone <= index) index += 1;
+    return `${list}[${index}]`;
+  });
+}
+
+function refusalOf(plugin: SuitePlugin, config: unknown): Problem | undefined {
+  try {
+    plugin.readConfig(config, BARE_HOST);
+    return undefined;
+  } catch (error) {
+    const [line = ''] = (error as Error).message.split('\n');
+    const [, path, message] = /^config\.(\S+) (.*)$/.exec(line) ?? [];
+    return path === undefined ? { path: '', message: line } : { path, message: message ?? '' };
+  }
+}
+
+/** Kong's message for a pattern repeats the value, which may be a secret. */
+function withoutValue({ path, message }: Problem): Problem {
+  return { path, message: message.replace(/^invalid value: .*$/s, 'invalid value') };
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  return parsePath(path).reduce<unknown>(
+    (at, step) => (typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined),
+    value,
+  );
+}
+
+/** The keys and indices of a path such as `limits[1].by_name`. */
+function parsePath(path: string): (string | number)[] {
+  return path
+    .split('.')
+    .flatMap((part) => part.split(/(?=\[\d+\])/))
+    .map((step) => (/^\[\d+\]$/.test(step) ? Number(step.slice(1, -1)) : step));
+}

@@ -1,0 +1,198 @@
+/** Configurations that keep or break one rule each: for the tests of our rules and of those of decK's linter. */
+
+export interface RuleCase {
+  what: string;
+  state: string;
+  /** Undefined: none. */
+  violates: string | undefined;
+  /** Where, as our check says it. */
+  paths: string[];
+}
+
+const GOOD_SERVICE = `
+    url: https://api.example.com
+    read_timeout: 10000
+    tls_verify: true`;
+
+const service = (plugins: string, route = '{ name: r, paths: [/x] }'): string => `
+_format_version: "3.0"
+services:
+  - name: s${GOOD_SERVICE}
+    routes: [${route}]
+    plugins: [${plugins}]`;
+
+const consumers = (consumer: string, rest = ''): string => `
+_format_version: "3.0"
+consumers: [${consumer}]${rest}`;
+
+const LIMIT = '{ name: rate-limiting, config: { minute: 5 } }';
+
+function kept(what: string, state: string): RuleCase {
+  return { what: `kept: ${what}`, state, violates: undefined, paths: [] };
+}
+
+function broken(violates: string, what: string, state: string, ...paths: string[]): RuleCase {
+  return { what: `${violates}: ${what}`, state, violates, paths };
+}
+
+const TOKEN_MANAGER = 'services[s].plugins[genesys-token-manager].config';
+
+export const RULE_CASES: readonly RuleCase[] = [
+  kept('a service with everything', service('')),
+  broken(
+    'service-read-timeout',
+    'a service has none',
+    '_format_version: "3.0"\nservices: [{ name: s, url: "http://localhost:80" }]',
+    'services[s].read_timeout',
+  ),
+  broken(
+    'tls-verify',
+    'a service does not say so',
+    '_format_version: "3.0"\nservices: [{ name: s, url: "https://a.example", read_timeout: 1 }]',
+    'services[s].tls_verify',
+  ),
+  broken(
+    'tls-verify',
+    'a service by its protocol says no',
+    '_format_version: "3.0"\nservices: [{ name: s, host: a.example, protocol: https, read_timeout: 1, tls_verify: false }]',
+    'services[s].tls_verify',
+  ),
+  broken(
+    'tls-verify',
+    'a Redis is not verified',
+    service('{ name: genesys-quota, config: { redis: { ssl: true, ssl_verify: false } } }'),
+    'services[s].plugins[genesys-quota].config.redis.ssl_verify',
+  ),
+  broken(
+    'tls-verify',
+    'a health check does not verify',
+    '_format_version: "3.0"\nupstreams: [{ name: u, healthchecks: { active: { https_verify_certificate: false } } }]',
+    'upstreams[u].healthchecks.active.https_verify_certificate',
+  ),
+  kept('a consumer with a limit of its own', consumers(`{ username: c, plugins: [${LIMIT}] }`)),
+  kept('a limit for everyone', consumers('{ username: c }', `\nplugins: [${LIMIT}]`)),
+  kept(
+    'a quota by consumer on every route',
+    `${service('{ name: genesys-quota, config: { limits: [{ name: a, limit: 1 }] } }')}\nconsumers: [{ username: c }]`,
+  ),
+  kept(
+    'a limit of the group',
+    consumers('{ username: c, groups: [{ name: g }] }', `\nconsumer_groups: [{ name: g, plugins: [${LIMIT}] }]`),
+  ),
+  broken('consumer-rate-limit', 'nothing limits a consumer', consumers('{ username: c }'), 'consumers[c]'),
+  {
+    ...broken(
+      'consumer-rate-limit',
+      'one route has no limit',
+      `${service('')}
+  - name: other${GOOD_SERVICE}
+    routes: [{ name: r2, paths: [/y], plugins: [${LIMIT}] }]
+consumers: [{ username: c }]`,
+      'consumers[c]',
+    ),
+  },
+  broken(
+    'consumer-rate-limit',
+    'the limit counts everyone together',
+    `${service('{ name: genesys-quota, config: { limits: [{ name: a, limit: 1, by: global }] } }')}\nconsumers: [{ username: c }]`,
+    'consumers[c]',
+  ),
+  kept(
+    'references',
+    service(`{ name: genesys-token-manager, config: { client_secret: "{vault://env/x}", password: "file:/run/x",
+      proxy_url: "http://proxy:3128" } }`),
+  ),
+  broken(
+    'literal-secret',
+    'in a plugin',
+    service('{ name: genesys-token-manager, config: { client_secret: hunter2, redis: { password: hunter2 } } }'),
+    `${TOKEN_MANAGER}.client_secret`,
+    `${TOKEN_MANAGER}.redis.password`,
+  ),
+  broken(
+    'literal-secret',
+    'in a URL',
+    service('{ name: genesys-token-manager, config: { proxy_url: "http://u:hunter2@proxy:3128" } }'),
+    `${TOKEN_MANAGER}.proxy_url`,
+  ),
+  broken(
+    'literal-secret',
+    'in a list',
+    service('{ name: genesys-token-manager, config: { clients: [{ client_id: a, client_secret: hunter2 }] } }'),
+    `${TOKEN_MANAGER}.clients[0].client_secret`,
+  ),
+  broken(
+    'literal-secret',
+    'a key of a consumer',
+    consumers(`{ username: c, plugins: [${LIMIT}], keyauth_credentials: [{ key: hunter2 }] }`),
+    'consumers[c].keyauth_credentials[0].key',
+  ),
+  broken(
+    'literal-secret',
+    'a vault reference where Kong resolves none',
+    consumers(
+      `{ username: c, plugins: [${LIMIT}], basicauth_credentials: [{ username: c, password: "{vault://env/x}" }] }`,
+    ),
+    'consumers[c].basicauth_credentials[c].password',
+  ),
+  kept(
+    'what decK fills in',
+    consumers(`{ username: c, plugins: [${LIMIT}], keyauth_credentials: [{ key: '\${{ env "DECK_PROD_C_KEY" }}' }] }`),
+  ),
+  kept(
+    'a secret of this stage',
+    service('{ name: genesys-token-manager, config: { client_secret: "{vault://env/prod-client-secret}" } }'),
+  ),
+  broken(
+    'secret-stage',
+    'a secret of another stage',
+    service('{ name: genesys-token-manager, config: { client_secret: "{vault://env/dev-client-secret}" } }'),
+    `${TOKEN_MANAGER}.client_secret`,
+  ),
+  broken(
+    'secret-stage',
+    "a variable of another stage's",
+    consumers(`{ username: c, plugins: [${LIMIT}], keyauth_credentials: [{ key: '\${{ env "DECK_STAGING_KEY" }}' }] }`),
+    'consumers[c].keyauth_credentials[0].key',
+  ),
+  broken(
+    'limit-by-ip',
+    "Kong's plugin",
+    service('{ name: rate-limiting, config: { minute: 5, limit_by: ip } }'),
+    'services[s].plugins[rate-limiting].config.limit_by',
+  ),
+  broken(
+    'limit-by-ip',
+    'our quota and spike arrest',
+    service('{ name: genesys-quota, config: { limits: [{ name: a, limit: 1, by: ip }], spike_arrest: { by: ip } } }'),
+    'services[s].plugins[genesys-quota].config.limits[0].by',
+    'services[s].plugins[genesys-quota].config.spike_arrest.by',
+  ),
+  kept(
+    'a limit of logins, before anyone is known',
+    service('{ name: genesys-quota, config: { limits: [{ name: logins, limit: 1, by: ip }] } }'),
+  ),
+  kept(
+    'a filter beside a streaming route',
+    service('', `{ name: r, tags: [streaming] }, { name: f, plugins: [{ name: genesys-response-filter }] }`),
+  ),
+  broken(
+    'streaming-unbuffered',
+    'a filter on the route',
+    service('', '{ name: r, tags: [streaming], plugins: [{ name: genesys-response-filter }] }'),
+    'services[s].routes[r].plugins[genesys-response-filter]',
+  ),
+  broken(
+    'streaming-unbuffered',
+    'a log of bodies on the service',
+    service('{ name: genesys-pii-log }', '{ name: r, response_buffering: false }'),
+    'services[s].plugins[genesys-pii-log]',
+  ),
+  kept('a log without bodies', service('{ name: genesys-pii-log-without-bodies }', '{ name: r, tags: [streaming] }')),
+  broken(
+    'streaming-unbuffered',
+    'a filter on everything',
+    `${service('', '{ name: r, tags: [streaming] }')}\nplugins: [{ name: genesys-response-filter }]`,
+    'plugins[genesys-response-filter]',
+  ),
+];

@@ -1,0 +1,107 @@
+/** What `npm run deck:sync` is told: options, and what decK takes from the environment. Pure. */
+import { parseArgs } from 'node:util';
+import { isLoopback } from '../../plugins/shared/loopback.js';
+import { STAGES } from '../config-check/rules.js';
+
+/**
+ * How far to go: print the rendered state; check it without a gateway; say what would change; the same, and fail if
+ * anything would; change it.
+ */
+const MODES = ['render', 'check', 'diff', 'drift', 'sync'] as const;
+export type Mode = (typeof MODES)[number];
+
+export interface Settings {
+  mode: Mode;
+  stage: string;
+  /** The state that all stages share. */
+  state: string;
+  /** Merged into it or applied to it, in this order. */
+  overlays: string[];
+  /** Only entities with this tag are looked at and deleted; decK puts it on all that it creates. */
+  selectTag: string;
+  /** A sync that would delete more is refused, unless so many are approved. */
+  maxDeletions: number;
+  approvedDeletions: number;
+  /** A file for the report in Markdown. */
+  report: string | undefined;
+  /** Names given by `--name`, as check-config takes them. */
+  variants: string[];
+}
+
+/** Modes that speak to a gateway. */
+export function isOnline(mode: Mode): boolean {
+  return mode === 'diff' || mode === 'drift' || mode === 'sync';
+}
+
+/**
+ * Reads the command line.
+ * @param kongFolder where kong.yml and the stages are
+ * @throws Error of one line
+ */
+export function readSettings(args: string[], kongFolder: string): Settings {
+  const { values } = parseArgs({
+    args,
+    options: {
+      mode: { type: 'string', default: 'sync' },
+      stage: { type: 'string' },
+      state: { type: 'string', default: `${kongFolder}/kong.yml` },
+      overlay: { type: 'string', multiple: true },
+      'no-overlay': { type: 'boolean', default: false },
+      'select-tag': { type: 'string', default: 'kong-genesys-cloud' },
+      'max-deletions': { type: 'string', default: '5' },
+      'approve-deletions': { type: 'string', default: '0' },
+      report: { type: 'string' },
+      variant: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const mode = MODES.find((name) => name === values.mode);
+  if (mode === undefined) throw new Error(`--mode ${values.mode}: one of ${MODES.join(', ')}`);
+  const stage = STAGES.find((name) => name === values.stage);
+  if (stage === undefined) throw new Error(`--stage ${values.stage ?? ''}: one of ${STAGES.join(', ')}`);
+  if (!/^[A-Za-z0-9_.~-]+$/.test(values['select-tag'])) throw new Error('--select-tag: letters, digits, _ . ~ -');
+  return {
+    mode,
+    stage,
+    state: values.state,
+    overlays: values['no-overlay'] ? [] : (values.overlay ?? [`${kongFolder}/stages/${stage}.yml`]),
+    selectTag: values['select-tag'],
+    maxDeletions: readCount('--max-deletions', values['max-deletions']),
+    approvedDeletions: readCount('--approve-deletions', values['approve-deletions']),
+    report: values.report,
+    variants: values.variant,
+  };
+}
+
+function readCount(option: string, text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new Error(`${option} ${text}: a number`);
+  return Number(text);
+}
+
+const PASSED_ON = /^(PATH|(HTTPS?|NO)_PROXY|(https?|no)_proxy|SSL_CERT_(FILE|DIR)|DECK_.*)$/;
+
+/**
+ * What decK may know of the environment: its own variables, and the way to the gateway. No decK file of whoever runs this,
+ * and no Konnect: a token there would lead decK to another gateway.
+ * @param home an empty folder
+ * @throws Error of one line, if it cannot or should not be spoken to
+ */
+export function deckEnvironment(env: NodeJS.ProcessEnv, home: string, online: boolean): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(([name]) => PASSED_ON.test(name) && !/^DECK_(KONNECT_|BIN$)/.test(name));
+  if (online) checkAddress(env);
+  return { ...Object.fromEntries(kept), HOME: home };
+}
+
+function checkAddress(env: NodeJS.ProcessEnv): void {
+  const { DECK_KONG_ADDR: address, DECK_HEADERS: headers, DECK_TLS_SKIP_VERIFY: skip } = env;
+  if (!address) throw new Error("DECK_KONG_ADDR is not set: the address of the gateway's Admin API");
+  // The text may hold a password, so it is not repeated.
+  if (!URL.canParse(address)) throw new Error('DECK_KONG_ADDR is no URL');
+  if (skip !== undefined && !/^(false|0|f|)$/i.test(skip)) {
+    throw new Error('DECK_TLS_SKIP_VERIFY is set: name the authority by DECK_CA_CERT_FILE instead');
+  }
+  const { protocol, hostname, username } = new URL(address);
+  const hasCredentials = Boolean(headers) || username !== '';
+  if (protocol !== 'https:' && hasCredentials && !isLoopback(hostname)) {
+    throw new Error('DECK_KONG_ADDR is not https, and credentials would be sent in clear');
+  }
+}

@@ -1,0 +1,325 @@
+/** `npm run deck:sync` with the real decK, against a real Kong with PostgreSQL. */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { RULE_CASES } from '../../scripts/config-check/rule-cases.js';
+import { STAGES } from '../../scripts/config-check/rules.js';
+import { DECK_VERSION } from '../../scripts/deck/deck-version.js';
+import { PLUGINS } from '../../scripts/plugin-servers.js';
+import { type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import {
+  KONG_WITH_POSTGRES_MISSING,
+  type KongWithPostgres,
+  startKongWithPostgres,
+} from '../support/kong-with-postgres.js';
+import { waitFor } from '../support/wait-for.js';
+
+const DECK = process.env.DECK_BIN ?? 'deck';
+const DECK_MISSING = deckMissing();
+const MISSING = DECK_MISSING ?? KONG_WITH_POSTGRES_MISSING;
+if (MISSING !== undefined) console.log(`deck-sync: skipped in part or whole: ${MISSING}`);
+
+const SCRIPT = resolve(import.meta.dirname, '../../dist/scripts/deck-sync.js');
+const FIRST_KEY = 'first-consumer-key-31415';
+const SECOND_KEY = 'second-consumer-key-27182';
+const ADMIN_TOKEN = 'admin-token-16180';
+const CLIENT = { clientId: 'client-of-dev', clientSecret: 'very-secret-14142' };
+
+let folder: string;
+let genesys: GenesysCloud;
+let kong: KongWithPostgres;
+/** All that was printed, by any run. */
+let printed = '';
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'deck-sync-'));
+  if (MISSING !== undefined) return;
+  genesys = await startGenesysCloud({ rateLimitPerMinute: 0, clients: [CLIENT] });
+  kong = await startKongWithPostgres(PLUGINS, {
+    DEV_GENESYS_CLIENT_ID: CLIENT.clientId,
+    DEV_GENESYS_CLIENT_SECRET: CLIENT.clientSecret,
+  });
+}, 120_000);
+afterAll(async () => {
+  await kong?.stop();
+  await genesys?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** What the tests change of the state that all stages share. */
+interface State {
+  services: {
+    read_timeout: number;
+    routes: { plugins: { name: string; config: Record<string, unknown> }[] }[];
+  }[];
+  consumers: { username: string; custom_id?: string }[];
+}
+
+function state(): State {
+  const whole = {
+    _format_version: '3.0',
+    services: [
+      {
+        name: 'genesys-cloud',
+        url: genesys.url,
+        read_timeout: 10_000,
+        routes: [
+          {
+            name: 'api',
+            paths: ['/api/v2'],
+            strip_path: false,
+            plugins: [
+              { name: 'key-auth', config: { key_names: ['apikey'], hide_credentials: true } },
+              { name: 'genesys-quota', config: { limits: [{ name: 'consumer', limit: 1000, window: 'minute' }] } },
+              { name: 'genesys-token-manager', config: { token_url: genesys.tokenUrl } },
+            ],
+          },
+        ],
+      },
+    ],
+    consumers: [{ username: 'svc', keyauth_credentials: [{ key: `\${{ env "DECK_DEV_SVC_KEY" }}` }] }],
+  };
+  return whole;
+}
+
+/** As kong/stages/dev.yml. */
+const OVERLAY = {
+  _format_version: '1.0',
+  patches: [
+    {
+      selectors: ["$..plugins[?(@.name=='genesys-token-manager')].config"],
+      values: {
+        client_id: '{vault://env/dev-genesys-client-id}',
+        client_secret: '{vault://env/dev-genesys-client-secret}',
+      },
+    },
+  ],
+};
+
+interface Result {
+  code: number;
+  output: string;
+}
+
+function deckSync(mode: string, edit: (state: State) => void = () => {}, options: string[] = [], key = FIRST_KEY) {
+  const edited = state();
+  edit(edited);
+  const files = { state: join(folder, 'kong.yml'), overlay: join(folder, 'dev.yml') };
+  writeFileSync(files.state, stringify(edited));
+  writeFileSync(files.overlay, stringify(OVERLAY));
+  const args = ['--stage', 'dev', '--mode', mode, '--state', files.state, '--overlay', files.overlay, ...options];
+  return run(args, {
+    DECK_KONG_ADDR: kong.adminUrl,
+    DECK_DEV_SVC_KEY: key,
+    DECK_HEADERS: `Kong-Admin-Token:${ADMIN_TOKEN}`,
+  });
+}
+
+function run(args: string[], env: Record<string, string> = {}): Promise<Result> {
+  return new Promise((done) => {
+    execFile(process.execPath, [SCRIPT, ...args], { env: { ...process.env, ...env } }, (error, stdout, stderr) => {
+      printed += stdout + stderr;
+      done({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+    });
+  });
+}
+
+async function admin<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const response = await fetch(`${kong.adminUrl}${path}`, { headers: { 'content-type': 'application/json' }, ...init });
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+/** All entities, with their ids and times: what is equal has not been touched. */
+async function everything(): Promise<unknown> {
+  const kinds = ['services', 'routes', 'plugins', 'consumers', 'key-auths'];
+  const lists = await Promise.all(kinds.map((kind) => admin<{ data: { id: string }[] }>(`/${kind}?size=1000`)));
+  return lists.map(({ data }) => data.sort((a, b) => (a.id < b.id ? -1 : 1)));
+}
+
+function status(key: string): Promise<number> {
+  return fetch(`${kong.url}/api/v2/tokens/me`, { headers: { apikey: key } }).then(async (response) => {
+    await response.arrayBuffer();
+    return response.status;
+  });
+}
+
+const withDeck = it.skipIf(DECK_MISSING !== undefined);
+const withKong = it.skipIf(MISSING !== undefined);
+
+withDeck.each(STAGES)(
+  'the overlay of %s fits kong.yml: decK renders a state with secrets of that stage',
+  async (stage) => {
+    const { code, output } = await run(['--stage', stage, '--mode', 'render']);
+    expect(output).toContain(`{vault://env/${stage}-genesys-client-secret}`);
+    expect(code).toBe(0);
+    expect(parse(output)).toMatchObject({ _format_version: '3.0', services: expect.any(Array) });
+  },
+);
+
+withDeck(
+  'decK and our own check find the same faults',
+  async () => {
+    for (const { what, state: text, violates } of RULE_CASES) {
+      const file = join(folder, 'case.yml');
+      writeFileSync(file, text);
+      const { output } = await run(['--stage', 'prod', '--mode', 'check', '--state', file, '--no-overlay']);
+      const found = new Set([...output.matchAll(/line \d+: ([a-z-]+): /g)].map(([, rule]) => rule));
+      expect([what, ...found]).toEqual([what, ...(violates === undefined ? [] : [violates])]);
+      expect(output).not.toContain('hunter2');
+    }
+  },
+  120_000,
+);
+
+withKong('a sync puts the state in place: requests reach the service with a token', async () => {
+  const { code, output } = await deckSync('sync');
+  expect(output).toContain('dev: in sync');
+  expect(code).toBe(0);
+  await waitFor('the nodes to follow', async () => (await status(FIRST_KEY)) === 200, 20_000);
+});
+
+withKong('a second sync changes nothing', async () => {
+  const before = await everything();
+  const { code, output } = await deckSync('sync');
+  expect(output).toContain('dev: no change');
+  expect(code).toBe(0);
+  expect(await everything()).toEqual(before);
+});
+
+withKong('drift is found, named without its values, and mended by the next sync', async () => {
+  expect((await deckSync('drift')).code).toBe(0);
+  await admin('/services/genesys-cloud', { method: 'PATCH', body: JSON.stringify({ read_timeout: 4711 }) });
+  const { code, output } = await deckSync('drift', undefined, ['--report', join(folder, 'report.md')]);
+  expect(output).toContain('update service genesys-cloud (read_timeout)');
+  expect(output).not.toContain('4711');
+  expect(code).toBe(2);
+  expect((await deckSync('sync')).code).toBe(0);
+  expect(await admin('/services/genesys-cloud')).toMatchObject({ read_timeout: 10_000 });
+});
+
+withKong('a difference changes nothing by itself', async () => {
+  const before = await everything();
+  const { code, output } = await deckSync('diff', ({ services: [service] }) => {
+    if (service) service.read_timeout = 5000;
+  });
+  expect(output).toContain('dev: 0 to create, 1 to update, 0 to delete');
+  expect(code).toBe(0);
+  expect(await everything()).toEqual(before);
+});
+
+withKong.each<[string, (state: State) => void, RegExp]>([
+  [
+    'our own check refuses',
+    ({ services: [service] }) => {
+      const limits = [
+        { name: 'a', limit: 1, cost: 2 },
+        { name: 'b', limit: 1 },
+      ];
+      service?.routes[0]?.plugins.forEach((plugin) => {
+        if (plugin.name === 'genesys-quota') plugin.config.limits = limits;
+      });
+    },
+    /plugins\[genesys-quota\]\.config\.limits\[0\]\.cost: must not be over the limit/,
+  ],
+  [
+    'Kong refuses by its schema',
+    ({ services: [service] }) => {
+      service?.routes[0]?.plugins.push({ name: 'rate-limiting', config: { minute: -1 } });
+    },
+    /deck gateway validate: .*config\.minute/,
+  ],
+  [
+    'our rules refuse',
+    ({ services: [service] }) => {
+      service?.routes[0]?.plugins.push({ name: 'rate-limiting', config: { minute: 1, limit_by: 'ip' } });
+    },
+    /must not be ip/,
+  ],
+])('a change that %s leaves the gateway as it was', async (_what, edit, reason) => {
+  const before = await everything();
+  const { code, output } = await deckSync('sync', edit);
+  expect(output).toMatch(reason);
+  expect(code).toBe(1);
+  expect(await everything()).toEqual(before);
+});
+
+withKong('a sync that fails half way is taken back', async () => {
+  // Of someone else: without our tag, so neither decK's diff nor Kong's validation sees it.
+  await admin('/consumers', { method: 'POST', body: JSON.stringify({ username: 'theirs', custom_id: 'taken' }) });
+  const before = JSON.stringify(withoutTimes(await everything()));
+  const { code, output } = await deckSync('sync', ({ services: [service], consumers }) => {
+    if (service) service.read_timeout = 6000;
+    consumers.push({ username: 'ours', custom_id: 'taken' });
+  });
+  expect(output).toMatch(/deck gateway sync: .*\nthe gateway is as it was before/);
+  expect(code).toBe(1);
+  expect(JSON.stringify(withoutTimes(await everything()))).toBe(before);
+  await admin('/consumers/theirs', { method: 'DELETE' });
+});
+
+withKong('a key that is changed shows by its consumer alone', async () => {
+  const { code, output } = await deckSync('sync', undefined, [], SECOND_KEY);
+  expect(output).toContain('key-auth of consumer svc');
+  expect(code).toBe(0);
+  await waitFor('the nodes to follow', async () => (await status(SECOND_KEY)) === 200, 20_000);
+  await waitFor('the old key to end', async () => (await status(FIRST_KEY)) === 401, 20_000);
+});
+
+withKong('more deletions than allowed need an approval', async () => {
+  const withoutPlugins = ({ services: [service] }: State): void => {
+    if (service) service.routes[0]?.plugins.splice(0, 2);
+  };
+  const before = await everything();
+  const refused = await deckSync('sync', withoutPlugins, ['--max-deletions', '1'], SECOND_KEY);
+  // The consumer has no limit any more: our rule speaks first.
+  expect(refused.output).toContain('has no rate limit');
+  const withoutKeyAuth = ({ services: [service] }: State): void => {
+    service?.routes[0]?.plugins.shift();
+  };
+  const limited = await deckSync('sync', withoutKeyAuth, ['--max-deletions', '0'], SECOND_KEY);
+  expect(limited.output).toContain('1 deletions are more than 0: approve them with --approve-deletions 1');
+  expect(limited.code).toBe(1);
+  expect(await everything()).toEqual(before);
+  const approved = await deckSync(
+    'sync',
+    withoutKeyAuth,
+    ['--max-deletions', '0', '--approve-deletions', '1'],
+    SECOND_KEY,
+  );
+  expect(approved.code).toBe(0);
+});
+
+withKong('a node that manages plugin servers is named as what decK cannot speak to', async () => {
+  const { output } = await run(
+    ['--stage', 'dev', '--mode', 'diff', '--state', join(folder, 'kong.yml'), '--overlay', join(folder, 'dev.yml')],
+    {
+      DECK_KONG_ADDR: kong.brokenAdminUrl,
+      DECK_DEV_SVC_KEY: FIRST_KEY,
+    },
+  );
+  expect(output).toContain('let decK speak to an admin node');
+});
+
+withKong('no secret was printed, not even the end of one', () => {
+  const ends = [FIRST_KEY, SECOND_KEY, ADMIN_TOKEN, CLIENT.clientSecret].map((secret) => secret.slice(-5));
+  expect(ends.filter((end) => printed.includes(end))).toEqual([]);
+  expect(printed).toContain('key-auth of consumer svc');
+});
+
+function withoutTimes(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (key, item) => (key === 'updated_at' || key === 'created_at' ? undefined : item)),
+  );
+}
+
+function deckMissing(): string | undefined {
+  try {
+    const printedVersion = execFileSync(DECK, ['version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return printedVersion.includes(DECK_VERSION) ? undefined : `decK is not ${DECK_VERSION}`;
+  } catch {
+    return `no decK ${DECK_VERSION} (DECK_BIN, or deck on PATH)`;
+  }
+}

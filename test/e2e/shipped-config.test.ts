@@ -1,0 +1,159 @@
+/** The configuration that ships: which route takes what, who may, how often Kong tries, and how it is with certificates. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LEFT_OUT_LOCALLY } from '../../scripts/plugin-servers.js';
+import { rawRequest } from '../support/raw-request.js';
+import { GATEWAY_KIND } from './gateway.js';
+import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
+
+const READER = { headers: { apikey: 'reader-key' } };
+const ID = '7826bf0d-ba6f-4929-bf63-187095bdb631';
+
+let setup: GenesysGateway;
+let token: string;
+
+beforeAll(async () => {
+  setup = await startGenesysGateway({
+    edit: (config) => {
+      config.consumers?.push({
+        username: 'svc-reader',
+        acls: [{ group: 'readers' }],
+        keyauth_credentials: [{ key: 'reader-key' }],
+      });
+    },
+  });
+  const login = await fetch(`${setup.gateway.url}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+    headers: { Authorization: `Basic ${Buffer.from('demo-client:demo-secret').toString('base64')}` },
+  });
+  token = ((await login.json()) as { access_token: string }).access_token;
+});
+afterAll(() => setup?.close());
+
+/** The path at Genesys of a request, and the status that it got. */
+async function sent(path: string, init: RequestInit = {}): Promise<[number, string | undefined]> {
+  setup.genesys.control.reset();
+  const response = await setup.get(path, init);
+  await response.arrayBuffer();
+  const received = setup.genesys.control.requests({ kind: 'api' }).at(-1);
+  return [response.status, received?.path];
+}
+
+describe('a request', () => {
+  it.each([
+    ['/api/v2/tokens/me', '/api/v2/tokens/me'],
+    ['/api/api/v2/tokens/me', '/api/v2/tokens/me'],
+    [`/directory/${ID}`, `/api/v2/users/${ID}`],
+    ['/agents?pageNumber=2', '/api/v2/users'],
+  ])('to %s goes to %s, with a key or a token', async (path, at) => {
+    expect((await sent(path))[1]).toBe(at);
+  });
+
+  it.each(['/api/v2/tokens/me', '/api/api/v2/tokens/me'])(
+    'to %s goes there with a token of the gateway too',
+    async (path) => {
+      setup.genesys.control.reset();
+      const response = await fetch(`${setup.gateway.url}${path}`, { headers: { Authorization: `Bearer ${token}` } });
+      await response.arrayBuffer();
+      expect(response.status).toBe(200);
+      expect(setup.genesys.control.requests({ kind: 'api' })).toHaveLength(1);
+    },
+  );
+
+  it('for analytics goes whole to its own route, which waits longer', async () => {
+    const post = { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } };
+    const [, path] = await sent('/api/v2/analytics/conversations/details/query', post);
+    expect(path).toBe('/api/v2/analytics/conversations/details/query');
+    // LONG=1: longer than the other routes wait.
+    if (!process.env.LONG) return;
+    setup.genesys.control.setFault('api', { latencyMs: 11_000, times: 1 });
+    expect((await sent('/api/v2/analytics/conversations/details/query', post))[0]).toBeLessThan(500);
+  }, 30_000);
+
+  it('to a shaped resource asks for five, whatever the client asks for, and passes the page on', async () => {
+    setup.genesys.control.reset();
+    const response = await setup.get('/agents?pageNumber=3&pageSize=100&state=deleted');
+    const page = (await response.json()) as { entities: object[]; pageNumber: number };
+    expect(page.pageNumber).toBe(3);
+    expect(page.entities).toHaveLength(5);
+    expect(page.entities.flatMap(Object.keys).filter((key) => !['id', 'name', 'email'].includes(key))).toEqual([]);
+  });
+});
+
+describe('a consumer', () => {
+  it('who may read may not write', async () => {
+    expect((await sent('/api/v2/tokens/me', READER))[0]).toBe(200);
+    const post = { method: 'POST', body: '{}', headers: { ...READER.headers, 'Content-Type': 'application/json' } };
+    expect(await sent('/api/v2/users', post)).toEqual([403, undefined]);
+    expect(await sent('/api/v2/users/1', { method: 'DELETE', ...READER })).toEqual([403, undefined]);
+  });
+
+  it('of no group may nothing, and nobody without a key', async () => {
+    const response = await fetch(`${setup.gateway.url}/api/v2/tokens/me`, { headers: { apikey: 'wrong' } });
+    await response.arrayBuffer();
+    expect(response.status).toBe(401);
+  });
+});
+
+describe('the host of named paths', () => {
+  const named = async (path: string, headers: Record<string, string> = { apikey: 'demo-key' }, method = 'GET') => {
+    const all = { ...headers, Host: 'named.gateway.internal' };
+    return (await rawRequest(`${setup.gateway.url}${path}`, { method, headers: all })).status;
+  };
+
+  it('lets what is named through, and nothing else, however it is asked for', async () => {
+    setup.genesys.control.stub({ path: '/api/v2/*', body: Buffer.from('{}') });
+    expect(await named(`/api/v2/users/${ID}`)).toBe(200);
+    expect(await named('/api/v2/routing/queues')).toBe(200);
+    const others = [
+      '/api/v2/users',
+      '/api/v2/users/1',
+      `/api/v2/users/${ID}/queues`,
+      '/api/v2/tokens/me',
+      '/directory',
+      '/',
+    ];
+    for (const path of others) expect([path, await named(path)]).toEqual([path, 404]);
+    for (const path of others) {
+      expect([path, await named(path, { Authorization: `Bearer ${token}` })]).toEqual([path, 404]);
+    }
+    expect(await named(`/api/v2/users/${ID}`, { apikey: 'demo-key' }, 'DELETE')).toBe(404);
+    setup.genesys.control.reset();
+  });
+});
+
+describe('a service that breaks the connection', () => {
+  it('is asked again for a read, and once for a write', async () => {
+    setup.genesys.control.setFault('api', { drop: true, times: 2 });
+    expect((await sentKept('/api/v2/tokens/me')).status).toBe(200);
+    setup.genesys.control.setFault('api', { drop: true, times: 2 });
+    const post = { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } };
+    expect((await sentKept('/api/v2/users', post)).status).toBe(502);
+    setup.genesys.control.clearFaults();
+  });
+
+  const sentKept = async (path: string, init: RequestInit = {}) => {
+    const response = await setup.get(path, init);
+    await response.arrayBuffer();
+    return response;
+  };
+});
+
+// A cache is Kong's own, and the local gateway goes without it.
+it.skipIf(GATEWAY_KIND === 'local' && LEFT_OUT_LOCALLY.includes('proxy-cache'))(
+  'reference data is kept apart for each consumer',
+  async () => {
+    setup.genesys.control.stub({ path: '/api/v2/routing/skills', body: Buffer.from('{"entities":[]}') });
+    const statusOf = async (init: RequestInit = {}): Promise<string | null> => {
+      const response = await setup.get('/api/v2/routing/skills', init);
+      await response.arrayBuffer();
+      return response.headers.get('x-cache-status');
+    };
+    expect([await statusOf(), await statusOf(), await statusOf(READER), await statusOf(READER)]).toEqual([
+      'Miss',
+      'Hit',
+      'Miss',
+      'Hit',
+    ]);
+  },
+);

@@ -1,0 +1,38 @@
+/** A request whose answer is taken as it comes, nothing decoded: `fetch` would undo encodings and refuse some headers. */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+
+export interface RawResponse {
+  status: number;
+  headers: IncomingMessage['headers'];
+  body: Buffer;
+}
+
+export interface RawRequest {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: Buffer | string;
+  /** Called when the head of the answer is there. */
+  onHead?: () => void;
+}
+
+/** Sends it. @throws Error if the connection breaks before the answer is whole */
+export function rawRequest(
+  url: string,
+  { method = 'GET', headers = {}, body = '', onHead }: RawRequest = {},
+): Promise<RawResponse> {
+  // Node sends the body of a DELETE without any length, unless it is told.
+  const length: Record<string, string> = body.length === 0 ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(url, { method, headers: { ...length, ...headers } }, (response) => {
+      onHead?.();
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
