@@ -1,4 +1,5 @@
 /** Kong's log entry of a request (`kong.log.serialize`): its keys, and what it redacts. */
+import { NO_ROUTE } from './no-route.js';
 import type { RequestContext } from './request-context.js';
 
 const REDACTED = new Set(['authorization', 'proxy-authorization']);
@@ -13,13 +14,14 @@ export function serialize(context: RequestContext): Record<string, unknown> {
     );
   const host = context.headers.get('host') ?? '';
   const uri = context.rawQuery === '' ? context.rawPath : `${context.rawPath}?${context.rawQuery}`;
+  const total = Math.max(0, (context.endedAtMs ?? Date.now()) - context.startedAtMs);
   const entry: Record<string, unknown> = {
     client_ip: context.clientIp,
     ...(context.consumer === undefined ? {} : { consumer: context.consumer }),
     latencies: {
-      kong: context.latencies.kong,
+      kong: total - Math.max(0, context.latencies.proxy),
       proxy: context.latencies.proxy,
-      request: Date.now() - context.startedAtMs,
+      request: total,
       receive: 0,
     },
     request: {
@@ -27,21 +29,20 @@ export function serialize(context: RequestContext): Record<string, unknown> {
       method: context.method,
       uri,
       url: `http://${host}${uri}`,
-      size: context.request.socket.bytesRead,
+      size: context.sizes.request,
       querystring: Object.fromEntries(new URLSearchParams(context.rawQuery)),
       headers: flat(context.headers.toMap(), true),
     },
     response: {
       status: context.sentStatus,
-      size: context.response.socket?.bytesWritten ?? 0,
+      size: context.sizes.response,
       headers: flat(context.sentHeaders.toMap(), false),
     },
-    route: context.route,
-    service: context.service,
+    ...(context.route === NO_ROUTE ? {} : { route: context.route, service: context.service }),
     source: context.source === 'service' ? 'upstream' : 'kong',
     started_at: context.startedAtMs,
     tries: context.tries,
-    ...(context.serviceStatus === undefined ? {} : { upstream_status: String(context.serviceStatus) }),
+    ...upstreamStatus(context),
     upstream_uri:
       context.upstream.query === '' ? context.upstream.path : `${context.upstream.path}?${context.upstream.query}`,
     workspace_name: 'default',
@@ -56,4 +57,11 @@ export function serialize(context: RequestContext): Record<string, unknown> {
     parent[last] = value;
   }
   return entry;
+}
+
+/** nginx lists a status for each try, a dash for one that never came; nothing if Kong read the answer itself, in vain. */
+function upstreamStatus({ serviceStatus, buffered, tries }: RequestContext): { upstream_status?: string } {
+  if (buffered || tries.length === 0)
+    return serviceStatus === undefined ? {} : { upstream_status: String(serviceStatus) };
+  return { upstream_status: tries.map(({ code }) => code ?? serviceStatus ?? '-').join(', ') };
 }

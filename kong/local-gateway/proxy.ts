@@ -8,7 +8,7 @@ import type { TargetEntity } from './config/types.js';
 import { HeaderList } from './headers.js';
 import { kongError, nginxError } from './kong-errors.js';
 import { readRequestBody } from './request-body.js';
-import type { Answer, RequestContext } from './request-context.js';
+import type { Answer, RequestContext, Try } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1), and what `Connection` names besides. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
@@ -63,7 +63,8 @@ export function createProxy(balancer: Balancer): Proxy {
       if (peer === undefined) return noPeer(context, attempt);
       context.nginxCtx.set('KONG_BALANCER_START', Date.now());
       if (target !== undefined) tried.push(target);
-      context.tries.push({ ip: peer.host, port: peer.port });
+      const current: Try = { ip: peer.host, port: peer.port, balancer_latency: 0 };
+      context.tries.push(current);
       try {
         const answer = await sendTo(context, peer, upstream?.host_header);
         if (upstream && target && answer !== TUNNELLED) {
@@ -72,7 +73,8 @@ export function createProxy(balancer: Balancer): Proxy {
         return answer;
       } catch (error) {
         if (!(error instanceof TryFailed)) throw error;
-        if (context.response.destroyed) return clientGone(context);
+        if (context.response.destroyed && !context.buffered) return clientGone(context);
+        Object.assign(current, { state: 'failed', code: error.kind === 'timeout' ? 504 : 502 });
         const repeatable =
           context.body !== undefined && !(error.wasSent && NON_IDEMPOTENT.has(context.upstream.method));
         const isLast = attempt >= context.service.retries || !repeatable;
@@ -130,7 +132,7 @@ export function createProxy(balancer: Balancer): Proxy {
       outgoing.on('error', () => fail(wasSent ? 'broken' : 'connect'));
       outgoing.on('close', () => clearTimeout(connecting));
       response.on('close', () => {
-        if (!response.writableFinished) outgoing.destroy();
+        if (!response.writableFinished && !context.buffered) outgoing.destroy();
       });
       if (context.body !== undefined) outgoing.end(context.body);
       else context.request.pipe(outgoing);

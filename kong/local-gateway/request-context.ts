@@ -17,6 +17,10 @@ export interface RequestContext {
   /** Kong's request id: 32 hexadecimal digits. */
   id: string;
   startedAtMs: number;
+  /** When the answer had left, or the client had gone. */
+  endedAtMs?: number;
+  /** Bytes of this request and its answer, headers included, as nginx counts them. */
+  sizes: { request: number; response: number };
   request: IncomingMessage;
   response: ServerResponse;
   clientIp: string;
@@ -27,6 +31,7 @@ export interface RequestContext {
   rawQuery: string;
   /** Headers as plugins see and change them; they go to the service. */
   headers: HeaderList;
+  /** Of a request that no route matches, one that stands for none. */
   route: RouteEntity;
   /** What `strip_path` took off the path; empty if nothing. */
   strippedPrefix: string;
@@ -48,6 +53,8 @@ export interface RequestContext {
     method: string;
     hostHeader?: string;
   };
+  /** Whether Kong reads the whole answer before it sends any of it; it then goes on though the client has gone. */
+  buffered: boolean;
   /** The request body, once a plugin has asked for it or set it. */
   body?: Buffer;
   /** Set by nginx when the client asks for another protocol; such requests are not buffered. */
@@ -71,5 +78,14 @@ export interface RequestContext {
   serializeValues: Map<string, PdkValue>;
   /** Milliseconds; -1 while unknown. */
   latencies: { proxy: number; kong: number };
-  tries: { ip: string; port: number }[];
+  tries: Try[];
+}
+
+/** An attempt to reach the service, as Kong's balancer tells of it. */
+export interface Try {
+  ip: string;
+  port: number;
+  balancer_latency: number;
+  state?: 'failed';
+  code?: number;
 }

@@ -10,12 +10,13 @@ import type { Balancer } from './balancer.js';
 import type { PluginEntity, RouteEntity, Snapshot } from './config/types.js';
 import { HeaderList } from './headers.js';
 import { kongError, nginxError } from './kong-errors.js';
+import { NO_ROUTE, NO_SERVICE } from './no-route.js';
 import type { GatewayPlugin } from './plugin.js';
 import { answerHeaders, createProxy, TUNNELLED } from './proxy.js';
 import type { Answer, RequestContext } from './request-context.js';
 import { findRoute } from './router.js';
 import { readUnknownMethod } from './unknown-method.js';
-import { normalizePath } from './uri.js';
+import { escapePath, normalizePath } from './uri.js';
 
 /** One configuration with what is derived from it once. */
 export interface Running {
@@ -106,17 +107,17 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       return;
     }
     const match = findRoute(running.routes, { method: request.method ?? 'GET', path, host, headers });
-    const service = match?.route.service && running.snapshot.services.get(match.route.service.id);
+    const found = match?.route.service && running.snapshot.services.get(match.route.service.id);
+    const service = found ?? NO_SERVICE;
+    const route = (found && match?.route) ?? NO_ROUTE;
     const began = performance.now();
-    if (match === undefined || service === undefined) {
-      await write(response, kongError({ id, headers }, 404, 'no Route matched with those values'), id);
-      return;
-    }
-    const stripped = match.route.strip_path ? path.slice(match.prefix.length) : path;
+    const measure = measureSizes(request.socket);
+    const stripped = route.strip_path ? path.slice(match?.prefix.length) : path;
     const context: RequestContext = {
       snapshot: running.snapshot,
       id,
       startedAtMs: Date.now(),
+      sizes: { request: 0, response: 0 },
       request,
       response,
       clientIp: request.socket.remoteAddress ?? HOST,
@@ -125,8 +126,8 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       rawPath,
       rawQuery,
       headers,
-      route: match.route,
-      strippedPrefix: match.route.strip_path ? match.prefix.replace(/\/$/, '') : '',
+      route,
+      strippedPrefix: route.strip_path ? (match?.prefix ?? '').replace(/\/$/, '') : '',
       service,
       shared: new Map(),
       nginxCtx: new Map(),
@@ -135,12 +136,13 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
         host: service.host,
         isAddress: isIP(service.host) !== 0,
         port: service.port,
-        path: join(service.path ?? '', stripped, path),
+        path: escapePath(join(service.path ?? '', stripped, path)),
         query: rawQuery,
         method: request.method ?? 'GET',
       },
       upgrade:
         request.httpVersion === '1.1' && headers.get('upgrade')?.toLowerCase() === 'websocket' ? 'websocket' : '',
+      buffered: false,
       early: new HeaderList(),
       setInAccess: new Set(),
       source: 'exit',
@@ -150,7 +152,10 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       latencies: { proxy: -1, kong: 0 },
       tries: [],
     };
-    await answer(context);
+    if (found === undefined) await send(context, kongError({ id, headers }, 404, 'no Route matched with those values'));
+    else await answer(context);
+    context.endedAtMs = Date.now();
+    context.sizes = measure();
     const ms = performance.now() - began;
     options.onRequest({
       method: context.method,
@@ -165,11 +170,16 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
   /** Runs access, the service and response, and writes what came of it. */
   async function answer(context: RequestContext): Promise<void> {
     await runPhase('access', context);
+    if (isBrokenOff(context)) return breakOff(context);
     if (context.exit !== undefined) return send(context, context.exit);
-    const buffered = context.upgrade === '' && active(context).some(({ plugin }) => plugin.response !== undefined);
-    if (buffered && !BUFFERED_METHODS.has(context.upstream.method)) context.upstream.method = 'GET';
+    context.buffered = context.upgrade === '' && active(context).some(({ plugin }) => plugin.response !== undefined);
+    if (context.buffered && !BUFFERED_METHODS.has(context.upstream.method)) context.upstream.method = 'GET';
     const sentAt = performance.now();
-    const received = await proxy.send(context);
+    const received = await proxy.send(context).catch((error: Error) => {
+      if (isBrokenOff(context)) return undefined;
+      throw error;
+    });
+    if (received === undefined) return breakOff(context);
     context.latencies.proxy = Math.round(performance.now() - sentAt);
     if (received === TUNNELLED) {
       context.source = 'service';
@@ -178,13 +188,13 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
     }
     if (!(received instanceof IncomingMessage)) {
       // Measured: where the answer is buffered, Kong answers for a service that fails as a plugin would.
-      if (buffered) context.source = 'exit';
+      if (context.buffered) context.source = 'exit';
       return send(context, { ...received, headers: merge(received.headers, context.early) });
     }
     context.source = 'service';
     context.serviceStatus = received.statusCode ?? 502;
     context.serviceHeaders = answerHeaders(received);
-    if (!buffered) return stream(context, received);
+    if (!context.buffered) return stream(context, received);
     const body = await readAll(received);
     if (body === undefined) {
       // As Kong: no response handler runs, and the status stays, whatever it says (measured).
@@ -252,6 +262,7 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
       received.on('aborted', () => response.destroy());
       response.on('close', resolve);
       received.pipe(response);
+      if (response.destroyed) resolve();
     });
   }
 
@@ -276,6 +287,30 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
         for (const socket of taken) socket.destroy();
         proxy.close();
       }),
+  };
+}
+
+/** Whether the client has gone before its request was complete. */
+function isBrokenOff({ request }: RequestContext): boolean {
+  return request.destroyed && !request.complete;
+}
+
+/** nginx calls such a request bad, and nobody gets to hear it. */
+function breakOff(context: RequestContext): void {
+  context.source = 'error';
+  context.sentStatus = 400;
+}
+
+/** What earlier requests of a connection took, so that each is counted for itself. */
+const counted = new WeakMap<Socket, { read: number; written: number }>();
+
+/** @returns what the request that begins here has taken when it is asked */
+function measureSizes(socket: Socket): () => { request: number; response: number } {
+  return () => {
+    const before = counted.get(socket) ?? { read: 0, written: 0 };
+    const { bytesRead: read, bytesWritten: written } = socket;
+    counted.set(socket, { read, written });
+    return { request: read - before.read, response: written - before.written };
   };
 }
 
@@ -304,6 +339,7 @@ async function write(response: ServerResponse, answer: Answer, id: string, proxy
   const bodiless = answer.status === 204 || answer.status === 304;
   if (!bodiless) headers.set('Content-Length', [String(answer.body.length)]);
   response.writeHead(answer.status, headers.raw() as never);
+  if (response.destroyed) return;
   await new Promise<void>((resolve) => {
     response.on('close', resolve);
     response.end(bodiless ? undefined : answer.body, resolve);

@@ -10,6 +10,7 @@ import { handleResponse } from './response.js';
 import { createFakeClock } from './testing/clock.js';
 import { testConfig } from './testing/config.js';
 import { kongEntry } from './testing/entry.js';
+import { createTotals } from './totals.js';
 
 let requests: Requests;
 let lines: Line[];
@@ -43,7 +44,7 @@ const sink = {
 
 function log(overrides: Record<string, unknown> = {}, random = 0.5): Log {
   const { logsRequestBody: _, sinks: __, ...config } = testConfig(overrides);
-  return { ...config, requests, sinks: [sink], random: () => random };
+  return { ...config, requests, totals: createTotals(), sinks: [sink], random: () => random };
 }
 
 const ctx = {

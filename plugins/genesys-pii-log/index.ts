@@ -8,11 +8,13 @@ import type { PluginInstance } from '../shared/plugin.js';
 import { type Access, handleAccess } from './access.js';
 import { readConfig } from './config.js';
 import { handleLog, type Log } from './log.js';
+import { createMetrics } from './metrics.js';
 import { createOperations } from './operations.js';
 import { createRequests } from './requests.js';
 import { handleResponse } from './response.js';
 import { realClock } from './sinks/clock.js';
 import { createSinkRegistry } from './sinks/registry.js';
+import { createTotals } from './totals.js';
 
 export { PluginSchema, Schema } from './schema.js';
 export const Name = 'genesys-pii-log';
@@ -23,7 +25,9 @@ export const Priority = 905;
 /** Instances come and go with configurations and nginx workers; requests and sinks belong to the process. */
 const requests = createRequests(realClock);
 const sinks = createSinkRegistry(() => requests.lost);
-export const operations = createOperations(requests, sinks);
+const totals = createTotals();
+export const operations = createOperations(requests, sinks, totals);
+export const metrics = createMetrics(requests, sinks, totals);
 
 /** How long the process waits for sinks when it ends: Kong lets an old one linger for 10 s. */
 const FLUSH_MS = 5000;
@@ -45,7 +49,7 @@ class UnbufferedLog implements PluginInstance {
   constructor(config: unknown, host: Host = BARE_HOST) {
     const { logsRequestBody, sinks: settings, ...rest } = readConfig(config, host);
     this.#access = { requests, logsBody: logsRequestBody };
-    this.#log = { ...rest, requests, sinks: settings.map((each) => sinks.sinkOf(each)), random: Math.random };
+    this.#log = { ...rest, requests, totals, sinks: settings.map((each) => sinks.sinkOf(each)), random: Math.random };
   }
 
   /** Keeps the request's body. */

@@ -12,10 +12,12 @@ import { type Format, toLine } from './entry/line.js';
 import type { Requests } from './requests.js';
 import { RESPONSE_MARKER } from './response.js';
 import type { Sink } from './sinks/sink.js';
+import type { Totals } from './totals.js';
 
 /** What the log phase of one configuration needs. */
 export interface Log {
   requests: Requests;
+  totals: Totals;
   policy: EntryPolicy;
   logsResponseBody: boolean;
   sampleRate: number;
@@ -34,6 +36,16 @@ let bytesInWork = 0;
 
 /** Runs the log phase. */
 export async function handleLog(kong: Kong, log: Log): Promise<void> {
+  try {
+    log.totals.ended((await writeEntry(kong, log)) ? 'logged' : 'sampled_out');
+  } catch (error) {
+    log.totals.ended('failed');
+    throw error;
+  }
+}
+
+/** @returns whether there is an entry: not every request is to have one */
+async function writeEntry(kong: Kong, log: Log): Promise<boolean> {
   const [id, wasBuffered, source, json, credential] = await Promise.all([
     kong.ctx.shared.get(REQUEST_MARKER),
     kong.ctx.shared.get(RESPONSE_MARKER),
@@ -46,7 +58,7 @@ export async function handleLog(kong: Kong, log: Log): Promise<void> {
   const entry = withoutContent(() => parseKongEntry(json));
   const isError = entry.status === undefined || entry.status >= 400;
   const isLogged = log.sampleRate >= 1 || (isError && log.alwaysLogsErrors) || log.random() < log.sampleRate;
-  if (!isLogged) return;
+  if (!isLogged) return false;
   const hasAnswer = log.logsResponseBody && wasBuffered === true && source !== 'error';
   const size = hasAnswer ? sizeOfAnswer(entry) : 0;
   bytesInWork += size;
@@ -64,6 +76,8 @@ export async function handleLog(kong: Kong, log: Log): Promise<void> {
     for (const warning of [log.takeWarning(), ...log.sinks.map((sink) => sink.takeWarning())]) {
       if (warning !== undefined) void kong.log.warn(warning);
     }
+    log.totals.masked(built.masked);
+    return true;
   } finally {
     bytesInWork -= size;
   }

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import type { Kong } from '../shared/pdk.js';
 import { handleAccess } from './access.js';
+import { createTotals } from './metrics.js';
 
 function fakeKong(variables: Record<string, string>) {
   const calls: unknown[][] = [];
@@ -23,13 +24,13 @@ function fakeKong(variables: Record<string, string>) {
 
 it('lets requests go on', async () => {
   const { kong, calls } = fakeKong({});
-  await handleAccess(kong);
+  await handleAccess(kong, createTotals());
   expect(calls).toEqual([['getVar', 'upstream_upgrade']]);
 });
 
 it('refuses a request for another protocol with 400', async () => {
   const { kong, calls } = fakeKong({ upstream_upgrade: 'websocket', kong_request_id: 'request-1' });
-  await handleAccess(kong);
+  await handleAccess(kong, createTotals());
   const [method, status, body, headers] = calls.at(-1) ?? [];
   expect([method, status, headers]).toEqual(['exit', 400, { 'Content-Type': 'application/json; charset=utf-8' }]);
   expect(JSON.parse(body as string)).toMatchObject({

@@ -4,11 +4,13 @@
  */
 import { gatewayError } from '../shared/gateway-error.js';
 import type { Kong } from '../shared/pdk.js';
+import type { Totals } from './metrics.js';
 
 /** Runs the access phase. Rejects only if Kong does. */
-export async function handleAccess(kong: Kong): Promise<void> {
+export async function handleAccess(kong: Kong, totals: Totals): Promise<void> {
   // Not the client's header: of those, this variable is Kong's own decision (measured), so that the two cannot differ.
   if ((await kong.nginx.getVar('upstream_upgrade')) === '') return;
+  totals.count('refused', 0, 0);
   const contextId = await kong.nginx.getVar('kong_request_id');
   const { status, body, headers } = gatewayError(
     'gateway.response.blocked',

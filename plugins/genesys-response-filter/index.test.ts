@@ -58,7 +58,7 @@ describe('the module', () => {
       instance.response(kong);`;
     const { stdout } = await run(process.execPath, ['-e', script]);
     expect(JSON.parse(stdout)).toEqual({
-      exported: ['Name', 'Plugin', 'PluginSchema', 'Priority', 'Schema', 'Version'],
+      exported: ['Name', 'Plugin', 'PluginSchema', 'Priority', 'Schema', 'Version', 'metrics'],
       body: '{"a":{}}',
     });
   });

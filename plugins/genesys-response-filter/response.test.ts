@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { exchange, filterConfig } from '../../test/support/filter-exchange.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Config } from './config.js';
+import { createTotals } from './metrics.js';
 import { handleResponse } from './response.js';
 import type { Exchange } from './verdict.js';
 
@@ -35,9 +36,13 @@ function fakeKong({ method, uri, status, headers, body }: Exchange): { kong: Kon
 }
 
 /** The calls after the reads. */
-async function handled(what: Parameters<typeof exchange>[0], config: Config = filterConfig()): Promise<Call[]> {
+async function handled(
+  what: Parameters<typeof exchange>[0],
+  config: Config = filterConfig(),
+  totals = createTotals(),
+): Promise<Call[]> {
   const { kong, calls } = fakeKong(exchange(what));
-  await handleResponse(kong, config);
+  await handleResponse(kong, config, totals);
   return calls.slice(config.readsPath ? 5 : 4);
 }
 
@@ -45,10 +50,10 @@ const READS = ['getMethod', 'getStatus', 'getHeaders', 'getRawBody'];
 
 it('reads in one round trip, and the path only if a rule asks for it', () => {
   const without = fakeKong(exchange());
-  void handleResponse(without.kong, filterConfig());
+  void handleResponse(without.kong, filterConfig(), createTotals());
   expect(without.calls.map(([name]) => name)).toEqual(READS);
   const withPaths = fakeKong(exchange());
-  void handleResponse(withPaths.kong, filterConfig({ rules: [{ paths: ['/a'], keep: ['id'] }] }));
+  void handleResponse(withPaths.kong, filterConfig({ rules: [{ paths: ['/a'], keep: ['id'] }] }), createTotals());
   expect(withPaths.calls).toContainEqual(['getVar', 'upstream_uri']);
   expect(withPaths.calls).toHaveLength(READS.length + 1);
 });
@@ -157,4 +162,15 @@ it("of Kong's own making is an answer like any other: reduced, or blocked", asyn
   expect((await handled(html)).at(-1)?.slice(0, 2)).toEqual(['exit', 502]);
   const own = { status: 504, body: '{"message":"timeout","request_id":"r"}' };
   expect((await handled(own)).at(-1)).toEqual(['exit', 504, Buffer.from('{"message":"timeout"}'), {}]);
+});
+
+it('counts responses by verdict, and the bytes that came and left', async () => {
+  const totals = createTotals();
+  const body = Buffer.from('{"id":1,"x":2}');
+  await handled({ body }, filterConfig(), totals);
+  await handled({ body: Buffer.from('{"id":1}') }, filterConfig(), totals);
+  await handled({ body: Buffer.from('nothing') }, filterConfig(), totals);
+  await handled({ body: Buffer.from('nothing') }, filterConfig({ on_error: 'pass' }), totals);
+  expect(totals.responses).toEqual({ passed: 1, filtered: 1, blocked: 1, unfiltered: 1, refused: 0 });
+  expect([totals.bytesIn, totals.bytesOut]).toEqual([14 + 8 + 7 + 7, 8 + 8 + 0 + 7]);
 });

@@ -2,6 +2,7 @@
 import { gatewayError } from '../shared/gateway-error.js';
 import type { HeaderMap, HeaderValues, Kong } from '../shared/pdk.js';
 import type { Config } from './config.js';
+import type { Totals } from './metrics.js';
 import { judge } from './verdict.js';
 
 /** What describes the service's body, and not the one that leaves in its place. */
@@ -20,7 +21,7 @@ const BODY_HEADERS = [
 const BLOCKED_HEADER = 'X-Gateway-Response';
 
 /** Runs the response phase. Rejects only if Kong does, which Kong answers with 500. */
-export async function handleResponse(kong: Kong, config: Config): Promise<void> {
+export async function handleResponse(kong: Kong, config: Config, totals: Totals): Promise<void> {
   const [method, uri, status, headers, body] = await Promise.all([
     kong.request.getMethod(),
     config.readsPath ? kong.nginx.getVar('upstream_uri') : '',
@@ -30,14 +31,17 @@ export async function handleResponse(kong: Kong, config: Config): Promise<void> 
   ]);
   const verdict = await judge({ method, uri, status, headers, body }, config);
   if (verdict.kind === 'pass') {
+    totals.count(verdict.warning === undefined ? 'passed' : 'unfiltered', body.length, body.length);
     if (verdict.warning !== undefined) void kong.log.warn(verdict.warning);
     return clear(kong, headers, verdict.removeHeaders);
   }
   if (verdict.kind === 'replace') {
+    totals.count('filtered', body.length, verdict.body.length);
     void clear(kong, headers, [...verdict.removeHeaders, ...BODY_HEADERS]);
     const changed: HeaderValues = verdict.contentType === undefined ? {} : { 'Content-Type': verdict.contentType };
     return kong.response.exit(status, verdict.body, changed);
   }
+  totals.count('blocked', body.length, 0);
   void kong.log.err(`a response is blocked: ${verdict.reason}`);
   const contextId = await kong.nginx.getVar('kong_request_id');
   const answer = gatewayError(

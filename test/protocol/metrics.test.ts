@@ -70,3 +70,20 @@ it('says that it is ready, and what else it knows', async () => {
   expect(unknown.status).toBe(404);
   expect(await unknown.json()).toEqual({ message: 'known are: GET /metrics, GET /ready, GET /usage' });
 });
+
+it.each([
+  ['genesys-pii-log', 'genesys_pii_log_events_total{outcome="logged",plugin="genesys-pii-log"} 0'],
+  [
+    'genesys-response-filter',
+    'genesys_response_filter_responses_total{verdict="blocked",plugin="genesys-response-filter"} 0',
+  ],
+])('%s has its own', async (name, line) => {
+  const port = await freePort();
+  const other = await startPluginServer(`bin/${name}.js`, ['--metrics', `127.0.0.1:${port}`]);
+  try {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(text.split('\n')).toContain(line);
+  } finally {
+    await other.stop();
+  }
+});

@@ -56,6 +56,16 @@ describe('JSON', () => {
     );
   });
 
+  it('masks by name in a form, in XML and in broken JSON that stands in a string, as services echo them', async () => {
+    const { content, tally } = await log(
+      String.raw`{"a":"customer_name=Ann+B&password=hidden&state=open","b":"<note><lastName>Example</lastName></note>","c":"got {\"ani\": \"Ann\", ","d":"a = b < c"}`,
+    );
+    expect(content).toBe(
+      `{"a":"customer_name=${R}&password=${R}&state=open","b":"<note><lastName>${R}</lastName></note>","c":"got {\\"ani\\": ${R}, ","d":"a = b < c"}`,
+    );
+    expect(tally.toObject()).toEqual({ credential: 1, 'field:ani': 1, 'field:customer_name': 1, 'field:last_name': 1 });
+  });
+
   it('masks queries of URLs but for what is allowed', async () => {
     const { content } = await log(
       '{"nextUri":"/api/v2/users?pageSize=25&q=Ann&pageNumber=2","u":"https://u:p@x.example/cb#access_token=abc&state=1"}',

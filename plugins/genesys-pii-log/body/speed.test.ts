@@ -87,6 +87,14 @@ const cases: [string, () => Buffer, string, string | undefined][] = [
     undefined,
   ],
   ['JSON that is broken at its end', () => big(`${conversations(500_000)},`), 'application/json', undefined],
+  ...['a-b.c-d.e = ', '<name ', '<name>x', 'ani=1 ', String.raw`\"ani\": `].map(
+    (label): [string, () => Buffer, string, string | undefined] => [
+      `strings full of ${label}`,
+      () => big(`[${`"${label.repeat(2000)}",`.repeat(TEN_MB / label.length / 2000)}1]`),
+      'application/json',
+      undefined,
+    ],
+  ),
   ['deep JSON', () => big('['.repeat(TEN_MB)), 'application/json', undefined],
   [
     'many keys',

@@ -387,8 +387,11 @@ export function maskJsonString(text: string, masking: Masking, nesting: number, 
   return maskBeginning(text, room, masking, findTextHits);
 }
 
-function findHitsOf(text: string, { rules }: Masking): Hit[] {
-  return findHits(text, rules);
+/** Without one of these there is no name before a value: a form, XML or broken JSON as a string, as services echo them. */
+const MAY_BE_LABELLED = /[=<]|"\s{0,8}:/;
+
+function findHitsOf(text: string, masking: Masking): Hit[] {
+  return MAY_BE_LABELLED.test(text) ? findTextHits(text, masking) : findHits(text, masking.rules);
 }
 
 /** A number that is a card's, a telephone's or a pattern's; any other stays as it is written. */

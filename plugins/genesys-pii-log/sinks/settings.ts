@@ -29,7 +29,7 @@ const MAX_CA_FILE_BYTES = 4_194_304;
 export function readSinks(sinks: readonly RawSink[], queueEntries: number, host: Host): SinkSettings[] {
   return sinks.map((sink, index) => {
     const path = `sinks[${index}]`;
-    const { name, target, spill } = readTarget(sink, path, queueEntries, host);
+    const { name, target, spill } = readTarget(sink, path, host);
     return { key: digest([sink, queueEntries, spill]), name, queueEntries, target };
   });
 }
@@ -41,7 +41,7 @@ interface Read {
   spill?: string;
 }
 
-function readTarget(sink: RawSink, path: string, queueEntries: number, host: Host): Read {
+function readTarget(sink: RawSink, path: string, host: Host): Read {
   switch (sink.type) {
     case 'stdout':
       if (host.stdoutPath === undefined) {
@@ -53,7 +53,7 @@ function readTarget(sink: RawSink, path: string, queueEntries: number, host: Hos
       return { name: `file ${file}`, target: readFile(file, `${path}.path`, host) };
     }
     case 'http':
-      return readHttp(sink, path, queueEntries, host);
+      return readHttp(sink, path, host);
     case 'syslog':
       return readSyslog(sink, path);
   }
@@ -65,7 +65,7 @@ function readFile(file: string, path: string, { logDirs }: Host): SinkTarget {
   return { type: 'file', path: file, logDirs };
 }
 
-function readHttp(sink: RawSink, path: string, queueEntries: number, host: Host): Read {
+function readHttp(sink: RawSink, path: string, host: Host): Read {
   const url = parseUrl(needed(sink.url, `${path}.url`), `${path}.url`);
   const headers = Object.entries(sink.headers ?? {}).map(([name, value]) => {
     const field = `${path}.headers.${name}`;
@@ -77,7 +77,7 @@ function readHttp(sink: RawSink, path: string, queueEntries: number, host: Host)
     return { name, value: secret };
   });
   const spillPath = sink.spill_path;
-  const spill = spillPath === undefined ? undefined : spillSettings(spillPath, path, queueEntries, host);
+  const spill = spillPath === undefined ? undefined : spillSettings(spillPath, path, host);
   const settings = {
     url,
     headers,
@@ -95,10 +95,13 @@ function readHttp(sink: RawSink, path: string, queueEntries: number, host: Host)
   };
 }
 
-/** A spill is a file sink as any other: a configuration may also write to it. */
-function spillSettings(file: string, path: string, queueEntries: number, host: Host): SinkSettings {
+/**
+ * A spill is a file sink as any other: a configuration may also write to it. What several sinks give up at once, as when
+ * the process ends, must fit: what bounds its queue is its bytes.
+ */
+function spillSettings(file: string, path: string, host: Host): SinkSettings {
   const target = readFile(file, `${path}.spill_path`, host);
-  return { key: digest(['spill', file, queueEntries]), name: `spill ${file}`, queueEntries, target };
+  return { key: digest(['spill', file]), name: `spill ${file}`, queueEntries: Number.MAX_SAFE_INTEGER, target };
 }
 
 function readSyslog(sink: RawSink, path: string): Read {

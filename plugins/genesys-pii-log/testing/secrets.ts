@@ -121,12 +121,37 @@ export function readings(output: string): string[] {
 
 /** The secrets of a list that a reader of an output can find. */
 export function leaked(output: string, secrets: readonly string[]): string[] {
-  const read = readings(output);
-  const plain = read.map((text) => text.replace(/\+/g, ' '));
+  const read = [...new Set(readings(output))];
+  const text = [...read, ...read.map((reading) => reading.replace(/\+/g, ' '))].join('\n');
   // Of an address its name is enough; of a number all but its last four digits.
-  return secrets.filter((secret) => {
+  const telling = (secret: string): string => {
     const at = secret.indexOf('@');
-    const telling = at > 0 ? secret.slice(0, at) : secret;
-    return [...read, ...plain].some((text) => text.includes(telling) || text.includes(telling.replace(/\+/g, ' ')));
-  });
+    return at > 0 ? secret.slice(0, at) : secret;
+  };
+  const needles = secrets.flatMap((secret) =>
+    [...new Set([telling(secret), telling(secret).replace(/\+/g, ' ')])].map((needle) => ({ secret, needle })),
+  );
+  const found = needles.length < FEW ? needles.filter(({ needle }) => text.includes(needle)) : findMany(text, needles);
+  const leaks = new Set(found.map(({ secret }) => secret));
+  return secrets.filter((secret) => leaks.has(secret));
+}
+
+/** Up to so many are looked for one by one. */
+const FEW = 50;
+/** Of many, those are compared that begin like what stands at a place. */
+const BEGINNING = 5;
+
+function findMany<T extends { needle: string }>(text: string, needles: readonly T[]): T[] {
+  const byBeginning = new Map<string, T[]>();
+  for (const each of needles) {
+    const beginning = each.needle.slice(0, BEGINNING);
+    byBeginning.set(beginning, [...(byBeginning.get(beginning) ?? []), each]);
+  }
+  const found = new Set<T>();
+  for (let at = 0; at < text.length; at++) {
+    for (const each of byBeginning.get(text.slice(at, at + BEGINNING)) ?? []) {
+      if (text.startsWith(each.needle, at)) found.add(each);
+    }
+  }
+  return [...found];
 }

@@ -1,0 +1,94 @@
+/** What the plugin tells a monitoring system: what becomes of entries, and how much was masked; nothing of what was in it. */
+import type { MetricFamily } from '../shared/plugin.js';
+import type { Requests } from './requests.js';
+import type { SinkRegistry } from './sinks/registry.js';
+import type { SinkStats } from './sinks/sink.js';
+import type { Totals } from './totals.js';
+
+/** Makes the metrics of a process. */
+export function createMetrics(requests: Requests, sinks: SinkRegistry, totals: Totals): MetricFamily[] {
+  /** Sinks of several configurations may have one name, and a sample must stand alone. */
+  const bySink = function* (read: (stats: SinkStats) => Record<string, number>, label: string) {
+    const sums = new Map<string, Map<string, number>>();
+    for (const stats of sinks.stats) {
+      const sum = sums.get(stats.name) ?? new Map<string, number>();
+      for (const [key, value] of Object.entries(read(stats))) sum.set(key, (sum.get(key) ?? 0) + value);
+      sums.set(stats.name, sum);
+    }
+    for (const [sink, sum] of sums) {
+      for (const [key, value] of sum) yield { labels: label === '' ? { sink } : { sink, [label]: key }, value };
+    }
+  };
+  const one = function* (value: number) {
+    yield { labels: {}, value };
+  };
+  return [
+    {
+      name: 'genesys_pii_log_masked_total',
+      help: 'Values that were masked in entries, by rule: detector:email, field:ani, pattern:..., query, header, credential.',
+      type: 'counter',
+      labels: ['rule'],
+      *read() {
+        for (const [rule, value] of totals.masks) yield { labels: { rule }, value };
+      },
+    },
+    {
+      name: 'genesys_pii_log_events_total',
+      help: 'Log events of Kong by what became of them: logged, sampled_out, failed (no entry could be made).',
+      type: 'counter',
+      labels: ['outcome'],
+      *read() {
+        for (const [outcome, value] of Object.entries(totals.outcomes)) yield { labels: { outcome }, value };
+      },
+    },
+    {
+      name: 'genesys_pii_log_entries_total',
+      help: 'Entries that a sink is done with: sent, spilled (to the sink that is its spill), dropped.',
+      type: 'counter',
+      labels: ['sink', 'outcome'],
+      read: () => bySink(({ sent, spilled, dropped }) => ({ sent, spilled, dropped }), 'outcome'),
+    },
+    {
+      name: 'genesys_pii_log_queue_entries',
+      help: 'Entries that wait for a sink, or are on their way.',
+      type: 'gauge',
+      labels: ['sink'],
+      read: () => bySink(({ waiting }) => ({ waiting }), ''),
+    },
+    {
+      name: 'genesys_pii_log_send_failures_total',
+      help: 'Attempts to send that failed.',
+      type: 'counter',
+      labels: ['sink'],
+      read: () => bySink(({ failures }) => ({ failures }), ''),
+    },
+    {
+      name: 'genesys_pii_log_lost_log_events_total',
+      help: 'Requests that access has seen and log has not, after an hour: Kong drops log events under overload.',
+      type: 'counter',
+      labels: [],
+      read: () => one(requests.stats.lost_log_events),
+    },
+    {
+      name: 'genesys_pii_log_waiting_requests',
+      help: 'Requests that are between access and log.',
+      type: 'gauge',
+      labels: [],
+      read: () => one(requests.stats.waiting),
+    },
+    {
+      name: 'genesys_pii_log_captured_bytes',
+      help: 'Bytes of request bodies that wait for their log event.',
+      type: 'gauge',
+      labels: [],
+      read: () => one(requests.stats.captured_bytes),
+    },
+    {
+      name: 'genesys_pii_log_dropped_captures_total',
+      help: 'Request bodies that were let go before their log event came, for want of room or of time.',
+      type: 'counter',
+      labels: [],
+      read: () => one(requests.stats.dropped_captures),
+    },
+  ];
+}

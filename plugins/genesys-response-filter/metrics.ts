@@ -1,0 +1,70 @@
+/** What the plugin tells a monitoring system: what became of responses, and how much of them is left. */
+import type { MetricFamily } from '../shared/plugin.js';
+
+const OUTCOMES = ['passed', 'filtered', 'blocked', 'unfiltered', 'refused'] as const;
+
+/**
+ * What became of a response: it left as it was, with a filtered body, without its body, or as it was although it could not
+ * be filtered (`on_error: pass`). `refused`: the request did not go to the service, as it would change the protocol.
+ */
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** Sums since the process began, over all configurations. */
+export interface Totals {
+  /** @param bytesIn of the service's body; @param bytesOut of what is left of it */
+  count(outcome: Outcome, bytesIn: number, bytesOut: number): void;
+  readonly responses: Readonly<Record<Outcome, number>>;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export function createTotals(): Totals {
+  const responses = { passed: 0, filtered: 0, blocked: 0, unfiltered: 0, refused: 0 };
+  const bytes = { in: 0, out: 0 };
+  return {
+    responses,
+    get bytesIn() {
+      return bytes.in;
+    },
+    get bytesOut() {
+      return bytes.out;
+    },
+    count(outcome, bytesIn, bytesOut) {
+      responses[outcome]++;
+      bytes.in += bytesIn;
+      bytes.out += bytesOut;
+    },
+  };
+}
+
+/** Makes the metrics of a process. */
+export function createMetrics(totals: Totals): MetricFamily[] {
+  const one = function* (value: number) {
+    yield { labels: {}, value };
+  };
+  return [
+    {
+      name: 'genesys_response_filter_responses_total',
+      help: 'Responses by verdict: passed, filtered, blocked, unfiltered (on_error: pass), refused (Upgrade requests).',
+      type: 'counter',
+      labels: ['verdict'],
+      *read() {
+        for (const verdict of OUTCOMES) yield { labels: { verdict }, value: totals.responses[verdict] };
+      },
+    },
+    {
+      name: 'genesys_response_filter_bytes_in_total',
+      help: 'Bytes of bodies as the service sent them, compressed if it compressed them.',
+      type: 'counter',
+      labels: [],
+      read: () => one(totals.bytesIn),
+    },
+    {
+      name: 'genesys_response_filter_bytes_out_total',
+      help: 'Bytes of what is left of these bodies; nothing of one that is blocked.',
+      type: 'counter',
+      labels: [],
+      read: () => one(totals.bytesOut),
+    },
+  ];
+}
