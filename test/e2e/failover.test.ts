@@ -105,7 +105,12 @@ async function useRegions({
     const [first] = config.services;
     if (first === undefined) throw new Error('no service');
     for (const each of config.services.filter(({ tags }) => tags?.includes('genesys-cloud'))) {
-      Object.assign(each, { url: `http://${upstreamOf(eu)}`, read_timeout: 700, retries: 0, ...service });
+      Object.assign(each, {
+        url: `http://${upstreamOf(eu)}${each.path ?? ''}`,
+        read_timeout: 700,
+        retries: 0,
+        ...service,
+      });
     }
     config.upstreams = [eu, us].map((region) => ({
       name: upstreamOf(region),

@@ -139,6 +139,19 @@ describe('a service that breaks the connection', () => {
   };
 });
 
+it.skipIf(GATEWAY_KIND === 'local' && LEFT_OUT_LOCALLY.includes('bot-detection'))(
+  'programs are let through, those of Genesys too, and crawlers are not',
+  async () => {
+    const statusAs = async (agent: string) => {
+      const headers = { apikey: 'demo-key', 'User-Agent': agent };
+      return (await rawRequest(`${setup.gateway.url}/api/v2/tokens/me`, { headers })).status;
+    };
+    const programs = ['axios/1.12.2', 'Go-http-client/1.1', 'PureCloud SDK/java', 'okhttp/4.9', 'curl/8.5', 'node'];
+    for (const agent of programs) expect([agent, await statusAs(agent)]).toEqual([agent, 200]);
+    expect(await statusAs('Mozilla/5.0 (compatible; Googlebot/2.1)')).toBe(403);
+  },
+);
+
 // A cache is Kong's own, and the local gateway goes without it.
 it.skipIf(GATEWAY_KIND === 'local' && LEFT_OUT_LOCALLY.includes('proxy-cache'))(
   'reference data is kept apart for each consumer',

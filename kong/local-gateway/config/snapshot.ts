@@ -148,7 +148,7 @@ function checkRouteValues(route: RouteEntity, path: string, lines: string[]): vo
 
 /** `url` is short for protocol, host, port and path (kong/db/schema/entities/services.lua). */
 function expandUrl(value: PlainObject): PlainObject {
-  const { url, ...rest } = value;
+  const { url, path: _replaced, ...rest } = value;
   if (typeof url !== 'string') return value;
   const [, protocol = 'http', authority = '', path = ''] =
     /^(?:([a-z][a-z0-9+.-]*):\/\/)?([^/]*)(\/.*)?$/i.exec(url) ?? [];
