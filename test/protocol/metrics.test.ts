@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../scripts/native-kong.js';
 import { KongDriver } from '../support/kong-driver.js';
 import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
+import { waitFor } from '../support/wait-for.js';
 
 let server: PluginServerProcess;
 let url: string;
@@ -58,7 +59,13 @@ it.each([
   const port = await freePort();
   const other = await startPluginServer(`bin/${name}.js`, ['--metrics', `127.0.0.1:${port}`]);
   try {
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    // The port opens after the socket does.
+    const text = await waitFor('the metrics port', () =>
+      fetch(`http://127.0.0.1:${port}/metrics`).then(
+        (response) => response.text(),
+        () => false as const,
+      ),
+    );
     expect(text.split('\n')).toContain(line);
   } finally {
     await other.stop();
