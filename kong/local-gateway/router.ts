@@ -33,12 +33,29 @@ export function sortRoutes({ routes }: Snapshot): RouteEntity[] {
 
 /** The first route that matches. */
 export function findRoute(routes: readonly RouteEntity[], request: Routed): Match | undefined {
+  if (!isReadable(routes, request)) return undefined;
   for (const route of routes) {
     const prefix = matchPaths(route, request.path);
     if (prefix === undefined || !matchRest(route, request)) continue;
     return { route, prefix };
   }
   return undefined;
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Kong's router takes only UTF-8: a header that any of all routes asks for, and that is none, leads to no route at all, not
+ * even to one that does not look at it (measured: "invalid utf-8 sequence", 404).
+ */
+function isReadable(routes: readonly RouteEntity[], { headers }: Routed): boolean {
+  const names = new Set(routes.flatMap((route) => Object.keys(route.headers ?? {})));
+  try {
+    for (const value of [...names].flatMap((name) => headers.all(name))) UTF8.decode(Buffer.from(value, 'latin1'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function matchPaths(route: RouteEntity, path: string): string | undefined {

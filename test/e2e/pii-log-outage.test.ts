@@ -19,6 +19,8 @@ const isLong = process.env.LONG === '1';
 const LONG_MS = 600_000;
 const REQUESTS = 3000;
 const CONNECTIONS = 16;
+/** Far longer than an answer takes on a busy machine: who gives up on one that comes must send the entries again. */
+const TIMEOUT_MS = 3000;
 const ENOUGH_FAILURES = 8;
 
 let logDir: string;
@@ -38,7 +40,7 @@ interface Counting {
   isFailing: boolean;
 }
 
-const FAILURES: readonly [Wish, ...Wish[]] = [500, 503, 429, 'close', 'hang'];
+const FAILURES: readonly [Wish, ...Wish[]] = [500, 503, 429, 'close', 500, 503, 429, 'close', 'hang'];
 
 async function startCounting(seed: string): Promise<Counting> {
   const random = createRandom(seed);
@@ -67,7 +69,7 @@ beforeAll(async () => {
   dropping = await startCounting('dropping');
   const port = await freePort();
   operator = `http://127.0.0.1:${port}`;
-  const http = { type: 'http', batch_entries: 40, flush_ms: 20, timeout_ms: 200 };
+  const http = { type: 'http', batch_entries: 40, flush_ms: 20, timeout_ms: TIMEOUT_MS };
   const sinks = [
     { ...http, url: spilling.receiver.url, spill_path: join(logDir, 'spill.log'), max_attempts: 2 },
     { ...http, url: dropping.receiver.url },
@@ -157,15 +159,17 @@ it(`sent + spilled + dropped = requests, ${isLong ? 'for ten minutes' : `of ${RE
     .entries()
     .map(({ request_id: id }) => String(id));
 
+  // Else entries may arrive twice, as the README says, and this test could not count.
+  expect([spilling.receiver.unheard, dropping.receiver.unheard]).toEqual([0, 0]);
   // With a spill nothing is lost, and nothing is in both places.
   expect(new Set([...spilling.taken.keys(), ...spilled])).toEqual(sent);
-  expect([...spilling.taken.values()].every((times) => times === 1)).toBe(true);
+  expect([...spilling.taken].filter(([, times]) => times !== 1)).toEqual([]);
   expect(spilling.taken.size + spilled.length).toBe(sent.size);
   expect(a).toMatchObject({ received: sent.size, sent: spilling.taken.size, spilled: spilled.length, dropped: 0 });
   expect(spill).toMatchObject({ received: spilled.length, sent: spilled.length, dropped: 0 });
 
   // Without one, what is missing is counted, and the receiver is told of it.
-  expect([...dropping.taken.values()].every((times) => times === 1)).toBe(true);
+  expect([...dropping.taken].filter(([, times]) => times !== 1)).toEqual([]);
   expect([...dropping.taken.keys()].every((id) => sent.has(id))).toBe(true);
   expect(dropping.taken.size + b.dropped).toBe(sent.size);
   expect(b).toMatchObject({ received: sent.size, sent: dropping.taken.size, spilled: 0 });

@@ -4,6 +4,7 @@ import { freePort } from '../../scripts/native-kong.js';
 import { DEFAULT_CLIENT, startGenesysCloud } from '../genesys-cloud/index.js';
 import { KongDriver } from '../support/kong-driver.js';
 import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
+import { waitFor } from '../support/wait-for.js';
 
 let server: PluginServerProcess;
 let url: string;
@@ -81,7 +82,13 @@ it.each([
   const port = await freePort();
   const other = await startPluginServer(`bin/${name}.js`, ['--metrics', `127.0.0.1:${port}`]);
   try {
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    // The port opens after the socket does.
+    const text = await waitFor('the metrics port', () =>
+      fetch(`http://127.0.0.1:${port}/metrics`).then(
+        (response) => response.text(),
+        () => false as const,
+      ),
+    );
     expect(text.split('\n')).toContain(line);
   } finally {
     await other.stop();

@@ -19,6 +19,8 @@ export interface HttpReceiver {
   taken: Batch[];
   /** Batches that were not. */
   refused: Batch[];
+  /** Answers of success for which the sender did not wait: it will send these entries again, and must. */
+  unheard: number;
   /** What the next request gets; `index` counts from 0. */
   answer: (index: number, batch: Batch) => Wish;
   close(): Promise<void>;
@@ -31,6 +33,7 @@ export async function startHttpReceiver(): Promise<HttpReceiver> {
     url: '',
     taken: [],
     refused: [],
+    unheard: 0,
     answer: () => 200,
     close: () =>
       new Promise((resolve) => {
@@ -52,6 +55,8 @@ export async function startHttpReceiver(): Promise<HttpReceiver> {
     };
     const wish = receiver.answer(count++, batch);
     const isTaken = typeof wish === 'number' && wish < 300;
+    if (isTaken && request.socket.destroyed) receiver.unheard += 1;
+    else if (isTaken) response.once('close', () => (receiver.unheard += response.writableFinished ? 0 : 1));
     (isTaken ? receiver.taken : receiver.refused).push(batch);
     if (wish === 'close') response.destroy();
     else if (wish !== 'hang') response.writeHead(wish).end();
