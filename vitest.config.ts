@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', 'dist/**'],
+    globalSetup: process.env.GATEWAY === 'docker' ? ['test/support/docker-image.ts'] : [],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Test files start real processes; two cores run two files at a time.

@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type ExternalPlugin, pluginServerCommands } from './plugin-servers.js';
+import { type ExternalPlugin, type Place, pluginServerCommands } from './plugin-servers.js';
 
 /** A declarative configuration, as kong.yml holds it. */
 export type Declarative = Record<string, unknown>;
@@ -109,9 +109,9 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
 }
 
 /** What Kong is told of a plugin server, as environment. */
-export function pluginServerSettings(plugin: ExternalPlugin, folder: string): Record<string, string> {
+export function pluginServerSettings(plugin: ExternalPlugin, folder: string, place?: Place): Record<string, string> {
   const setting = `KONG_PLUGINSERVER_${plugin.name.toUpperCase().replaceAll('-', '_')}`;
-  const { socket, startCommand, queryCommand } = pluginServerCommands(plugin, folder);
+  const { socket, startCommand, queryCommand } = pluginServerCommands(plugin, folder, place);
   return {
     [`${setting}_SOCKET`]: socket,
     [`${setting}_START_CMD`]: startCommand,

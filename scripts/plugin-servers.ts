@@ -5,6 +5,14 @@ import { NODE_OPTIONS, PLUGIN_NAMES } from '../kong/plugin-list.js';
 /** dist, where this file runs compiled or not. */
 const DIST = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../dist' : '..');
 
+/** Where plugin servers run: the node executable, and the folder of what was built. */
+export interface Place {
+  node: string;
+  dist: string;
+}
+
+const THIS_MACHINE: Place = { node: process.execPath, dist: DIST };
+
 /** A plugin that a gateway runs in a plugin server of ours. */
 export interface ExternalPlugin {
   name: string;
@@ -28,13 +36,17 @@ export const PLUGINS: readonly ExternalPlugin[] = PLUGIN_NAMES.map((name) => ({ 
 export const LEFT_OUT_LOCALLY = ['bot-detection', 'cors', 'prometheus', 'proxy-cache'];
 
 /** The settings for a plugin whose socket lies in `folder`. Commands are absolute: Kong gives the process no PATH. */
-export function pluginServerCommands(plugin: ExternalPlugin, folder: string): PluginServerCommands {
+export function pluginServerCommands(
+  plugin: ExternalPlugin,
+  folder: string,
+  place: Place = THIS_MACHINE,
+): PluginServerCommands {
   if (plugin.commands !== undefined) return plugin.commands(folder);
   const socket = join(folder, `${plugin.name}.socket`);
   const command = [
-    process.execPath,
+    place.node,
     ...NODE_OPTIONS,
-    join(DIST, plugin.script),
+    join(place.dist, plugin.script),
     '--socket',
     socket,
     ...(plugin.args ?? []),

@@ -1,6 +1,6 @@
 /**
- * The gateway under test, the same to every end-to-end case: `local` (kong/local-gateway, in this process) or `kong`
- * (a real Kong, DB-less, on free ports). The environment variable GATEWAY chooses; `npm run test:e2e` sets it.
+ * The gateway under test, the same to every end-to-end case: `local` (kong/local-gateway, in this process), `kong` (a
+ * real Kong, DB-less, on free ports) or `docker` (the same in a container of kong/Dockerfile's image). The environment variable GATEWAY chooses; `npm run test:e2e` sets it.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,27 +8,32 @@ import { join } from 'node:path';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
 import { type Declarative, type NativeKongOptions, startNativeKong } from '../../scripts/native-kong.js';
 import { type ExternalPlugin, LEFT_OUT_LOCALLY, pluginServerCommands } from '../../scripts/plugin-servers.js';
+import { startDockerKong } from '../support/docker-kong.js';
 import { waitFor } from '../support/wait-for.js';
 
 export interface Gateway {
-  kind: 'local' | 'kong';
+  kind: 'local' | 'kong' | 'docker';
   url: string;
   /** Puts another configuration in place, as POST /config does. @throws Error with the gateway's reasons */
   reconfigure(config: Declarative): Promise<void>;
-  /** The process that serves a plugin now; undefined while there is none. */
+  /** The process that serves a plugin now; undefined while there is none, and for `docker`. */
   pluginServerPid(name: string): number | undefined;
   /** The gateway's error log so far. */
   log(): string;
   close(): Promise<void>;
 }
 
-export const GATEWAY_KIND = process.env.GATEWAY === 'kong' ? 'kong' : 'local';
+export const GATEWAY_KIND = gatewayKind(process.env.GATEWAY);
+
+function gatewayKind(name: string | undefined): Gateway['kind'] {
+  return name === 'kong' || name === 'docker' ? name : 'local';
+}
 
 export const PROBE: ExternalPlugin = { name: 'probe', script: 'test/support/probe-server.js' };
 
 /** Starts the gateway under test, and waits until the plugin servers listen. */
 export async function startGateway(options: NativeKongOptions): Promise<Gateway> {
-  const gateway = await (GATEWAY_KIND === 'kong' ? startKong(options) : startLocal(options));
+  const gateway = await { local: startLocal, kong: startKong, docker: startDocker }[GATEWAY_KIND](options);
   await waitFor('the plugin servers', () => {
     const listening = gateway.log().split('listens on').length - 1;
     return (
@@ -65,28 +70,45 @@ async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Pro
 
 async function startKong(options: NativeKongOptions): Promise<Gateway> {
   const kong = await startNativeKong(options);
-  let generation = 0;
   return {
     kind: 'kong',
     url: kong.url,
-    async reconfigure(next) {
-      generation += 1;
-      const response = await fetch(`${kong.adminUrl}/config`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(withGeneration({ _format_version: '3.0', ...next }, generation)),
-      });
-      if (response.status !== 201) throw new Error(await response.text());
-      // Kong answers before its workers use the new configuration.
-      await waitFor('the new configuration', async () => {
-        const seen = await fetch(`${kong.url}${generationPath(generation)}`, { headers: { Connection: 'close' } });
-        await seen.arrayBuffer();
-        return seen.status === 200;
-      });
-    },
+    reconfigure: reconfigureBy(kong),
     pluginServerPid: kong.pluginServerPid,
     log: kong.errorLog,
     close: kong.close,
+  };
+}
+
+async function startDocker(options: NativeKongOptions): Promise<Gateway> {
+  const kong = await startDockerKong(options);
+  return {
+    kind: 'docker',
+    url: kong.url,
+    reconfigure: reconfigureBy(kong),
+    // The processes of a container have other numbers here, and another user.
+    pluginServerPid: () => undefined,
+    log: kong.errorLog,
+    close: kong.close,
+  };
+}
+
+function reconfigureBy(kong: { url: string; adminUrl: string }): Gateway['reconfigure'] {
+  let generation = 0;
+  return async (next) => {
+    generation += 1;
+    const response = await fetch(`${kong.adminUrl}/config`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(withGeneration({ _format_version: '3.0', ...next }, generation)),
+    });
+    if (response.status !== 201) throw new Error(await response.text());
+    // Kong answers before its workers use the new configuration.
+    await waitFor('the new configuration', async () => {
+      const seen = await fetch(`${kong.url}${generationPath(generation)}`, { headers: { Connection: 'close' } });
+      await seen.arrayBuffer();
+      return seen.status === 200;
+    });
   };
 }
 

@@ -500,7 +500,8 @@ describe('a request for another protocol', () => {
   );
 });
 
-describe('the plugin server', () => {
+// Sends it signals, which do not reach into a container.
+describe.skipIf(GATEWAY_KIND === 'docker')('the plugin server', () => {
   const pid = (): number => {
     const found = setup.gateway.pluginServerPid(FILTER);
     if (found === undefined) throw new Error('no plugin server runs');

@@ -1,0 +1,107 @@
+/**
+ * What a Kong in a container is told, and which test files have no place there. Pure.
+ *
+ * The container shares the machine's network (`--network host`, Linux): the simulators, Redis and receivers that tests start
+ * listen on 127.0.0.1, and the plugins take http for loopback hosts only, so on any other network every address in a
+ * configuration would have to be rewritten and genesys-token-manager would refuse what came out.
+ */
+import { statSync } from 'node:fs';
+import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
+import { type NativeKongOptions, pluginServerSettings } from '../../scripts/native-kong.js';
+import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
+
+/** Where the configuration is copied to. */
+export const DECLARATIVE_CONFIG = '/tmp/kong.json';
+
+/** Where kong/Dockerfile puts node and the package. */
+const IMAGE = { node: '/usr/local/bin/node', dist: '/opt/kong-genesys-cloud/dist' };
+
+/** Kong's prefix if the container runs as another user than the image's: /usr/local/kong is not that user's. */
+const PREFIX = '/tmp/kong';
+
+/** Files of test/e2e that are left out, and why: with `--gateway local` and `--gateway kong` they run. */
+export const NOT_IN_A_CONTAINER: Readonly<Record<string, string>> = {
+  'credentials.test.ts': 'the probe plugin server is not in the image',
+  'pdk.test.ts': 'the probe plugin server is not in the image',
+  'phases.test.ts': 'the probe plugin servers are not in the image',
+  'plugin-server-failures.test.ts': 'sends signals to plugin servers, and has one that is not in the image',
+};
+
+export interface ContainerSettings {
+  environment: Record<string, string>;
+  /** uid:gid; undefined is the image's own. */
+  user?: string;
+  /** Folders of this machine, mounted where they are. */
+  folders: string[];
+}
+
+export interface ContainerPorts {
+  proxy: number;
+  admin: number;
+  status: number;
+}
+
+/**
+ * The settings of a container. Where a test wants nothing else than the plugins as they ship, plugin servers, user and prefix
+ * are the image's, so that these are what is tested; a test with arguments of its own gets plugin servers with those, as
+ * the user who runs the tests, who has to read what they write.
+ * @throws Error of one line, if a plugin server is not in the image
+ */
+export function containerSettings(
+  { plugins, env = {}, workers = 1 }: NativeKongOptions,
+  ports: ContainerPorts,
+  testUser: string | undefined,
+): ContainerSettings {
+  const environment: Record<string, string> = {
+    ...env,
+    KONG_DATABASE: 'off',
+    KONG_DECLARATIVE_CONFIG: DECLARATIVE_CONFIG,
+    KONG_PROXY_LISTEN: `127.0.0.1:${ports.proxy} backlog=16384`,
+    KONG_ADMIN_LISTEN: `127.0.0.1:${ports.admin}`,
+    KONG_ADMIN_GUI_LISTEN: 'off',
+    KONG_STATUS_LISTEN: `127.0.0.1:${ports.status}`,
+    KONG_ANONYMOUS_REPORTS: 'off',
+    // At info, Kong's log holds what the plugin servers print.
+    KONG_LOG_LEVEL: 'info',
+    KONG_ADMIN_ACCESS_LOG: 'off',
+    KONG_NGINX_WORKER_PROCESSES: String(workers),
+  };
+  const missing = plugins.find((plugin) => !isInImage(plugin));
+  if (missing !== undefined)
+    throw new Error(`the plugin server ${missing.name} (${missing.script}) is not in the image`);
+  if (plugins.every(isAsShipped)) return { environment, folders: [] };
+  return {
+    environment: {
+      ...environment,
+      KONG_PREFIX: PREFIX,
+      KONG_PLUGINS: ['bundled', ...plugins.map(({ name }) => name)].join(','),
+      KONG_PLUGINSERVER_NAMES: plugins.map(({ name }) => name).join(','),
+      ...Object.assign({}, ...plugins.map((plugin) => pluginServerSettings(plugin, PREFIX, IMAGE))),
+    },
+    ...(testUser === undefined ? {} : { user: testUser }),
+    folders: [...new Set(plugins.flatMap(({ args = [] }) => args.filter(isFolder)))],
+  };
+}
+
+/** The defaults of a Dockerfile's `ARG`s: testcontainers reads `FROM ${...}` with those that it is given only. */
+export function dockerfileArguments(dockerfile: string): Record<string, string> {
+  return Object.fromEntries([...dockerfile.matchAll(/^ARG (\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]));
+}
+
+function isInImage({ script, commands }: ExternalPlugin): boolean {
+  return commands === undefined && PLUGIN_NAMES.some((name) => script === `bin/${name}.js`);
+}
+
+function isAsShipped({ name, script, args = [] }: ExternalPlugin): boolean {
+  return script === `bin/${name}.js` && args.length === 0;
+}
+
+function isFolder(argument: string): boolean {
+  if (!argument.startsWith('/')) return false;
+  try {
+    return statSync(argument).isDirectory();
+  } catch {
+    // Not a folder of this machine, such as the container's /proc/1/fd/1.
+    return false;
+  }
+}

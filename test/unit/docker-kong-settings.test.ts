@@ -1,0 +1,70 @@
+/** What Kong is told in a container. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type ExternalPlugin, PLUGINS } from '../../scripts/plugin-servers.js';
+import { containerSettings, dockerfileArguments, NOT_IN_A_CONTAINER } from '../support/docker-kong-settings.js';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const PORTS = { proxy: 1001, admin: 1002, status: 1003 };
+const QUOTA = { name: 'genesys-quota', script: 'bin/genesys-quota.js' };
+const PROBE = { name: 'probe', script: 'test/support/probe-server.js' };
+
+const settings = (plugins: readonly ExternalPlugin[]) =>
+  containerSettings({ config: {}, plugins, env: { SECRET: 's' }, workers: 3 }, PORTS, '501:20');
+
+describe('the settings of a container', () => {
+  it.each([
+    ['all plugins as they ship', PLUGINS],
+    ['some of them', [QUOTA]],
+    ['none', []],
+  ])('leave plugin servers, user and prefix to the image for %s', (_, plugins) => {
+    const { environment, ...rest } = settings(plugins);
+    expect(rest).toEqual({ folders: [] });
+    expect(environment).toMatchObject({
+      SECRET: 's',
+      KONG_DATABASE: 'off',
+      KONG_PROXY_LISTEN: '127.0.0.1:1001 backlog=16384',
+      KONG_ADMIN_LISTEN: '127.0.0.1:1002',
+      KONG_STATUS_LISTEN: '127.0.0.1:1003',
+      KONG_NGINX_WORKER_PROCESSES: '3',
+    });
+    expect(Object.keys(environment).filter((name) => /PLUGIN|PREFIX/.test(name))).toEqual([]);
+  });
+
+  it("start plugin servers with a test's own arguments by the image's paths, as the user of the test", () => {
+    const folder = mkdtempSync(join(tmpdir(), 'audit-'));
+    const args = ['--log-dir', folder, '--metrics', '127.0.0.1:1', '--stdout', '/proc/1/fd/1'];
+    const { environment, user, folders } = settings([QUOTA, { ...QUOTA, name: 'genesys-quota-b', args }]);
+    rmSync(folder, { recursive: true });
+    const command = '/usr/local/bin/node --max-semi-space-size=2 /opt/kong-genesys-cloud/dist/bin/genesys-quota.js';
+    const second = `${command} --socket /tmp/kong/genesys-quota-b.socket ${args.join(' ')}`;
+    expect({ user, folders }).toEqual({ user: '501:20', folders: [folder] });
+    expect(environment).toMatchObject({
+      KONG_PREFIX: '/tmp/kong',
+      KONG_PLUGINS: 'bundled,genesys-quota,genesys-quota-b',
+      KONG_PLUGINSERVER_NAMES: 'genesys-quota,genesys-quota-b',
+      KONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD: `${command} --socket /tmp/kong/genesys-quota.socket`,
+      KONG_PLUGINSERVER_GENESYS_QUOTA_B_SOCKET: '/tmp/kong/genesys-quota-b.socket',
+      KONG_PLUGINSERVER_GENESYS_QUOTA_B_QUERY_CMD: `${second} --dump`,
+    });
+  });
+
+  it('refuse what is not in the image', () => {
+    expect(() => settings([...PLUGINS, PROBE])).toThrow(
+      'the plugin server probe (test/support/probe-server.js) is not',
+    );
+  });
+});
+
+it('the files that are left out exist, and the paths of the image are those of its Dockerfile', () => {
+  for (const file of Object.keys(NOT_IN_A_CONTAINER)) expect(existsSync(join(ROOT, 'test/e2e', file)), file).toBe(true);
+  const dockerfile = readFileSync(join(ROOT, 'kong/Dockerfile'), 'utf8');
+  expect(dockerfile).toContain('COPY --from=build /usr/local/bin/node /usr/local/bin/node\n');
+  expect(dockerfile).toContain('COPY --from=package /package /opt/kong-genesys-cloud\n');
+  expect(dockerfileArguments(dockerfile)).toEqual({
+    KONG_IMAGE: expect.stringMatching(/^kong:3\.9\./),
+    NODE_IMAGE: expect.stringMatching(/^node:24-/),
+  });
+});
