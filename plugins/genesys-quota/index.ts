@@ -36,8 +36,9 @@ class QuotaWithoutLog implements PluginInstance {
    * @param config as Kong sends it
    * @throws Error of one line that names the field and holds no secret
    */
-  constructor(config: unknown, host: Host = BARE_HOST) {
-    const parsed = readConfig(config, host);
+  constructor(config: unknown, host: Host = BARE_HOST, follows = false) {
+    const read = readConfig(config, host);
+    const parsed = follows ? read : { ...read, followUpstream: false };
     const namespace = openNamespace(parsed);
     this.#access = { config: parsed, plan: planReads(parsed), namespace };
     this.learns = { namespace, followUpstream: parsed.followUpstream, usesHints: parsed.maxWaitMs > 0 };
@@ -51,6 +52,11 @@ class QuotaWithoutLog implements PluginInstance {
 
 /** One configuration. */
 export class Plugin extends QuotaWithoutLog {
+  /** @throws as above */
+  constructor(config: unknown, host: Host = BARE_HOST) {
+    super(config, host, true);
+  }
+
   /** Learns from Genesys' answer. */
   log(kong: Kong): Promise<void> {
     return handleLog(kong, this.learns);
