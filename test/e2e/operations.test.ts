@@ -1,0 +1,111 @@
+/** What operators do, and what goes wrong beside the plugins: wrong certificates, new configurations and lost workers under load. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.js';
+import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
+
+const OPENSSL_MISSING = isInstalled('openssl') ? undefined : 'no openssl';
+const AUTHORITY_ID = '11111111-1111-4111-8111-111111111111';
+
+let setup: GenesysGateway;
+beforeAll(async () => {
+  setup = await startGenesysGateway({ workers: 2 });
+});
+afterAll(() => setup?.close());
+
+describe.skipIf(OPENSSL_MISSING)(`a service's certificate${OPENSSL_MISSING ? ` (${OPENSSL_MISSING})` : ''}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tls-'));
+  const file = (name: string): string => join(folder, name);
+  const read = (name: string): string => readFileSync(file(name), 'utf8');
+  const servers: Server[] = [];
+
+  beforeAll(async () => {
+    for (const name of ['ours', 'theirs']) {
+      const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+      const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)];
+      execFileSync('openssl', ['req', '-x509', '-days', '2', ...key, ...subject], { stdio: 'ignore' });
+    }
+  });
+
+  /** On a port of its own each time: Kong goes on using a connection that another configuration has verified. */
+  async function startService(): Promise<number> {
+    const server = createServer({ key: read('ours.key'), cert: read('ours.pem') }, (_, response) => response.end('{}'));
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  }
+
+  afterAll(() => {
+    for (const server of servers) server.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it.each([
+    ['of an authority that the service names is taken', 'ours', 200],
+    ['of another authority is refused', 'theirs', 502],
+  ])('%s', async (_, authority, status) => {
+    const port = await startService();
+    await setup.reconfigure((config) => {
+      config.ca_certificates = [{ id: AUTHORITY_ID, cert: read(`${authority}.pem`) }];
+      config.services.push({
+        name: 'tls',
+        url: `https://localhost:${port}`,
+        tls_verify: true,
+        ca_certificates: [AUTHORITY_ID],
+        routes: [{ name: 'tls', paths: ['/tls'], plugins: [] } as never],
+      });
+    });
+    const response = await setup.get('/tls');
+    await response.arrayBuffer();
+    expect(response.status).toBe(status);
+  });
+});
+
+/** Sends requests one after the other on some connections until it is told to stop; answers with their statuses. */
+function startLoad(connections: number): { stop(): Promise<number[]>; count(): number } {
+  const statuses: number[] = [];
+  let stopped = false;
+  const workers = Array.from({ length: connections }, async () => {
+    while (!stopped) {
+      const response = await setup.get('/api/v2/tokens/me').catch(() => undefined);
+      await response?.arrayBuffer();
+      statuses.push(response?.status ?? 0);
+    }
+  });
+  return {
+    count: () => statuses.length,
+    async stop() {
+      stopped = true;
+      await Promise.all(workers);
+      return statuses;
+    },
+  };
+}
+
+it('new configurations under load drop no request', async () => {
+  const load = startLoad(8);
+  for (let i = 0; i < 5; i += 1) {
+    await setup.reconfigure((config) => {
+      config.consumers?.push({ username: `svc-${i}` });
+    });
+    const before = load.count();
+    await waitFor('requests with the new configuration', () => load.count() > before + 40);
+  }
+  const statuses = await load.stop();
+  expect(statuses.length).toBeGreaterThan(100);
+  expect([...new Set(statuses)]).toEqual([200]);
+});
+
+function isInstalled(command: string): boolean {
+  try {
+    execFileSync(command, ['version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
