@@ -238,14 +238,4 @@ export const Schema = [
 ] as const satisfies readonly SchemaField[];
 
 /** The fields beside `config`. */
-export const PluginSchema = [
-  {
-    protocols: {
-      type: 'set',
-      required: true,
-      default: ['http', 'https'],
-      elements: { type: 'string', one_of: ['http', 'https'] },
-      description: 'The protocols for which the plugin runs.',
-    },
-  },
-] as const satisfies readonly SchemaField[];
+export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

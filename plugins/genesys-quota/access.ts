@@ -2,6 +2,7 @@
  * The access phase: reads what the limits need, asks for admission, and either goes on with RateLimit headers or answers
  * 429, or 503. A refused request has consumed nothing.
  */
+import { oneLine } from '../shared/one-line.js';
 import type { Kong } from '../shared/pdk.js';
 import { type Admission, type AdmissionSettings, admit } from './admission.js';
 import { rateLimitHeaders, refusalAnswer } from './answer.js';
@@ -65,5 +66,5 @@ function logFault(kong: Kong, message: string): void {
   const nowMs = performance.now();
   if (nowMs - faultLoggedMs < FAULT_LOG_MS) return;
   faultLoggedMs = nowMs;
-  void kong.log.err(`genesys-quota: Redis refuses to count: ${message.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 200)}`);
+  void kong.log.err(`genesys-quota: Redis refuses to count: ${oneLine(message, 200)}`);
 }

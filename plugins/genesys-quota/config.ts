@@ -5,6 +5,7 @@
 import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
 import type { Host } from '../shared/host.js';
 import { compilePathPattern, type PathPattern } from '../shared/path-pattern.js';
+import { property } from '../shared/property.js';
 import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
 import { Schema } from './schema.js';
 
@@ -157,6 +158,6 @@ function readPath(text: string, path: string): PathPattern {
 
 /** Kong's bookkeeping, beside the fields of the schema. Another server may send none: then all such share. */
 function readPluginId(raw: unknown): string {
-  const id: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, '__plugin_id') : undefined;
+  const id = property(raw, '__plugin_id');
   return typeof id === 'string' && id !== '' ? id : 'unnamed';
 }

@@ -1,6 +1,6 @@
 /** The arithmetic of limits, and what it guarantees, over random traffic with a simulated clock. */
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../test/support/random.js';
+import { createRandom } from '../../test/genesys-cloud/data/random.js';
 import {
   type Check,
   fitsWindow,
@@ -47,14 +47,14 @@ function simulated() {
 
 /** Random times: dense, sparse, and on the borders of windows. */
 function* moments(seed: number, count: number, windowMs: number): Generator<number> {
-  const random = createRandom(seed);
-  let nowMs = START_MS + random.integer(0, windowMs);
+  const random = createRandom(String(seed));
+  let nowMs = START_MS + random.int(0, windowMs);
   for (let i = 0; i < count; i += 1) {
     yield nowMs;
     const step = random.next();
-    if (step < 0.7) nowMs += random.integer(0, Math.ceil(windowMs / 40));
-    else if (step < 0.9) nowMs = (Math.floor(nowMs / windowMs) + 1) * windowMs - random.integer(0, 1);
-    else nowMs += random.integer(0, 3 * windowMs);
+    if (step < 0.7) nowMs += random.int(0, Math.ceil(windowMs / 40));
+    else if (step < 0.9) nowMs = (Math.floor(nowMs / windowMs) + 1) * windowMs - random.int(0, 1);
+    else nowMs += random.int(0, 3 * windowMs);
   }
 }
 
@@ -63,11 +63,11 @@ const SEEDS = Array.from({ length: 30 }, (_, index) => index + 1);
 describe('a fixed window', () => {
   it.each(SEEDS)('never lets through more than the limit between two borders (seed %i)', (seed) => {
     const { clock, admit } = simulated();
-    const random = createRandom(seed);
+    const random = createRandom(String(seed));
     const perWindow = new Map<number, number>();
     for (const nowMs of moments(seed, 2000, 1000)) {
       clock.nowMs = nowMs;
-      const cost = random.integer(1, 4);
+      const cost = random.int(1, 4);
       if (admit([windowCheck({ kind: 'fixed', cost })]).admitted) {
         const index = Math.floor(nowMs / 1000);
         perWindow.set(index, (perWindow.get(index) ?? 0) + cost);
@@ -82,13 +82,13 @@ describe('a sliding window', () => {
     'never lets the weighted estimate over the limit, nor twice the limit into a window (seed %i)',
     (seed) => {
       const { clock, admit } = simulated();
-      const random = createRandom(seed);
+      const random = createRandom(String(seed));
       const admitted: { atMs: number; cost: number }[] = [];
       const sum = (fromMs: number, toMs: number): number =>
         admitted.reduce((total, { atMs, cost }) => (atMs >= fromMs && atMs < toMs ? total + cost : total), 0);
       for (const nowMs of moments(seed, 1000, 1000)) {
         clock.nowMs = nowMs;
-        const cost = random.integer(1, 4);
+        const cost = random.int(1, 4);
         if (!admit([windowCheck({ cost })]).admitted) continue;
         admitted.push({ atMs: nowMs, cost });
         const beganMs = nowMs - (nowMs % 1000);
@@ -119,18 +119,18 @@ describe('a sliding window', () => {
 
 describe('the time to wait', () => {
   it.each(SEEDS)('is exactly when a request fits, and not a millisecond more (seed %i)', (seed) => {
-    const random = createRandom(seed);
+    const random = createRandom(String(seed));
     for (let i = 0; i < 500; i += 1) {
-      const limit = random.integer(1, 50);
+      const limit = random.int(1, 50);
       const check = windowCheck({
         kind: random.pick(['fixed', 'sliding'] as const),
         limit,
-        cost: random.integer(1, limit),
+        cost: random.int(1, limit),
         windowMs: random.pick([1000, 7000, 60_000]),
       });
       const { windowMs } = check;
-      const state = { current: random.integer(0, limit), previous: random.integer(0, limit) };
-      const elapsedMs = random.integer(0, windowMs - 1);
+      const state = { current: random.int(0, limit), previous: random.int(0, limit) };
+      const elapsedMs = random.int(0, windowMs - 1);
       const waitMs = windowWaitMs(check, state, elapsedMs);
       const fitsIn = (ms: number): boolean => {
         const at = elapsedMs + ms;
@@ -175,12 +175,12 @@ describe('a spike arrest', () => {
 
 describe('several limits', () => {
   it.each(SEEDS)('let a request through all or count it in none (seed %i)', (seed) => {
-    const random = createRandom(seed);
+    const random = createRandom(String(seed));
     const real = simulated();
     const withoutRefused = simulated();
     for (const nowMs of moments(seed, 1500, 1000)) {
       const checks: Check[] = [
-        windowCheck({ group: 'fixed', kind: 'fixed', limit: 12, cost: random.integer(1, 3) }),
+        windowCheck({ group: 'fixed', kind: 'fixed', limit: 12, cost: random.int(1, 3) }),
         windowCheck({ group: 'by', id: random.pick(['a', 'b']), limit: 5 }),
         windowCheck({ group: 'long', windowMs: 3000, limit: 20 }),
         spikeCheck(20_000, 3),
@@ -209,12 +209,12 @@ describe('several limits', () => {
 });
 
 it('what remains is never less than nothing, and never more than fits', () => {
-  const random = createRandom(7);
+  const random = createRandom('7');
   for (let i = 0; i < 2000; i += 1) {
-    const limit = random.integer(1, 20);
+    const limit = random.int(1, 20);
     const check = windowCheck({ limit, kind: random.pick(['fixed', 'sliding'] as const) });
-    const state = { current: random.integer(0, limit + 3), previous: random.integer(0, limit) };
-    const elapsedMs = random.integer(0, 999);
+    const state = { current: random.int(0, limit + 3), previous: random.int(0, limit) };
+    const elapsedMs = random.int(0, 999);
     const remaining = windowRemaining(check, state, elapsedMs);
     expect(remaining).toBeGreaterThanOrEqual(0);
     if (remaining > 0) expect(fitsWindow({ ...check, cost: remaining }, state, elapsedMs)).toBe(true);

@@ -1,6 +1,6 @@
 /** The script in a real Redis: step by step the same as the counters in memory, and gone when it does not matter. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRandom } from '../../test/support/random.js';
+import { createRandom } from '../../test/genesys-cloud/data/random.js';
 import { REDIS_MISSING, type RedisServer, startCluster, startRedis } from '../../test/support/redis-server.js';
 import { waitFor } from '../../test/support/wait-for.js';
 import { parseConfig } from '../shared/config.js';
@@ -33,7 +33,7 @@ describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MI
   });
 
   it.each([1, 2, 3, 4, 5, 6])('decide as those in memory do, on any traffic (seed %i)', async (seed) => {
-    const random = createRandom(seed);
+    const random = createRandom(String(seed));
     const clock = { us: 0 };
     const local = createLocalCounters(() => clock.us);
     const shared = createRedisCounters(redis, `same-${seed}`);
@@ -51,7 +51,7 @@ describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MI
           maxIdentities: 5,
           limit: 6,
           windowMs: 31,
-          cost: random.integer(1, 3),
+          cost: random.int(1, 3),
         },
         {
           ...common,

@@ -4,9 +4,9 @@
  * node, and they expire by themselves.
  */
 import type { RedisConnection } from '../shared/redis/connection.js';
+import { redisScript } from '../shared/redis/script.js';
 import type { Counters, CountersAnswer } from './counters.js';
 import { type Check, type CounterState, generationMs } from './counting.js';
-import { redisScript } from './redis-script.js';
 import { closuresKey, parseClosures } from './shared-closures.js';
 
 /**

@@ -186,14 +186,4 @@ function needsName(by: 'header' | 'query'): readonly Record<string, unknown>[] {
 }
 
 /** The fields beside `config`: a limit that answers 429 is for HTTP. */
-export const PluginSchema = [
-  {
-    protocols: {
-      type: 'set',
-      required: true,
-      default: ['http', 'https'],
-      elements: { type: 'string', one_of: ['http', 'https'] },
-      description: 'The protocols for which the plugin runs.',
-    },
-  },
-] as const satisfies readonly SchemaField[];
+export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

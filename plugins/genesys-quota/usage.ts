@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '../shared/redis/connection.js';
-import { redisScript } from './redis-script.js';
+import { redisScript } from '../shared/redis/script.js';
 
 /** Who made requests. */
 export interface Consumer {

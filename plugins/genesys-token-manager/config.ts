@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto';
 import type { BreakerPolicy } from '../shared/circuit-breaker.js';
 import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
 import type { Host } from '../shared/host.js';
-import { isLoopback } from '../shared/loopback.js';
+import { property } from '../shared/property.js';
 import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
 import { regionTokenUrl } from '../shared/regions.js';
 import { openSecret, type Secret } from '../shared/secret.js';
+import { readSecureUrl } from '../shared/secure-url.js';
 import { type Egress, readEgress } from './egress.js';
 import { type Failover, readFailover } from './failover-config.js';
 import { readHeaderName } from './header-name.js';
@@ -134,11 +135,11 @@ function readOauth(config: RawConfig, host: Host): Credential {
   };
   if (config.regions !== undefined) {
     const failover = readFailover(config, config.regions, host, (tokenUrl, path, id, secret) =>
-      clientSources(config, parseTokenUrl(tokenUrl, path), id, secret),
+      clientSources(config, readSecureUrl(tokenUrl, path), id, secret),
     );
     return { kind: 'regional', failover, ...fetching };
   }
-  const tokenUrl = parseTokenUrl(config.token_url ?? regionTokenUrl(config.region ?? DEFAULT_REGION), 'token_url');
+  const tokenUrl = readSecureUrl(config.token_url ?? regionTokenUrl(config.region ?? DEFAULT_REGION), 'token_url');
   const sources = readClients(config, host).flatMap(({ id, secret }) => clientSources(config, tokenUrl, id, secret));
   return { kind: 'oauth2', sources, ...fetching };
 }
@@ -255,16 +256,6 @@ function readBreaker(config: NonNullable<RawConfig['circuit_breaker']>): Breaker
 
 /** Kong's bookkeeping, beside the fields of the schema. */
 function readServiceId(raw: unknown): string | undefined {
-  const id: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, 'service_id') : undefined;
+  const id = property(raw, 'service_id');
   return typeof id === 'string' && id !== '' ? id : undefined;
-}
-
-function parseTokenUrl(text: string, path: string): URL {
-  if (!URL.canParse(text)) throw configError(path, 'is not an absolute URL');
-  const url = new URL(text);
-  const secure = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-  if (!secure) throw configError(path, 'must be https, or http on a loopback host');
-  if (url.username !== '' || url.password !== '') throw configError(path, 'must not hold credentials');
-  if (text.includes('#')) throw configError(path, 'must not hold a fragment');
-  return url;
 }

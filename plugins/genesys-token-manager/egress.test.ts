@@ -1,4 +1,5 @@
 /** The way to login over real TLS and a real proxy, with certificates made by openssl: what is trusted, what is refused. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
@@ -7,11 +8,12 @@ import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runs } from '../../test/support/runs.js';
 import { readClient } from '../../test/support/token-manager-config.js';
 import { realEffects } from './effects.js';
 import { requestToken } from './token-request.js';
 
-const OPENSSL_MISSING = isInstalled('openssl') ? undefined : 'no openssl';
+const OPENSSL_MISSING = runs('openssl', 'version') ? undefined : 'no openssl';
 
 let folder: string;
 const servers: Server[] = [];
@@ -38,15 +40,6 @@ beforeEach(() => {
   received = [];
   proxied = [];
 });
-
-function isInstalled(command: string): boolean {
-  try {
-    execFileSync(command, ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function openssl(...args: string[]): void {
   execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });

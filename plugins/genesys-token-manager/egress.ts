@@ -2,11 +2,11 @@
  * The way to the token endpoint: straight, through a proxy, with authorities of the company's own. Kong gives a plugin
  * server no environment, so HTTPS_PROXY and NODE_EXTRA_CA_CERTS are settings here. Certificates are always verified.
  */
-import { createHash, X509Certificate } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import type { Agent } from 'node:http';
 import type { PeerCertificate } from 'node:tls';
 import type { HttpsProxyAgent as ProxyAgentOf } from 'https-proxy-agent';
+import { readAuthorities } from '../shared/authorities.js';
 import { configError } from '../shared/config.js';
 
 type ProxyAgent = ProxyAgentOf<string>;
@@ -17,9 +17,6 @@ export interface Egress {
   /** For node-fetch; undefined for Node's own. */
   loadAgent(): Promise<Agent | undefined>;
 }
-
-/** All authorities of a distribution fit. */
-const MAX_CA_FILE_BYTES = 4_194_304;
 
 const DIRECT: Egress = { key: '', loadAgent: async () => undefined };
 
@@ -33,7 +30,7 @@ export function readEgress(proxyUrl: string | undefined, caFile: string | undefi
     throw configError(proxyUrl === undefined ? 'ca_file' : 'proxy_url', 'is for a token endpoint with https only');
   }
   const proxy = proxyUrl === undefined ? undefined : parseProxyUrl(proxyUrl);
-  const ca = caFile === undefined ? undefined : readAuthorities(caFile);
+  const ca = caFile === undefined ? undefined : readAuthorities(caFile, 'ca_file');
   const key = createHash('sha256')
     .update(JSON.stringify([proxy?.href, ca]))
     .digest('hex');
@@ -79,35 +76,4 @@ function parseProxyUrl(text: string): URL {
     throw configError('proxy_url', 'must have no path');
   }
   return url;
-}
-
-function readAuthorities(file: string): string {
-  const fail = (problem: string): Error => configError('ca_file', `is ${JSON.stringify(file)}, which ${problem}`);
-  if (!file.startsWith('/')) throw fail('is not an absolute path');
-  let descriptor: number;
-  try {
-    // Not blocked by a pipe.
-    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    throw fail(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile() || stats.size > MAX_CA_FILE_BYTES) throw fail('is not a file of certificates');
-    const bytes = Buffer.alloc(stats.size);
-    const pem = bytes.toString('latin1', 0, readSync(descriptor, bytes));
-    // Node would take a broken certificate for none, and then refuse every login.
-    const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-    if (certificates.length === 0) throw fail('holds no certificate in PEM');
-    for (const certificate of certificates) {
-      try {
-        new X509Certificate(certificate);
-      } catch {
-        throw fail('holds a certificate that cannot be read');
-      }
-    }
-    return certificates.join('\n');
-  } finally {
-    closeSync(descriptor);
-  }
 }

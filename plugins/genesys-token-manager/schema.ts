@@ -287,14 +287,4 @@ function required(ifField: string, value: string, thenField: string): Record<str
 }
 
 /** The fields beside `config`: the token goes into an HTTP header, so there is nothing to do for streams or gRPC. */
-export const PluginSchema = [
-  {
-    protocols: {
-      type: 'set',
-      required: true,
-      default: ['http', 'https'],
-      elements: { type: 'string', one_of: ['http', 'https'] },
-      description: 'The protocols for which the plugin runs.',
-    },
-  },
-] as const satisfies readonly SchemaField[];
+export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

@@ -3,6 +3,9 @@
  * Never rejects: whatever happens is a result.
  */
 
+import { basicCredentials, formEncode } from '../shared/client-credentials.js';
+import { errorCode } from '../shared/error-code.js';
+import { property } from '../shared/property.js';
 import { parseRetryAfter } from '../shared/retry-after.js';
 import type { OauthClient } from './config.js';
 import type { Effects } from './effects.js';
@@ -19,7 +22,7 @@ export async function requestToken(client: OauthClient, timeoutMs: number, effec
   const abort = new AbortController();
   const cancelTimer = effects.startTimer(timeoutMs, () => abort.abort());
   try {
-    const credentials = basicCredentials(client);
+    const credentials = basicCredentials(client.clientId, client.clientSecret);
     const [fetch, agent] = await Promise.all([effects.loadFetch(), client.egress.loadAgent()]);
     const response = await fetch(client.tokenUrl, {
       method: 'POST',
@@ -54,16 +57,6 @@ export async function requestToken(client: OauthClient, timeoutMs: number, effec
   }
 }
 
-/** Id and secret are form-encoded before Base64 (RFC 6749 2.3.1), so that a colon in the id cannot move the border. */
-function basicCredentials(client: OauthClient): string {
-  return Buffer.from(`${formEncode(client.clientId)}:${formEncode(client.clientSecret)}`).toString('base64');
-}
-
-/** One value as application/x-www-form-urlencoded: a space becomes a plus. */
-function formEncode(value: string): string {
-  return new URLSearchParams({ v: value }).toString().slice('v='.length);
-}
-
 function grantBody({ authMethod, clientId, clientSecret, scope, extraParams }: OauthClient): string {
   return new URLSearchParams({
     ...extraParams,
@@ -71,14 +64,4 @@ function grantBody({ authMethod, clientId, clientSecret, scope, extraParams }: O
     ...(scope === undefined ? {} : { scope }),
     ...(authMethod === 'post' ? { client_id: clientId, client_secret: clientSecret } : {}),
   }).toString();
-}
-
-/** ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED, ...: the code only, since messages of node-fetch hold the URL. */
-function errorCode(error: unknown): string {
-  const code = property(error, 'code') ?? property(error, 'type') ?? property(error, 'name');
-  return typeof code === 'string' && /^[\w-]{1,64}$/.test(code) ? code : 'unknown error';
-}
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

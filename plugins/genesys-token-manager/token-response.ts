@@ -4,6 +4,7 @@
  */
 
 /** A token as login granted it. */
+import { oneLine } from '../shared/one-line.js';
 export interface GrantedToken {
   kind: 'granted';
   /** Safe to be put into a header. */
@@ -95,7 +96,7 @@ function describeError(fields: Record<string, unknown>, secrets: readonly string
 function sanitise(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]');
-  return clean.replace(/[^\x20-\x7e]+/g, ' ').slice(0, MAX_REASON_LENGTH);
+  return oneLine(clean, MAX_REASON_LENGTH);
 }
 
 function parseObject(text: string | undefined): Record<string, unknown> {

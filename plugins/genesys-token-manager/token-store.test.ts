@@ -159,7 +159,7 @@ describe.skipIf(REDIS_MISSING)(`nodes on one Redis${REDIS_MISSING ? ` (${REDIS_M
       });
     const first = node(shared, at).get();
     await waitFor('the first node asks login', () => at.state.asked === 1);
-    const evals = (): number => Number(/cmdstat_eval:calls=(\d+)/.exec(redis.cli('info', 'commandstats'))?.[1]);
+    const evals = (): number => Number(/cmdstat_evalsha:calls=(\d+)/.exec(redis.cli('info', 'commandstats'))?.[1]);
     const before = evals();
     const started = performance.now();
     const waiting = node(shared, at);

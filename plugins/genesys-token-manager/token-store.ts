@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
+import { redisScript } from '../shared/redis/script.js';
 import type { SharedCache } from './config.js';
 
 /** A token as it is shared. */
@@ -52,23 +53,23 @@ export const ALONE: Lock = { save: async () => {}, release: async () => {} };
 const FIRST_CONTACT_MS = 3000;
 
 /** KEYS: entry, lock. ARGV: known ref, its remaining ms, owner, lock ms. */
-const CLAIM = `
+const CLAIM = redisScript(`
 local ref = redis.call('HGET', KEYS[1], 'ref')
 if ref and ref ~= ARGV[1] then
   local left = redis.call('PTTL', KEYS[1])
   if left > tonumber(ARGV[2]) then return {'token', ref, redis.call('HGET', KEYS[1], 'token'), left} end
 end
 if redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then return {'lock'} end
-return {'wait', redis.call('PTTL', KEYS[2])}`;
+return {'wait', redis.call('PTTL', KEYS[2])}`);
 
 /** KEYS: entry, lock. ARGV: owner, ref, encrypted token, remaining ms. */
-const SAVE = `
+const SAVE = redisScript(`
 redis.call('HSET', KEYS[1], 'ref', ARGV[2], 'token', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end`;
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end`);
 
 /** KEYS: lock. ARGV: owner. */
-const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
+const RELEASE = redisScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`);
 
 /** Opens the store; begins to connect. */
 export function openTokenStore({ redis: settings, encryptionKey }: SharedCache): TokenStore {
@@ -86,10 +87,10 @@ export function openTokenStore({ redis: settings, encryptionKey }: SharedCache):
       async save(token, remainingMs) {
         const sealed = seal(token, entry, encryptionKey);
         const left = Math.floor(remainingMs);
-        await attempt(redis, (commands) => commands.eval(SAVE, 2, entry, lock, owner, token.ref, sealed, left));
+        await attempt(redis, (commands) => SAVE.run(commands, [entry, lock], [owner, token.ref, sealed, left]));
       },
       async release() {
-        await attempt(redis, (commands) => commands.eval(RELEASE, 1, lock, owner));
+        await attempt(redis, (commands) => RELEASE.run(commands, [lock], [owner]));
       },
     };
   }
@@ -100,7 +101,7 @@ export function openTokenStore({ redis: settings, encryptionKey }: SharedCache):
       const [entry, lock] = names(clientKey);
       const owner = randomBytes(16).toString('base64url');
       const ask = (ref: string, remainingMs: number): Promise<unknown> =>
-        attempt(redis, (commands) => commands.eval(CLAIM, 2, entry, lock, ref, remainingMs, owner, lockMs));
+        attempt(redis, (commands) => CLAIM.run(commands, [entry, lock], [ref, remainingMs, owner, lockMs]));
       let answer = parseClaim(await ask(known?.ref ?? '', Math.ceil(known?.remainingMs ?? 0)));
       if (answer.kind === 'token') {
         const token = unseal(answer.sealed, entry, encryptionKey);

@@ -1,6 +1,7 @@
 /** What is checked before anything is changed, and of every new secret. Pure: facts in, a failure thrown or nothing. */
+
+import { property } from '../../plugins/shared/property.js';
 import { RotationFailure } from './failure.js';
-import { property } from './http.js';
 
 /** So many security keys may be active. */
 export const MAX_ACTIVE_KEYS = 10;

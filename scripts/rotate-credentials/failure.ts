@@ -1,4 +1,5 @@
 /** How a rotation fails: a stable name for programs, a sentence for people, and a hint what to do. */
+import { property } from '../../plugins/shared/property.js';
 
 export const FAILURE_NAMES = [
   'TARGET_NOT_FOUND',
@@ -33,7 +34,7 @@ export class RotationFailure extends Error {
  */
 export function asFailure(error: unknown, failure: FailureName, hint: string): RotationFailure {
   if (error instanceof RotationFailure) return error;
-  const own = typeof error === 'object' && error !== null ? Reflect.get(error, 'hint') : undefined;
+  const own = property(error, 'hint');
   return new RotationFailure(failure, messageOf(error), typeof own === 'string' ? own : hint);
 }
 

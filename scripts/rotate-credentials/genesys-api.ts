@@ -1,8 +1,11 @@
 /** The calls to Genesys Cloud that a rotation makes: login, OAuth clients, security keys and secrets. */
+
+import { basicCredentials } from '../../plugins/shared/client-credentials.js';
+import { property } from '../../plugins/shared/property.js';
 import { checkFormat, type Grants, missingPermission, readGrants } from './checks.js';
 import type { OAuthClient } from './client-copy.js';
 import { messageOf, RotationFailure } from './failure.js';
-import { type Call, type Http, HttpError, property } from './http.js';
+import { type Call, type Http, HttpError } from './http.js';
 
 /** Id and secret of an OAuth client. */
 export interface Credentials {
@@ -68,12 +71,10 @@ export function createGenesysApi(
   let token: string | undefined;
 
   async function login({ clientId, clientSecret }: Credentials, attempts?: number): Promise<string> {
-    const encode = (text: string): string => new URLSearchParams({ v: text }).toString().slice(2);
-    const basic = Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64');
     const answer = await http.call({
       method: 'POST',
       url: tokenUrl,
-      headers: { Authorization: `Basic ${basic}` },
+      headers: { Authorization: `Basic ${basicCredentials(clientId, clientSecret)}` },
       body: new URLSearchParams({ grant_type: 'client_credentials' }),
       ...(attempts === undefined ? {} : { attempts }),
     });

@@ -1,6 +1,9 @@
 /** HTTP calls that come to an end: repeated while that may help, timed, and never with a secret in what they throw. */
-import { isLoopback } from '../../plugins/shared/loopback.js';
+
+import { errorCode } from '../../plugins/shared/error-code.js';
+import { property } from '../../plugins/shared/property.js';
 import { parseRetryAfter } from '../../plugins/shared/retry-after.js';
+import { isSecureUrl } from '../../plugins/shared/secure-url.js';
 import { backoffMs, isTransient } from './backoff.js';
 import type { Effects, HttpAnswer, HttpRequest } from './effects.js';
 
@@ -134,18 +137,7 @@ function nameOf(url: string): string {
 export function secureUrl(text: string, what: string): URL {
   if (!URL.canParse(text)) throw new Error(`${what} ${text}: not a URL`);
   const url = new URL(text);
-  const secure = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-  if (!secure) throw new Error(`${what}: must be https, or http on a loopback host`);
+  if (!isSecureUrl(url)) throw new Error(`${what}: must be https, or http on a loopback host`);
   if (url.username !== '' || url.password !== '') throw new Error(`${what}: must not hold credentials`);
   return url;
-}
-
-export function property(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-/** The code only: messages of node-fetch hold the URL. */
-function errorCode(error: unknown): string {
-  const code = property(error, 'code') ?? property(error, 'type') ?? property(error, 'name');
-  return typeof code === 'string' && /^[\w-]{1,64}$/.test(code) ? code : 'unknown error';
 }

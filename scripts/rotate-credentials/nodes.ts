@@ -1,7 +1,8 @@
 /** Asks the operator's port of every gateway node (genesys-token-manager, `--metrics`) what it uses. */
+
+import { property } from '../../plugins/shared/property.js';
 import type { NodeSample } from './adoption.js';
 import type { Effects } from './effects.js';
-import { property } from './http.js';
 
 /** A token that a node holds. Times are the node's own, counted from now, so that clocks need not agree. */
 export interface NodeToken {

@@ -2,7 +2,8 @@
  * HashiCorp Vault, secrets engine KV version 2, by its HTTP API. A rotation's values are staged under a path of their own
  * beside the current one; publication writes a new version with check-and-set, so that nobody else's write is lost.
  */
-import { type Http, HttpError, property } from './http.js';
+import { property } from '../../plugins/shared/property.js';
+import { type Http, HttpError } from './http.js';
 import { type EntryNames, fromEntries, type SecretStore, type SecretValues, toEntries } from './store.js';
 
 export interface VaultSettings {

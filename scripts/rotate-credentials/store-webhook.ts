@@ -2,8 +2,9 @@
  * A store behind a webhook: whatever an operator has, such as AWS Secrets Manager or Azure Key Vault, receives signed
  * messages and does what they say. It gives nothing back, so nothing can be read from it.
  */
+import { property } from '../../plugins/shared/property.js';
 import type { Effects } from './effects.js';
-import { type Http, property } from './http.js';
+import type { Http } from './http.js';
 import { signedHeaders } from './signature.js';
 import { type EntryNames, type SecretStore, toEntries } from './store.js';
 

@@ -27,7 +27,8 @@ import {
 const PERMISSIONS = ['oauth:client:view', 'oauth:client:add', 'oauth:client:edit', 'oauth:client:delete'];
 const CREATE_ATTEMPTS = 4;
 
-const inventory: Step = {
+/** Finds the OAuth client that is to be rotated. */
+export const inventoryStep: Step = {
   name: 'inventory',
   failure: 'DEPENDENCY_CHECK_FAILED',
   hint: 'nothing was changed',
@@ -219,7 +220,7 @@ async function refused(api: GenesysApi, values: SecretValues): Promise<string> {
 
 export const NEW_CLIENT: Strategy = {
   steps: [
-    inventory,
+    inventoryStep,
     check,
     create,
     verify,

@@ -6,24 +6,10 @@ import { checkFormat } from './checks.js';
 import { RotationFailure } from './failure.js';
 import { askNodes, sampleTokens } from './nodes.js';
 import type { Context, Step, Strategy, Watched } from './strategy.js';
-import { adoptStep, checkClient, findClient, finishStep, publishStep, verifyClient } from './strategy-new-client.js';
+import { adoptStep, checkClient, finishStep, inventoryStep, publishStep, verifyClient } from './strategy-new-client.js';
 
 /** Nodes round ages to tenths of a second. A token taken for new too early does no harm: nothing is deleted here. */
 const ROUNDING_MS = 100;
-
-const inventory: Step = {
-  name: 'inventory',
-  failure: 'DEPENDENCY_CHECK_FAILED',
-  hint: 'nothing was changed',
-  plan: ({ target }) => `list the OAuth clients and find ${target}`,
-  async run(context) {
-    const clients = await context.api.clients();
-    const client = findClient(clients, context.settings.target);
-    context.state.target = client.id;
-    context.state.data.oldName = client.name;
-    return `${clients.length} OAuth clients; the target is ${client.id} (${JSON.stringify(client.name)})`;
-  },
-};
 
 const check: Step = {
   name: 'check',
@@ -105,7 +91,7 @@ const finish: Step = {
 };
 
 export const REGENERATE_SECRET: Strategy = {
-  steps: [inventory, check, create, verify, publishStep, adoptStep(byAge), finish],
+  steps: [inventoryStep, check, create, verify, publishStep, adoptStep(byAge), finish],
   canRollBack: ({ data }) => data.regenerateFromMs === undefined,
   async rollBack({ store, state }) {
     await store.finish(state.id);

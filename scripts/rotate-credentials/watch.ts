@@ -2,11 +2,14 @@
  * `security-keys --watch`: tokens of external systems that Genesys holds as secrets, for its Data Actions, are replaced
  * five to ten minutes before they expire. Nothing is remembered: each start pushes all of them once.
  */
+
+import { basicCredentials } from '../../plugins/shared/client-credentials.js';
+import { property } from '../../plugins/shared/property.js';
 import { backoffMs } from './backoff.js';
 import type { Effects } from './effects.js';
 import { messageOf } from './failure.js';
 import type { GenesysApi } from './genesys-api.js';
-import { type Http, property, secureUrl } from './http.js';
+import { type Http, secureUrl } from './http.js';
 import type { Report } from './report.js';
 
 /** An external system's token, and the secret of Genesys that it goes into. */
@@ -115,12 +118,10 @@ async function fetchToken(
   http: Http,
   nowMs: number,
 ): Promise<{ value: string; expiresAtMs: number }> {
-  const encode = (text: string): string => new URLSearchParams({ v: text }).toString().slice(2);
-  const basic = Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64');
   const answer = await http.call({
     method: 'POST',
     url: tokenUrl,
-    headers: { Authorization: `Basic ${basic}` },
+    headers: { Authorization: `Basic ${basicCredentials(clientId, clientSecret)}` },
     body: new URLSearchParams({ grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) }),
   });
   const value = property(answer, 'access_token');

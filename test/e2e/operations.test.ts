@@ -1,4 +1,5 @@
 /** What operators do, and what goes wrong beside the plugins: wrong certificates, new configurations and lost workers under load. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
@@ -6,10 +7,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runs } from '../support/runs.js';
 import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
 
-const OPENSSL_MISSING = isInstalled('openssl') ? undefined : 'no openssl';
+const OPENSSL_MISSING = runs('openssl', 'version') ? undefined : 'no openssl';
 const AUTHORITY_ID = '11111111-1111-4111-8111-111111111111';
 
 let setup: GenesysGateway;
@@ -100,12 +102,3 @@ it('new configurations under load drop no request', async () => {
   expect(statuses.length).toBeGreaterThan(100);
   expect([...new Set(statuses)]).toEqual([200]);
 });
-
-function isInstalled(command: string): boolean {
-  try {
-    execFileSync(command, ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -14,7 +14,7 @@ import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
 export const DECLARATIVE_CONFIG = '/tmp/kong.json';
 
 /** Where kong/Dockerfile puts node and the package. */
-const IMAGE = { node: '/usr/local/bin/node', dist: '/opt/kong-genesys-cloud/dist' };
+const IMAGE = { node: '/usr/local/bin/node', dist: '/usr/local/lib/kong-genesys-cloud/dist' };
 
 /** Kong's prefix if the container runs as another user than the image's: /usr/local/kong is not that user's. */
 const PREFIX = '/tmp/kong';

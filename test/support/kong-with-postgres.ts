@@ -5,7 +5,8 @@
  * mends it in later releases), and decK begins with that call. So decK speaks to an admin node, which knows the plugins'
  * schemas and starts nothing, and requests go through another node, as docs/deck.md says.
  */
-import { execFile, execFileSync } from 'node:child_process';
+
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,13 +14,14 @@ import { promisify } from 'node:util';
 import { freePort, pluginServerSettings } from '../../scripts/native-kong.js';
 import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
 import { POSTGRES_MISSING, startPostgres } from './postgres.js';
+import { runs } from './runs.js';
 
 const KONG = process.env.KONG_BIN ?? 'kong';
 const run = promisify(execFile);
 
 /** Undefined if both are there; else why their tests are skipped. */
 export const KONG_WITH_POSTGRES_MISSING =
-  POSTGRES_MISSING ?? (isInstalled(KONG) ? undefined : 'no Kong (KONG_BIN, or kong on PATH)');
+  POSTGRES_MISSING ?? (runs(KONG, 'version') ? undefined : 'no Kong (KONG_BIN, or kong on PATH)');
 
 export interface KongWithPostgres {
   url: string;
@@ -89,13 +91,4 @@ export async function startKongWithPostgres(
     brokenAdminUrl: `http://127.0.0.1:${brokenPort}`,
     stop,
   };
-}
-
-function isInstalled(command: string): boolean {
-  try {
-    execFileSync(command, ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

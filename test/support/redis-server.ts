@@ -1,13 +1,16 @@
 /** A real Redis (Debian's redis-server) for tests: alone, watched by a Sentinel, or as a Cluster. Loopback only. */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runs } from './runs.js';
 import { waitFor } from './wait-for.js';
 
 /** Undefined if Redis is there; else why its tests are skipped. */
-export const REDIS_MISSING = isInstalled('redis-server') && isInstalled('redis-cli') ? undefined : 'no redis-server';
+export const REDIS_MISSING =
+  runs('redis-server', '--version') && runs('redis-cli', '--version') ? undefined : 'no redis-server';
 
 export interface RedisServer {
   port: number;
@@ -133,14 +136,5 @@ async function freePort(): Promise<number> {
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
     if (port < 55_000) return port;
-  }
-}
-
-function isInstalled(command: string): boolean {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -3,12 +3,14 @@
  * own: nothing of the machine's own logging is touched. TLS needs the package rsyslog-openssl or rsyslog-gnutls; its module
  * may lie in a folder that RSYSLOG_MODULES names.
  */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/native-kong.js';
+import { runs } from './runs.js';
 import { waitFor } from './wait-for.js';
 
 const DRIVERS = ['ossl', 'gtls'] as const;
@@ -170,13 +172,4 @@ function accepts(port: number): Promise<boolean> {
 function isBound(port: number): boolean {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
   return readFileSync('/proc/net/udp', 'utf8').includes(`0100007F:${hex} `);
-}
-
-function runs(command: string, argument: string): boolean {
-  try {
-    execFileSync(command, [argument], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -38,7 +38,8 @@ describe('the settings of a container', () => {
     const args = ['--log-dir', folder, '--metrics', '127.0.0.1:1', '--stdout', '/proc/1/fd/1'];
     const { environment, user, folders } = settings([QUOTA, { ...QUOTA, name: 'genesys-quota-b', args }]);
     rmSync(folder, { recursive: true });
-    const command = '/usr/local/bin/node --max-semi-space-size=2 /opt/kong-genesys-cloud/dist/bin/genesys-quota.js';
+    const command =
+      '/usr/local/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-quota.js';
     const second = `${command} --socket /tmp/kong/genesys-quota-b.socket ${args.join(' ')}`;
     expect({ user, folders }).toEqual({ user: '501:20', folders: [folder] });
     expect(environment).toMatchObject({
@@ -62,7 +63,7 @@ it('the files that are left out exist, and the paths of the image are those of i
   for (const file of Object.keys(NOT_IN_A_CONTAINER)) expect(existsSync(join(ROOT, 'test/e2e', file)), file).toBe(true);
   const dockerfile = readFileSync(join(ROOT, 'kong/Dockerfile'), 'utf8');
   expect(dockerfile).toContain('COPY --from=build /usr/local/bin/node /usr/local/bin/node\n');
-  expect(dockerfile).toContain('COPY --from=package /package /opt/kong-genesys-cloud\n');
+  expect(dockerfile).toContain('COPY --from=package /package /usr/local/lib/kong-genesys-cloud\n');
   expect(dockerfileArguments(dockerfile)).toEqual({
     KONG_IMAGE: expect.stringMatching(/^kong:3\.9\./),
     NODE_IMAGE: expect.stringMatching(/^node:24-/),

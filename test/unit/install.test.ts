@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { render } from '../../kong/install/command-line.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const HERE = { node: '/usr/bin/node', packageFolder: '/opt/kong-genesys-cloud' };
+const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };
 
 describe('kong-genesys-cloud', () => {
   it('prints lines of kong.conf', () => {
@@ -15,8 +15,8 @@ describe('kong-genesys-cloud', () => {
         'plugins = bundled,genesys-quota',
         'pluginserver_names = genesys-quota',
         'pluginserver_genesys_quota_socket = /usr/local/kong/genesys-quota.socket',
-        'pluginserver_genesys_quota_start_cmd = /usr/bin/node --max-semi-space-size=2 /opt/kong-genesys-cloud/dist/bin/genesys-quota.js --socket /usr/local/kong/genesys-quota.socket',
-        'pluginserver_genesys_quota_query_cmd = /usr/bin/node --max-semi-space-size=2 /opt/kong-genesys-cloud/dist/bin/genesys-quota.js --socket /usr/local/kong/genesys-quota.socket --dump',
+        'pluginserver_genesys_quota_start_cmd = /usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-quota.js --socket /usr/local/kong/genesys-quota.socket',
+        'pluginserver_genesys_quota_query_cmd = /usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-quota.js --socket /usr/local/kong/genesys-quota.socket --dump',
         '',
       ].join('\n'),
     );

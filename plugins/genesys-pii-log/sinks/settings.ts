@@ -1,10 +1,10 @@
 /** From the `sinks` of a configuration to what sinks are opened with. Reads files that it names. */
-import { createHash, X509Certificate } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readAuthorities } from '../../shared/authorities.js';
 import { type ConfigOf, configError } from '../../shared/config.js';
 import type { Host } from '../../shared/host.js';
-import { isLoopback } from '../../shared/loopback.js';
 import { openSecret } from '../../shared/secret.js';
+import { readSecureUrl } from '../../shared/secure-url.js';
 import type { Schema } from '../schema.js';
 import { faultOfLogPath } from './file.js';
 import type { SinkSettings, SinkTarget } from './registry.js';
@@ -22,8 +22,6 @@ const UNUSABLE_HEADERS = new Set([
   'transfer-encoding',
   'upgrade',
 ]);
-/** All authorities of a distribution fit. */
-const MAX_CA_FILE_BYTES = 4_194_304;
 
 /** @throws Error of one line that names the field and holds no secret */
 export function readSinks(sinks: readonly RawSink[], queueEntries: number, host: Host): SinkSettings[] {
@@ -66,7 +64,7 @@ function readFile(file: string, path: string, { logDirs }: Host): SinkTarget {
 }
 
 function readHttp(sink: RawSink, path: string, host: Host): Read {
-  const url = parseUrl(needed(sink.url, `${path}.url`), `${path}.url`);
+  const url = readSecureUrl(needed(sink.url, `${path}.url`), `${path}.url`, ': use headers');
   const headers = Object.entries(sink.headers ?? {}).map(([name, value]) => {
     const field = `${path}.headers.${name}`;
     if (!HEADER_NAME.test(name)) throw configError(`${path}.headers`, 'holds a name that is none of a header');
@@ -131,46 +129,6 @@ function readSyslog(sink: RawSink, path: string): Read {
 function needed(value: string | undefined, path: string): string {
   if (value === undefined) throw configError(path, 'is required');
   return value;
-}
-
-function parseUrl(text: string, path: string): URL {
-  if (!URL.canParse(text)) throw configError(path, 'is not an absolute URL');
-  const url = new URL(text);
-  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
-  if (!isSafe) throw configError(path, 'must be https, or http on a loopback host');
-  if (url.username !== '' || url.password !== '') throw configError(path, 'must not hold credentials: use headers');
-  if (text.includes('#')) throw configError(path, 'must not hold a fragment');
-  return url;
-}
-
-function readAuthorities(file: string, path: string): string {
-  const fail = (problem: string): Error => configError(path, `is ${JSON.stringify(file)}, which ${problem}`);
-  if (!file.startsWith('/')) throw fail('is not an absolute path');
-  let descriptor: number;
-  try {
-    // Not blocked by a pipe.
-    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    throw fail(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile() || stats.size > MAX_CA_FILE_BYTES) throw fail('is not a file of certificates');
-    const bytes = Buffer.alloc(stats.size);
-    const pem = bytes.toString('latin1', 0, readSync(descriptor, bytes));
-    const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-    if (certificates.length === 0) throw fail('holds no certificate in PEM');
-    for (const certificate of certificates) {
-      try {
-        new X509Certificate(certificate);
-      } catch {
-        throw fail('holds a certificate that cannot be read');
-      }
-    }
-    return certificates.join('\n');
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function digest(parts: unknown): string {

@@ -3,15 +3,14 @@
  * operation has a wall-clock deadline, nothing is queued while the connection is away, and after failures in a row a
  * breaker spares requests the wait until one try succeeds.
  */
+
 import type { Cluster, Redis } from 'ioredis';
 import { type CircuitBreaker, createCircuitBreaker } from '../circuit-breaker.js';
+import { oneLine } from '../one-line.js';
 import type { RedisSettings } from './settings.js';
 
 /** The commands, whichever topology answers them. */
-export type RedisCommands = Pick<
-  Redis,
-  'del' | 'eval' | 'evalsha' | 'get' | 'getBuffer' | 'hgetall' | 'pexpire' | 'pttl' | 'script' | 'set'
->;
+export type RedisCommands = Pick<Redis, 'eval' | 'evalsha' | 'hgetall'>;
 
 /** Redis cannot be used now. The message is for the log: one line, no secret. */
 export class RedisUnavailable extends Error {}
@@ -232,5 +231,5 @@ function describeTopology({ topology }: RedisSettings): string {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
   const { code } = error as NodeJS.ErrnoException;
-  return (code ?? error.message).replace(/[^\x20-\x7e]+/g, ' ').slice(0, 200);
+  return oneLine(code ?? error.message, 200);
 }

@@ -1,6 +1,6 @@
 /** A Lua script that Redis runs: by its digest, and whole where the Redis that answers does not know it yet. */
 import { createHash } from 'node:crypto';
-import type { RedisCommands } from '../shared/redis/connection.js';
+import type { RedisCommands } from './connection.js';
 
 export interface RedisScript {
   /** Runs it. @throws what the command throws */

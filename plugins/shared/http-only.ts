@@ -1,0 +1,15 @@
+/** For schemas: a plugin of HTTP requests and answers, with nothing to do for streams or gRPC. */
+import type { SchemaField } from './plugin.js';
+
+/** The field beside `config` (Kong's `protocols`). */
+export const HTTP_ONLY = [
+  {
+    protocols: {
+      type: 'set',
+      required: true,
+      default: ['http', 'https'],
+      elements: { type: 'string', one_of: ['http', 'https'] },
+      description: 'The protocols for which the plugin runs.',
+    },
+  },
+] as const satisfies readonly SchemaField[];
