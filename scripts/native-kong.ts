@@ -89,7 +89,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     throw new Error(startFailure(kong, error as NodeJS.ErrnoException & { stderr?: string }));
   }
   const errorLogPath = join(prefix, 'logs/error.log');
-  const pluginServerPid = (name: string): number | undefined => processServing(join(prefix, `${name}.socket`));
+  const pluginServerPid = (name: string): number | undefined => processServing(prefix, name);
   return {
     url: `http://127.0.0.1:${port}`,
     adminUrl: `http://127.0.0.1:${adminPort}`,
@@ -124,13 +124,18 @@ function startFailure(kong: string, error: NodeJS.ErrnoException & { stderr?: st
   return `${kong} start: ${error.stderr?.trim() || error.message}`;
 }
 
-/** The process that was started to serve this socket (Linux: by its command line in /proc). */
-function processServing(socket: string): number | undefined {
+/**
+ * The process that was started to serve a plugin's socket in a folder (Linux: by its command line in /proc);
+ * kong-js-pluginserver is told folder and name apart.
+ */
+export function processServing(folder: string, name: string): number | undefined {
+  const serves = (command: string[]): boolean =>
+    command.includes(join(folder, `${name}.socket`)) || (command.includes(folder) && command.includes(`${name}.sock`));
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      if (command[0] === process.execPath && command.includes(socket)) return Number(pid);
+      if (command[0] === process.execPath && serves(command)) return Number(pid);
     } catch {
       // The process has ended while we looked.
     }

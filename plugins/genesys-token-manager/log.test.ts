@@ -27,6 +27,8 @@ interface Answer {
   entry?: object;
   count?: string;
   learnsUse?: boolean;
+  /** Whether there is a circuit breaker; default true. */
+  breaks?: boolean;
   /** What Kong notes on its way to a target. */
   ctx?: Record<string, number>;
   region?: string;
@@ -38,7 +40,7 @@ let states: ReturnType<typeof createRegionStates>;
 
 async function log(answer: Answer) {
   const { ref = 'ref-1', status = 200, source = 'service', entry = {}, count, learnsUse = false } = answer;
-  const { ctx = {}, region } = answer;
+  const { ctx = {}, region, breaks = true } = answer;
   const reading = <T>(name: string, value: T) => {
     read.push(name);
     return Promise.resolve(value);
@@ -72,10 +74,12 @@ async function log(answer: Answer) {
     purgeOnStatuses: new Set([401]),
     headerName: 'Authorization',
     learnsUse,
-    breaker: {
-      enter: () => 0,
-      report: async (_, outcome) => void reported.push(outcome),
-    },
+    breaker: breaks
+      ? {
+          enter: () => 0,
+          report: async (_, outcome) => void reported.push(outcome),
+        }
+      : undefined,
     regions: region === undefined ? undefined : { names: NAMES, states },
   });
 }
@@ -83,6 +87,13 @@ async function log(answer: Answer) {
 const answered = (status: number | string, more: object = {}) => ({ upstream_status: String(status), ...more });
 
 describe('the log phase', () => {
+  it('reads the status alone of a request that went well, where a success teaches nothing', async () => {
+    await log({ status: 200, breaks: false });
+    expect(read).toEqual(['status']);
+    await log({ status: 401, entry: answered(401), breaks: false });
+    expect(refused).toEqual(['ref-1']);
+  });
+
   it('reads no entry of a request that went well', async () => {
     await log({ status: 200 });
     await log({ status: 304, source: 'exit' });

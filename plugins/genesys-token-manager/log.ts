@@ -35,8 +35,10 @@ const TARGET_FOUND = 'KONG_BALANCER_START';
 /** Genesys counts what a token was used in its window, and sometimes tells. */
 const COUNT_HEADER = 'inin-ratelimit-count';
 
-/** Runs the log phase. */
+/** Runs the log phase. Where a success teaches nothing, it costs one call. */
 export async function handleLog(kong: Kong, log: Log): Promise<void> {
+  const learnsFromSuccess = log.learnsUse || log.regions !== undefined || log.breaker !== undefined;
+  if (!learnsFromSuccess && (await kong.response.getStatus()) < 400) return;
   const [mark, status, source, count, regionMark] = await Promise.all([
     kong.ctx.shared.get(TOKEN_MARK),
     kong.response.getStatus(),

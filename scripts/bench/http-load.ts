@@ -12,19 +12,24 @@ const NOTHING = Buffer.alloc(0);
 /** What JSON cannot hold: a raw line break stands outside of its strings, and these bodies have none there. */
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
+/** What is sent again and again: a POST if it has a body, else a GET. */
+export interface LoadRequest {
+  url: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
 /**
- * Sends GET requests for a time and measures them. Every answer must have the status 200, and a Content-Length or chunks.
+ * Sends a request for a time, again and again on each connection, and measures. Every answer must have the status 200, and
+ * a Content-Length or chunks.
  * @throws Error that names the first answer that is otherwise
  */
-export async function runLoad(
-  url: string,
-  connections: number,
-  durationMs: number,
-  headers: Record<string, string> = {},
-): Promise<Load> {
-  const { hostname, port, pathname, search } = new URL(url);
-  const lines = Object.entries({ Host: hostname, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
-  const request = `GET ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n`;
+export async function runLoad(what: LoadRequest, connections: number, durationMs: number): Promise<Load> {
+  const { hostname, port, pathname, search } = new URL(what.url);
+  const { body } = what;
+  const headers = { Host: hostname, ...what.headers, ...(body && { 'Content-Length': Buffer.byteLength(body) }) };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const request = `${body ? 'POST' : 'GET'} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n${body ?? ''}`;
   const latenciesMs: number[] = [];
   const startedMs = performance.now();
   const endMs = startedMs + durationMs;

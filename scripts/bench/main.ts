@@ -1,60 +1,126 @@
 /**
- * `npm run bench`: runs the benchmarks, prints tables, and writes the figures as JSON to bench-results.json. Those on a
- * real Kong run where there are Kong and nginx.
+ * `npm run bench -- --gateway kong|local [--only NAME,...] [--requests N]`: runs the benchmarks, prints a table, and writes
+ * the figures as JSON to bench-results.json. `--requests` is for the memory (a million unless told).
  */
 import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { kongMissing } from '../native-kong.js';
-import type { RowResult } from './kong-rows.js';
+import { benchPiiLog } from './cases/pii-log.js';
+import { benchQuota } from './cases/quota.js';
+import { benchFilterAlone, benchResponseFilter } from './cases/response-filter.js';
+import type { CaseResult } from './cases/result.js';
+import { benchSuite } from './cases/suite.js';
+import { benchTokenManager } from './cases/token-manager.js';
+import { benchMemory, benchStart } from './endurance.js';
+import type { GatewayKind } from './gateways.js';
 import { benchPluginServer } from './plugin-server.js';
-import { benchQuota } from './quota.js';
-import { benchResponseFilter } from './response-filter.js';
 import { nginxMissing } from './static-upstream.js';
 
 const RESULTS = 'bench-results.json';
+const PARTS = ['server', 'filter-alone', 'token', 'quota', 'filter', 'log', 'suite', 'start', 'memory'] as const;
 
-const pluginServer = await benchPluginServer();
-const { ours, kongJsPluginServer, memory } = pluginServer;
-console.log('plugin server, one header read and one independent header set, 16 connections (medians)');
-console.table({
-  ours: rounded(ours),
-  'kong-js-pluginserver': rounded(kongJsPluginServer),
+const { values } = parseArgs({
+  options: {
+    gateway: { type: 'string', default: kongMissing() === undefined ? 'kong' : 'local' },
+    only: { type: 'string', default: PARTS.join(',') },
+    requests: { type: 'string', default: '1000000' },
+  },
 });
-console.log(`throughput: ${pluginServer.throughputRatio.toFixed(2)} times kong-js-pluginserver's`);
-console.log('resident memory in MB; 300,000 events, then 300,000 with an exit');
-console.table(rounded(memory));
-const onKong = await benchOnKong();
-writeFileSync(RESULTS, `${JSON.stringify({ node: process.version, pluginServer, ...onKong }, null, 2)}\n`);
+const chosen = values.only.split(',');
+const kind = gatewayKind(values.gateway);
+const fault =
+  chosen
+    .filter((name) => !PARTS.some((part) => part === name))
+    .map((name) => `--only ${name}: ${PARTS.join(', ')}`)[0] ??
+  (Number.isSafeInteger(Number(values.requests)) ? undefined : `--requests ${values.requests}: a number`) ??
+  (kind === undefined ? `--gateway ${values.gateway}: local or kong` : undefined) ??
+  (kind === 'kong' ? kongMissing() : undefined) ??
+  nginxMissing();
+if (fault !== undefined || kind === undefined) {
+  console.error(fault);
+  process.exit(1);
+}
+
+const results: Record<string, unknown> = { node: process.version, gateway: kind };
+await benchAlone(results);
+await benchOn(kind, results);
+writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
 console.log(`written to ${RESULTS}`);
 process.exit(0);
 
-async function benchOnKong(): Promise<Record<string, unknown>> {
-  const missing = kongMissing() ?? nginxMissing();
-  if (missing !== undefined) {
-    console.log(`left out, what runs on a real Kong: ${missing}`);
-    return {};
+/** What needs no gateway. */
+async function benchAlone(into: Record<string, unknown>): Promise<void> {
+  if (chosen.includes('server')) {
+    const bench = await benchPluginServer();
+    console.log('plugin server, one header read and one independent header set, 16 connections (medians)');
+    console.table({ ours: rounded(bench.ours), 'kong-js-pluginserver': rounded(bench.kongJsPluginServer) });
+    console.log('resident memory in MB; 300,000 events, then 300,000 with an exit');
+    console.table(rounded(bench.memory));
+    into.pluginServer = bench;
   }
-  const quota = await benchQuota();
-  console.log('limits on Kong, one worker, 16 connections (medians)');
-  console.table(table(quota));
-  const filter = await benchResponseFilter();
-  for (const { users, bytes, rows, filterMs, parseAndStringifyMs } of filter) {
-    console.log(`a page of ${users} users (${bytes} bytes) with id, name and email left, on Kong (medians)`);
-    console.table(table(rows));
-    const ratio = (filterMs / parseAndStringifyMs).toFixed(2);
-    console.log(
-      `the filter alone: ${filterMs.toFixed(3)} ms, ${ratio} of JSON.parse and JSON.stringify (${parseAndStringifyMs.toFixed(3)} ms)`,
-    );
+  if (chosen.includes('filter-alone')) {
+    const bench = await benchFilterAlone();
+    for (const { bytes, filterMs, parseAndStringifyMs } of bench) {
+      const ratio = (filterMs / parseAndStringifyMs).toFixed(2);
+      const parse = `JSON.parse and JSON.stringify (${parseAndStringifyMs.toFixed(3)} ms)`;
+      console.log(`the filter alone on ${bytes} bytes: ${filterMs.toFixed(3)} ms, ${ratio} of ${parse}`);
+    }
+    into.filterAlone = bench;
   }
-  const pages = filter.map(({ rows, ...page }) => ({ ...page, rows: Object.fromEntries(rows) }));
-  return { quota: Object.fromEntries(quota), responseFilter: pages };
 }
 
-function table(rows: ReadonlyMap<string, RowResult>): Record<string, Record<string, number>> {
-  return Object.fromEntries([...rows].map(([name, result]) => [name, rounded(result)]));
+/** What goes through a gateway: the table, start-up and memory. */
+async function benchOn(gateway: GatewayKind, into: Record<string, unknown>): Promise<void> {
+  const cases: CaseResult[] = [];
+  if (chosen.includes('token')) cases.push(await benchTokenManager(gateway));
+  if (chosen.includes('quota')) cases.push(...(await benchQuota(gateway)));
+  if (chosen.includes('filter')) cases.push(...(await benchResponseFilter(gateway)));
+  if (chosen.includes('log')) cases.push(...(await benchPiiLog(gateway)));
+  if (chosen.includes('suite')) cases.push(...(await benchSuite(gateway)));
+  if (cases.length > 0) {
+    console.log(
+      `on ${gateway === 'kong' ? 'Kong, one nginx worker' : 'the local gateway'}; medians; processor time a request`,
+    );
+    console.table(cases.flatMap(tableRows));
+    into.cases = cases.map(({ rows, ...rest }) => ({ ...rest, rows: Object.fromEntries(rows) }));
+  }
+  if (chosen.includes('start')) {
+    const start = Object.fromEntries(await benchStart(gateway));
+    console.log('from the start command to the first request served, all four plugins, in ms (medians)');
+    console.table(rounded(start));
+    into.startMs = start;
+  }
+  if (chosen.includes('memory')) {
+    const memory = Object.fromEntries(await benchMemory(gateway, Number(values.requests)));
+    console.log(
+      `resident memory in MB: at start, warm, after ${values.requests} more requests through all four plugins`,
+    );
+    console.table(Object.fromEntries(Object.entries(memory).map(([name, figures]) => [name, rounded(figures)])));
+    into.memoryMb = memory;
+  }
+}
+
+function tableRows({ name, connections, rows }: CaseResult): Record<string, string | number>[] {
+  return [...rows].map(([row, result]) => ({
+    case: name,
+    connections,
+    row,
+    'requests/s': Math.round(result.requestsPerSecond),
+    'p50 ms': round(result.p50Ms, 2),
+    'p99 ms': round(result.p99Ms, 2),
+    'gateway µs': Math.round(result.gatewayCpuMicros),
+    'plugins µs': Math.round(result.pluginCpuMicros),
+  }));
 }
 
 function rounded(figures: object): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(figures).map(([name, value]) => [name, Math.round(Number(value) * 10) / 10]),
-  );
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, round(Number(value), 1)]));
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
+
+function gatewayKind(name: string): GatewayKind | undefined {
+  return name === 'kong' || name === 'local' ? name : undefined;
 }

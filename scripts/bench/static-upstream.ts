@@ -6,6 +6,12 @@ import { join } from 'node:path';
 import { waitFor } from '../../test/support/wait-for.js';
 import { freePort } from '../native-kong.js';
 
+/** A JSON body; `needsToken`: 401 without an Authorization header of a bearer token. */
+export interface StaticFile {
+  body: string | Buffer;
+  needsToken?: boolean;
+}
+
 export interface StaticUpstream {
   url: string;
   close(): Promise<void>;
@@ -23,16 +29,20 @@ export function nginxMissing(): string | undefined {
 
 /**
  * Starts it.
- * @param files path to JSON body, such as `{ '/users': '{}' }`
+ * @param files by path, such as `{ '/users': { body: '{}' } }`; a POST gets them too
  */
-export async function startStaticUpstream(files: Record<string, string | Buffer>): Promise<StaticUpstream> {
+export async function startStaticUpstream(files: Record<string, StaticFile>): Promise<StaticUpstream> {
   const folder = mkdtempSync(join(tmpdir(), 'upstream-'));
   // Started by root, nginx serves as another user.
   chmodSync(folder, 0o755);
   const port = await freePort();
-  const locations = Object.entries(files).map(([path, body], index) => {
+  const locations = Object.entries(files).map(([path, { body, needsToken }], index) => {
     writeFileSync(join(folder, `${index}.json`), body);
-    return `location = ${path} { default_type application/json; alias ${folder}/${index}.json; }`;
+    const guard = needsToken ? 'if ($http_authorization !~ "^Bearer ") { return 401; }' : '';
+    // nginx refuses a POST of a file with 405.
+    return `location = ${path} {
+      ${guard} default_type application/json; error_page 405 =200 $uri; alias ${folder}/${index}.json;
+    }`;
   });
   const config = `
     daemon off; pid ${folder}/pid; error_log ${folder}/error.log; worker_processes 1;
