@@ -3,6 +3,8 @@ import { connect, type Socket } from 'node:net';
 
 export interface Load {
   requests: number;
+  /** Answers whose status was not 200; they count as requests too. */
+  failed: number;
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
@@ -20,8 +22,8 @@ export interface LoadRequest {
 }
 
 /**
- * Sends a request for a time, again and again on each connection, and measures. Every answer must have the status 200, and
- * a Content-Length or chunks.
+ * Sends a request for a time, again and again on each connection, and measures. Every answer must have a Content-Length or
+ * chunks.
  * @throws Error that names the first answer that is otherwise
  */
 export async function runLoad(what: LoadRequest, connections: number, durationMs: number): Promise<Load> {
@@ -30,24 +32,30 @@ export async function runLoad(what: LoadRequest, connections: number, durationMs
   const headers = { Host: hostname, ...what.headers, ...(body && { 'Content-Length': Buffer.byteLength(body) }) };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const request = `${body ? 'POST' : 'GET'} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n${body ?? ''}`;
-  const latenciesMs: number[] = [];
+  const answers: Answers = { latenciesMs: [], failed: 0 };
   const startedMs = performance.now();
   const endMs = startedMs + durationMs;
   await Promise.all(
     Array.from({ length: connections }, async () => {
       const socket = await open(Number(port), hostname);
       try {
-        await runConnection(socket, request, endMs, latenciesMs);
+        await runConnection(socket, request, endMs, answers);
       } finally {
         socket.destroy();
       }
     }),
   );
   const elapsedMs = performance.now() - startedMs;
+  const { latenciesMs, failed } = answers;
   latenciesMs.sort((a, b) => a - b);
   const at = (part: number): number => latenciesMs[Math.floor(latenciesMs.length * part)] ?? Number.NaN;
   const requests = latenciesMs.length;
-  return { requests, requestsPerSecond: (requests * 1000) / elapsedMs, p50Ms: at(0.5), p99Ms: at(0.99) };
+  return { requests, failed, requestsPerSecond: (requests * 1000) / elapsedMs, p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+interface Answers {
+  latenciesMs: number[];
+  failed: number;
 }
 
 function open(port: number, host: string): Promise<Socket> {
@@ -58,7 +66,7 @@ function open(port: number, host: string): Promise<Socket> {
   });
 }
 
-function runConnection(socket: Socket, request: string, endMs: number, latenciesMs: number[]): Promise<void> {
+function runConnection(socket: Socket, request: string, endMs: number, answers: Answers): Promise<void> {
   return new Promise((resolve, reject) => {
     let sentMs = 0;
     let head = '';
@@ -86,7 +94,7 @@ function runConnection(socket: Socket, request: string, endMs: number, latencies
         tail = Buffer.concat([tail, bytes.subarray(-LAST_CHUNK.length)]).subarray(-LAST_CHUNK.length);
         if (!tail.equals(LAST_CHUNK)) return;
       }
-      latenciesMs.push(performance.now() - sentMs);
+      answers.latenciesMs.push(performance.now() - sentMs);
       send();
     };
     socket.on('data', (chunk: Buffer) => {
@@ -99,7 +107,8 @@ function runConnection(socket: Socket, request: string, endMs: number, latencies
       if (end < 0) return;
       const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
       isChunked = /\r\ntransfer-encoding: chunked/i.test(head.slice(0, end + 2));
-      if (!head.startsWith('HTTP/1.1 200') || (length === undefined && !isChunked)) {
+      if (!head.startsWith('HTTP/1.1 200')) answers.failed += 1;
+      if (length === undefined && !isChunked) {
         reject(new Error(`not an answer to measure: ${head.slice(0, 300)}`));
         return;
       }

@@ -106,6 +106,7 @@ function tableRows({ name, connections, rows }: CaseResult): Record<string, stri
     connections,
     row,
     'requests/s': Math.round(result.requestsPerSecond),
+    failed: result.failed,
     'p50 ms': round(result.p50Ms, 2),
     'p99 ms': round(result.p99Ms, 2),
     'gateway µs': Math.round(result.gatewayCpuMicros),

@@ -135,6 +135,7 @@ function median(results: readonly RowResult[]): RowResult {
     results.map((result) => result[figure]).sort((a, b) => a - b)[Math.floor(results.length / 2)] ?? Number.NaN;
   return {
     requests: middle('requests'),
+    failed: results.reduce((sum, { failed }) => sum + failed, 0),
     requestsPerSecond: middle('requestsPerSecond'),
     p50Ms: middle('p50Ms'),
     p99Ms: middle('p99Ms'),
