@@ -86,6 +86,9 @@ export class JsonMasker {
   readonly #stack: Frame[] = [];
   readonly #keys: Map<string, KnownKey>;
   readonly #kindsOfVersion: ReadonlySet<Kind>;
+  /** The stretch of the text that is put out next, as it is: most of a document is. */
+  #keptFrom = 0;
+  #keptTo = 0;
   #length = 0;
   #index = 0;
 
@@ -99,6 +102,7 @@ export class JsonMasker {
 
   /** What has been put out. */
   get output(): string {
+    this.#flush();
     return this.#parts.join('');
   }
 
@@ -128,24 +132,24 @@ export class JsonMasker {
     if (frame === undefined) {
       // Several documents one after the other are lines of JSON.
       if (this.#index >= this.#text.length) {
-        if (this.#parts.length === 0 || this.#options.isCut) throw new UnexpectedEnd();
+        if (this.#length === 0 || this.#options.isCut) throw new UnexpectedEnd();
         return false;
       }
-      if (this.#parts.length > 0) this.#put('\n');
+      if (this.#length > 0) this.#put('\n');
       this.#value(undefined, { hit: undefined, trail: this.#masking.rules.paths.start }, '', undefined);
       return true;
     }
     const character = this.#peek();
     if (character === (frame.isObject ? '}' : ']')) {
       this.#index++;
-      this.#put(character);
+      this.#keep(this.#index - 1);
       this.#stack.pop();
       return true;
     }
     if (!frame.empty) {
       this.#expect(',');
+      this.#keep(this.#index - 1);
       this.#skipSpace();
-      this.#put(',');
     }
     frame.empty = false;
     if (frame.isObject) this.#member(frame);
@@ -158,12 +162,15 @@ export class JsonMasker {
 
   #member(frame: Frame): void {
     if (this.#peek() !== '"') throw new SyntaxFault();
-    const key = this.#key(this.#stringToken());
+    const start = this.#index;
+    const token = this.#stringToken();
+    const key = this.#key(token);
+    if (key.json === token) this.#keep(start);
+    else this.#put(key.json);
     this.#skipSpace();
     this.#expect(':');
+    this.#keep(this.#index - 1);
     this.#skipSpace();
-    this.#put(key.json);
-    this.#put(':');
     // What is nearer says more: a password in the attributes of a contact is a credential.
     const rule = key.rule?.credential ? key.rule : (frame.rule ?? key.rule);
     this.#value(rule, this.#arrive(frame, key.name), this.#pointer(frame, key.name), key);
@@ -183,11 +190,11 @@ export class JsonMasker {
           return;
         }
         this.#index++;
-        this.#put(character);
+        this.#keep(this.#index - 1);
         this.#stack.push({ isObject: character === '{', index: 0, empty: true, rule, trail, pointer });
         return;
       case '"':
-        this.#string(this.#stringToken(), rule, key);
+        this.#string(rule, key);
         return;
       case 't':
         this.#word('true', rule);
@@ -197,17 +204,19 @@ export class JsonMasker {
         return;
       case 'n':
         this.#literal('null');
-        this.#put('null');
+        this.#keep(this.#index - 4);
         return;
       default:
         this.#number(rule);
     }
   }
 
-  #string(token: string, rule: ValueRule | undefined, key: KnownKey | undefined): void {
+  #string(rule: ValueRule | undefined, key: KnownKey | undefined): void {
+    const start = this.#index;
+    const token = this.#stringToken();
     // What is not there tells nothing of anyone.
-    if (token === '""') {
-      this.#put(token);
+    if (token.length === 2) {
+      this.#keep(start);
       return;
     }
     const text = unquoted(token);
@@ -217,7 +226,8 @@ export class JsonMasker {
     }
     const room = this.#options.maxOutput - this.#length;
     const masked = maskJsonString(text, this.#maskingOf(key), this.#options.nesting ?? 0, room);
-    this.#put(masked.text === text ? token : JSON.stringify(masked.text));
+    if (masked.text === text) this.#keep(start);
+    else this.#put(JSON.stringify(masked.text));
     // What follows would stand behind a gap.
     if (masked.isCut) this.#length = Number.POSITIVE_INFINITY;
   }
@@ -238,13 +248,15 @@ export class JsonMasker {
     if (rule !== undefined) this.#put(JSON.stringify(this.#maskedByRule(token, rule)));
     else {
       const masked = maskNumber(token, this.#masking);
-      this.#put(masked === token ? token : JSON.stringify(masked));
+      if (masked === token) this.#keep(this.#index - token.length);
+      else this.#put(JSON.stringify(masked));
     }
   }
 
   #word(word: 'true' | 'false', rule: ValueRule | undefined): void {
     this.#literal(word);
-    this.#put(rule === undefined ? word : JSON.stringify(this.#maskedByRule(word, rule)));
+    if (rule === undefined) this.#keep(this.#index - word.length);
+    else this.#put(JSON.stringify(this.#maskedByRule(word, rule)));
   }
 
   #maskedByRule(value: string, { rule, credential }: ValueRule): string {
@@ -337,9 +349,26 @@ export class JsonMasker {
     }
   }
 
+  /** Puts out what was read last, from a place on, as it is. */
+  #keep(from: number): void {
+    if (from !== this.#keptTo) {
+      this.#flush();
+      this.#keptFrom = from;
+    }
+    this.#keptTo = this.#index;
+    this.#length += this.#index - from;
+  }
+
+  /** Puts out something else. */
   #put(part: string): void {
+    this.#flush();
     this.#parts.push(part);
     this.#length += part.length;
+  }
+
+  #flush(): void {
+    if (this.#keptTo > this.#keptFrom) this.#parts.push(this.#text.slice(this.#keptFrom, this.#keptTo));
+    this.#keptFrom = this.#keptTo;
   }
 }
 
@@ -363,6 +392,7 @@ function valueRuleOf(rule: FieldRule): ValueRule {
 
 /** Masks a value as a whole; it has been counted. */
 export function maskWhole(value: string, { rules: { mask } }: Masking): string {
+  if (mask.isConstant) return mask.opaque(value);
   const whole = domainOf(value);
   return mask.of(whole.value, whole.domain);
 }

@@ -16,6 +16,8 @@ export interface Mask {
   of(value: string, domain: Domain): string;
   /** For what may be a credential: nothing of it is shown, and hashes show only that two are the same. */
   opaque(value: string): string;
+  /** Every value gets the same, so nobody needs to know what it is. */
+  isConstant: boolean;
 }
 
 /** The key of the hashes. */
@@ -31,14 +33,14 @@ const SHORTEST_PARTIAL = 8;
 /** No more is ever shown, however long the value is. */
 const MOST_SHOWN = 4;
 
-const REDACT: Mask = { of: () => REDACTED, opaque: () => REDACTED };
+const REDACT: Mask = { of: () => REDACTED, opaque: () => REDACTED, isConstant: true };
 
 /** The mask of a configuration. @param hashKey as it is now; asked for only to hash */
 export function createMask(kind: 'redact' | 'hash' | 'partial', hashKey: () => HashKey): Mask {
   if (kind === 'redact') return REDACT;
-  if (kind === 'partial') return { of: partial, opaque: () => REDACTED };
+  if (kind === 'partial') return { of: partial, opaque: () => REDACTED, isConstant: false };
   const of = (value: string, domain: Domain): string => hash(value, domain, hashKey());
-  return { of, opaque: (value) => of(value, 'text') };
+  return { of, opaque: (value) => of(value, 'text'), isConstant: false };
 }
 
 function hash(value: string, domain: Domain, { key, id }: HashKey): string {

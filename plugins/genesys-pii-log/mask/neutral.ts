@@ -15,9 +15,18 @@ const TIMESTAMP = new RegExp(`(?<![0-9a-z])(?:${UUID}|${HEX}|${DATE}(?:[T ]${TIM
 
 const WHOLE = new RegExp(`^(?:${UUID}|${DATE}T${TIME})$`, 'i');
 
-/** Whether a text is an id or a time and nothing else: most texts of Genesys Cloud's answers are. */
+/**
+ * A path of Genesys' API, as its `selfUri`s are. Without capitals no e-mail address can stand in it in base64 either: each
+ * of the four characters that can hold an @ needs one.
+ */
+const PATH = /^(?:\/(?:[a-z]{1,24}|v\d|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}))+$/;
+const LONGEST_PATH = 256;
+
+/** Whether a text is an id, a time or a path of ids and nothing else: most texts of Genesys Cloud's answers are. */
 export function isNeutral(text: string): boolean {
-  return text.length >= 16 && text.length <= 36 && WHOLE.test(text);
+  const { length } = text;
+  if (text.charCodeAt(0) === 0x2f) return length <= LONGEST_PATH && PATH.test(text);
+  return length >= 16 && length <= 36 && WHOLE.test(text);
 }
 
 /** Shorter texts hold nothing of the kind. */
