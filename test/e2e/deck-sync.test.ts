@@ -151,8 +151,9 @@ const withDeck = it.skipIf(DECK_MISSING !== undefined);
 const withKong = it.skipIf(MISSING !== undefined);
 
 withDeck.each(STAGES)(
-  'the overlay of %s fits kong.yml: decK renders a state with secrets of that stage',
+  'the overlay of %s fits kong.yml: decK renders a state with secrets of that stage, and all checks pass',
   async (stage) => {
+    expect(await run(['--stage', stage, '--mode', 'check'])).toEqual({ code: 0, output: `${stage}: valid\n` });
     const { code, output } = await run(['--stage', stage, '--mode', 'render']);
     expect(output).toContain(`{vault://env/${stage}-genesys-client-secret}`);
     expect(code).toBe(0);
