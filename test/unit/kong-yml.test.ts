@@ -54,7 +54,9 @@ describe('failover.yml', () => {
       name.toUpperCase().replaceAll('-', '_'),
     );
     expect(variables).toHaveLength(4);
-    for (const variable of variables) expect(overlay.split('_format_version')[0]).toContain(variable);
-    expect(SHIPPED.split('_format_version')[0]).toContain('GENESYS_US_WEST_2_CLIENT_ID');
+    for (const text of [overlay, SHIPPED]) {
+      const [head = ''] = text.split('_format_version');
+      expect(variables.filter((variable) => !head.includes(variable))).toEqual([]);
+    }
   });
 });
