@@ -1,6 +1,7 @@
 /**
  * The log phase: learns what Genesys has refused, and takes back from a consumer's use what never came to Genesys. It runs
- * for every request, answers of Kong itself included, so it reads the status alone unless something went wrong.
+ * for every request, answers of Kong itself included, so it reads the status alone unless something went wrong, and now and
+ * then which token was used, and what Genesys says of it.
  */
 import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry } from '../shared/log-entry.js';
@@ -15,7 +16,7 @@ import { NO_CONSUMER } from './usage.js';
 export interface Log {
   namespace: Namespace;
   followUpstream: boolean;
-  /** Whether requests may wait, so that hints are of use. */
+  /** Whether requests may wait, so that the hints of each answer are of use. */
   usesHints: boolean;
 }
 
@@ -26,10 +27,11 @@ const UNKNOWN: TokenMark = { ref: 'unknown', poolSize: 1 };
 export async function handleLog(kong: Kong, { namespace, followUpstream, usesHints }: Log): Promise<void> {
   const { upstream, hints } = namespace;
   const nowMs = performance.now();
-  const hint = (name: string) => (usesHints ? kong.response.getHeader(`inin-ratelimit-${name}`) : undefined);
+  const looks = followUpstream && upstream.wantsToSee(nowMs);
+  const hint = (name: string) => (usesHints || looks ? kong.response.getHeader(`inin-ratelimit-${name}`) : undefined);
   const [status, mark, count, allowed, resetSeconds] = await Promise.all([
     kong.response.getStatus(),
-    usesHints || (followUpstream && upstream.wantsToSee(nowMs)) ? kong.ctx.shared.get(TOKEN_MARK) : null,
+    usesHints || looks ? kong.ctx.shared.get(TOKEN_MARK) : null,
     hint('count'),
     hint('allowed'),
     hint('reset'),

@@ -1,9 +1,24 @@
 /** What the plugin tells a monitoring system. */
 import type { MetricFamily } from '../shared/plugin.js';
 import type { Namespace } from './namespaces.js';
+import type { UpstreamAllowance } from './upstream-hints.js';
 
 /** Makes the metrics of a process. */
 export function createMetrics(openNamespaces: () => readonly Namespace[]): MetricFamily[] {
+  /** No series while Genesys says nothing. Tokens are summed: each has a new name with every renewal. */
+  const ofAllowance = (name: string, help: string, read: (allowance: UpstreamAllowance) => number): MetricFamily => ({
+    name,
+    help,
+    type: 'gauge',
+    labels: ['namespace'],
+    *read() {
+      for (const { name: namespace, hints } of openNamespaces()) {
+        const allowance = hints.allowance(performance.now());
+        if (allowance !== undefined) yield { labels: { namespace }, value: read(allowance) };
+      }
+    },
+  });
+
   return [
     {
       name: 'genesys_quota_decisions_total',
@@ -37,6 +52,21 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
         }
       },
     },
+    ofAllowance(
+      'genesys_quota_upstream_allowed_requests',
+      'Requests in the running minute that Genesys allows the tokens in use, as its answers said last; absent if they say nothing.',
+      ({ allowed }) => allowed,
+    ),
+    ofAllowance(
+      'genesys_quota_upstream_used_requests',
+      'Requests of these that Genesys has counted.',
+      ({ used }) => used,
+    ),
+    ofAllowance(
+      'genesys_quota_upstream_used_ratio',
+      'The share of its allowance that the token has used which has used most.',
+      ({ highestUse }) => highestUse,
+    ),
     {
       name: 'genesys_quota_redis_up',
       help: '1 while Redis can be used, 0 while it is away. Only with policy redis.',

@@ -12,8 +12,19 @@ export interface RateLimitHint {
   resetSeconds: string | undefined;
 }
 
+/** What Genesys said last of the tokens whose windows have not ended, in requests. */
+export interface UpstreamAllowance {
+  /** Summed over the tokens. */
+  allowed: number;
+  used: number;
+  /** Of the token that is used up most: 1 is all of it. */
+  highestUse: number;
+}
+
 export interface UpstreamHints {
   learn(mark: TokenMark, hint: RateLimitHint, nowMs: number): void;
+  /** Undefined: it has said nothing that holds now. */
+  allowance(nowMs: number): UpstreamAllowance | undefined;
   /** How long a request should wait, and takes that place; 0: there is no need. */
   delayMs(nowMs: number, atMostMs: number): number;
 }
@@ -23,24 +34,46 @@ const NEARLY_ALL = 0.9;
 
 /** Makes the state of one namespace. */
 export function createUpstreamHints(): UpstreamHints {
+  /** Token to what was said of it. */
+  const told = new Map<string, { used: number; allowed: number; untilMs: number }>();
   /** Token to the time when its window ends, and the time that each of its requests may take until then. */
   const scarce = new Map<string, { untilMs: number; spacingMs: number }>();
   let poolSize = 1;
   let nextMs = 0;
 
+  /** Tokens come and go. */
+  function forget(nowMs: number): void {
+    for (const tokens of [told, scarce]) {
+      for (const [ref, { untilMs }] of tokens) if (untilMs <= nowMs) tokens.delete(ref);
+    }
+  }
+
   return {
     learn(mark, { count, allowed, resetSeconds }, nowMs) {
       const [used, all, resetMs] = [Number(count), Number(allowed), Number(resetSeconds) * 1000];
       poolSize = mark.poolSize;
-      if (!(all > 0 && used >= NEARLY_ALL * all && resetMs > 0 && resetMs <= 60_000)) {
-        scarce.delete(mark.ref);
-        return;
+      // Not every answer has them: what was said before holds on until its window ends.
+      if (!(all > 0 && used >= 0 && resetMs > 0 && resetMs <= 60_000)) return;
+      const untilMs = nowMs + resetMs;
+      if (!told.has(mark.ref)) forget(nowMs);
+      told.set(mark.ref, { used, allowed: all, untilMs });
+      if (used >= NEARLY_ALL * all) scarce.set(mark.ref, { untilMs, spacingMs: resetMs / Math.max(1, all - used) });
+      else scarce.delete(mark.ref);
+    },
+    allowance(nowMs) {
+      forget(nowMs);
+      if (told.size === 0) return undefined;
+      const sum: UpstreamAllowance = { allowed: 0, used: 0, highestUse: 0 };
+      for (const { allowed, used } of told.values()) {
+        sum.allowed += allowed;
+        sum.used += used;
+        sum.highestUse = Math.max(sum.highestUse, used / allowed);
       }
-      scarce.set(mark.ref, { untilMs: nowMs + resetMs, spacingMs: resetMs / Math.max(1, all - used) });
+      return sum;
     },
     delayMs(nowMs, atMostMs) {
       if (scarce.size === 0) return 0;
-      for (const [ref, { untilMs }] of scarce) if (untilMs <= nowMs) scarce.delete(ref);
+      forget(nowMs);
       if (scarce.size < poolSize) return 0;
       const perSecond = [...scarce.values()].reduce((sum, { spacingMs }) => sum + 1000 / spacingMs, 0);
       const startMs = Math.min(Math.max(nextMs, nowMs), nowMs + atMostMs);

@@ -100,4 +100,26 @@ describe('a hint', () => {
     hints.learn(mark('t'), absent, 0);
     expect([hints.delayMs(0, 5000), hints.delayMs(0, 5000)]).toEqual([0, 0]);
   });
+
+  it('is remembered until its window ends, and summed over the tokens', () => {
+    const hints = createUpstreamHints();
+    expect(hints.allowance(0)).toBeUndefined();
+    hints.learn(mark('a', 2), hint('30'), 0);
+    hints.learn(mark('b', 2), hint('150', '300', '20'), 0);
+    expect(hints.allowance(9999)).toEqual({ allowed: 600, used: 180, highestUse: 0.5 });
+    hints.learn(mark('b', 2), { count: undefined, allowed: undefined, resetSeconds: undefined }, 9999);
+    expect(hints.allowance(10_000)).toEqual({ allowed: 300, used: 150, highestUse: 0.5 });
+    expect(hints.allowance(20_000)).toBeUndefined();
+  });
+
+  it.each([
+    ['absent', { count: undefined, allowed: undefined, resetSeconds: undefined }],
+    ['no number', hint('many')],
+    ['nothing allowed', hint('0', '0')],
+    ['of a window of an hour', hint('3', '300', '3600')],
+  ])('that is %s tells nothing', (_, absent) => {
+    const hints = createUpstreamHints();
+    hints.learn(mark('t'), absent, 0);
+    expect(hints.allowance(0)).toBeUndefined();
+  });
 });

@@ -10,7 +10,13 @@ import { createTokenBroker } from './token-broker.js';
 import { createTokenPool, type PoolOutcome } from './token-pool.js';
 
 const { sources, policy } = readOauth({ client_id: 'my "id"\n', client_secret: 'the-secret' });
-const usable = (value: string) => ({ kind: 'token' as const, value, ref: 'ref-1', allowance: createAllowance() });
+const usable = (value: string) => ({
+  kind: 'token' as const,
+  value,
+  ref: 'ref-1',
+  origin: 'request' as const,
+  allowance: createAllowance(),
+});
 
 type Call = [method: string, ...args: unknown[]];
 
@@ -40,7 +46,12 @@ function fakeKong(): { kong: Kong; calls: Call[] } {
 /** Access of one configuration, whose pool answers as given. */
 function access(outcome: PoolOutcome | Promise<PoolOutcome>, headerName = 'Authorization'): Access {
   const broker = createTokenBroker(realEffects);
-  const pool = createTokenPool({ sources, policy, store: undefined }, broker, { isDrained: () => false }, () => 0);
+  const pool = createTokenPool(
+    { sources, policy, store: undefined },
+    broker,
+    { isDrained: () => false },
+    { nowMs: () => 0 },
+  );
   return {
     credential: { ...pool, take: () => outcome },
     headersWith: serviceHeaders(headerName),

@@ -3,7 +3,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type nodeFetch from 'node-fetch';
-import type { TokenRequestResult } from './metrics.js';
+import type { TokenRequestResult, TokenSource } from './metrics.js';
 
 export interface Effects {
   /** Monotonic milliseconds: a clock that is set does not make a token live longer. */
@@ -17,6 +17,8 @@ export interface Effects {
   loadFetch(): Promise<typeof nodeFetch>;
   /** Learns how a token request ended. */
   countTokenRequest?(result: TokenRequestResult): void;
+  /** Learns where a request's token came from. */
+  countTokenUse?(source: TokenSource): void;
 }
 
 /** The real ones. */

@@ -7,7 +7,7 @@ import type { Kong } from '../shared/pdk.js';
 import type { PluginInstance } from '../shared/plugin.js';
 import { type Access, handleAccess, type Injection } from './access.js';
 import { type ClientSource, type Config, readConfig } from './config.js';
-import { realEffects } from './effects.js';
+import { type Effects, realEffects } from './effects.js';
 import { handleLog, type Log } from './log.js';
 import { createMetrics } from './metrics.js';
 import { createOperations } from './operations.js';
@@ -29,7 +29,12 @@ export const Priority = 850;
 /** Kong starts an instance per configuration and nginx worker; they all share the tokens and regions of the process. */
 const regionGroups = createRegionGroups();
 const told = createMetrics(() => broker, regionGroups, realEffects.nowMs);
-const broker = createTokenBroker({ ...realEffects, countTokenRequest: told.countTokenRequest });
+const effects: Effects = {
+  ...realEffects,
+  countTokenRequest: told.countTokenRequest,
+  countTokenUse: told.countTokenUse,
+};
+const broker = createTokenBroker(effects);
 const operator = createOperations(broker);
 export const metrics = told.families;
 export const operations = [...operator.operations, ...regionOperations(regionGroups, realEffects.nowMs)];
@@ -89,7 +94,7 @@ type Fetched = Exclude<Config['credential'], { kind: 'static' }>;
 
 function createPool({ policy, sharedCache }: Fetched, sources: ClientSource[]): TokenPool {
   const store = sharedCache && openTokenStore(sharedCache);
-  return createTokenPool({ sources, policy, store }, broker, operator, realEffects.nowMs);
+  return createTokenPool({ sources, policy, store }, broker, operator, effects);
 }
 
 function createRegionalAccess(

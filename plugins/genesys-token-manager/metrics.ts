@@ -1,19 +1,24 @@
 /** What the plugin tells a monitoring system: never a token, nor a secret. */
 import type { MetricFamily } from '../shared/plugin.js';
 import type { RegionGroups } from './region-groups.js';
-import type { TokenBroker, TokenState } from './token-broker.js';
+import type { TokenBroker, TokenOrigin, TokenState } from './token-broker.js';
 
 /** How a token request ended: with a token, with a refusal that repeating cannot mend, or with trouble of login. */
 export type TokenRequestResult = 'granted' | 'refused' | 'failed';
 
+/** Where a request's token came from: the memory of this process, or what it had to wait for. */
+export type TokenSource = 'memory' | TokenOrigin;
+
 export interface Metrics {
   families: MetricFamily[];
   countTokenRequest(result: TokenRequestResult): void;
+  countTokenUse(source: TokenSource): void;
 }
 
 /** Makes the metrics of a process. */
 export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, nowMs: () => number): Metrics {
   const requests = new Map<TokenRequestResult, number>();
+  const uses: Record<TokenSource, number> = { memory: 0, redis: 0, request: 0 };
 
   /** A gauge of every token. */
   const ofTokens = (name: string, help: string, read: (state: TokenState) => number | undefined): MetricFamily => ({
@@ -49,6 +54,9 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
 
   return {
     countTokenRequest: (result) => requests.set(result, (requests.get(result) ?? 0) + 1),
+    countTokenUse(source) {
+      uses[source] += 1;
+    },
     families: [
       {
         name: 'genesys_token_requests_total',
@@ -57,6 +65,15 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
         labels: ['result'],
         *read() {
           for (const [result, value] of requests) yield { labels: { result }, value };
+        },
+      },
+      {
+        name: 'genesys_token_uses_total',
+        help: 'Requests that got a token, by where it came from: memory, redis (another node had asked login), request (to login).',
+        type: 'counter',
+        labels: ['source'],
+        *read() {
+          for (const [source, value] of Object.entries(uses)) yield { labels: { source }, value };
         },
       },
       ofTokens(

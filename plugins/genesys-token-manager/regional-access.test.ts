@@ -17,6 +17,7 @@ const tokenOf = (name: string) => ({
   kind: 'token' as const,
   value: `token-of-${name}`,
   ref: `ref-${name}`,
+  origin: 'request' as const,
   allowance: createAllowance(),
 });
 

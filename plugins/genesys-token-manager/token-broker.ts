@@ -33,12 +33,17 @@ const MAX_CLIENTS = 10_000;
 /** A token's last moments are not used: it would expire on its way to the service. At most a tenth of its life. */
 const LAST_MOMENTS_MS = 5_000;
 
+/** Login was asked for a token, or another node had asked and shared it through Redis. */
+export type TokenOrigin = 'request' | 'redis';
+
 /** A token to be used now. */
 export interface UsableToken {
   kind: 'token';
   value: string;
   /** Names the token without telling it. */
   ref: string;
+  /** How this process came by it. */
+  origin: TokenOrigin;
   allowance: Allowance;
   /** Once per failed renewal: what to log. The token itself is still valid. */
   warning?: string;
@@ -86,6 +91,7 @@ interface HeldToken {
   kind: 'held';
   value: string;
   ref: string;
+  origin: TokenOrigin;
   /** When login was asked for it, here or on another node. */
   grantedAtMs: number;
   /** From here on it is renewed in the background. */
@@ -216,10 +222,10 @@ export function createTokenBroker(effects: Effects): TokenBroker {
 }
 
 function usable(token: HeldToken, failure: HeldFailure | undefined): UsableToken {
-  const { value, ref, allowance } = token;
-  if (failure === undefined || failure.told) return { kind: 'token', value, ref, allowance };
+  const { value, ref, origin, allowance } = token;
+  if (failure === undefined || failure.told) return { kind: 'token', value, ref, origin, allowance };
   failure.told = true;
-  return { kind: 'token', value, ref, allowance, warning: failure.reason };
+  return { kind: 'token', value, ref, origin, allowance, warning: failure.reason };
 }
 
 function none(failure: HeldFailure, nowMs: number): NoToken {
@@ -281,7 +287,7 @@ async function claimToken(
     if (claim.kind === 'lock') return claim;
     if (claim.kind === 'token') {
       const { token, remainingMs } = claim;
-      const held = holdToken(token, askedAtMs + remainingMs - token.lifetimeMs, policy);
+      const held = holdToken({ ...token, origin: 'redis' }, askedAtMs + remainingMs - token.lifetimeMs, policy);
       // Its last moments: the node that renews it will have a better one.
       if (effects.nowMs() < held.expiresAtMs) return held;
     }
@@ -303,7 +309,8 @@ function grantToken(
   if (result.kind === 'fault') return result;
   const { value, lifetimeMs } = result;
   // 96 bits: no two tokens of all nodes get the same.
-  const held = holdToken({ value, ref: randomBytes(12).toString('base64url'), lifetimeMs }, sentAtMs, policy);
+  const ref = randomBytes(12).toString('base64url');
+  const held = holdToken({ value, ref, lifetimeMs, origin: 'request' }, sentAtMs, policy);
   if (held.expiresAtMs <= nowMs) return trouble('login granted a token that had expired when it arrived');
   return { ...held, lifetimeMs };
 }
@@ -314,7 +321,7 @@ function grantToken(
  * longer than that would be renewed at once, over and over.
  */
 function holdToken(
-  { value, ref, lifetimeMs }: { value: string; ref: string; lifetimeMs: number },
+  { value, ref, lifetimeMs, origin }: { value: string; ref: string; lifetimeMs: number; origin: TokenOrigin },
   grantedAtMs: number,
   policy: FetchPolicy,
 ): HeldToken {
@@ -322,6 +329,7 @@ function holdToken(
     kind: 'held',
     value,
     ref,
+    origin,
     grantedAtMs,
     renewAtMs: grantedAtMs + Math.max(lifetimeMs - policy.refreshAheadMs, lifetimeMs / 2),
     expiresAtMs: grantedAtMs + lifetimeMs - Math.min(LAST_MOMENTS_MS, lifetimeMs / 10),

@@ -4,6 +4,7 @@ import { readClient, readOauth } from '../../test/support/token-manager-config.j
 import { waitFor } from '../../test/support/wait-for.js';
 import type { ClientSource } from './config.js';
 import { type Effects, realEffects } from './effects.js';
+import type { TokenSource } from './metrics.js';
 import { createTokenBroker } from './token-broker.js';
 import { createTokenPool, type PoolOutcome } from './token-pool.js';
 
@@ -14,9 +15,13 @@ type Login = (credentials: string) => Promise<{ status: number; body: object }> 
 
 function world(login: Login = grant()) {
   const state = { now: 1_000_000, asked: [] as string[] };
+  const uses: Record<TokenSource, number> = { memory: 0, redis: 0, request: 0 };
   const effects: Effects = {
     ...realEffects,
     nowMs: () => state.now,
+    countTokenUse: (source) => {
+      uses[source] += 1;
+    },
     loadFetch: async () =>
       (async (_url: string, init: { headers: Record<string, string>; signal: AbortSignal }) => {
         const basic = init.headers.Authorization?.slice('Basic '.length) ?? '';
@@ -26,7 +31,7 @@ function world(login: Login = grant()) {
         return new Response(JSON.stringify(body), { status });
       }) as never,
   };
-  return { state, effects, broker: createTokenBroker(effects), drained: new Set<string>() };
+  return { state, uses, effects, broker: createTokenBroker(effects), drained: new Set<string>() };
 }
 
 function grant(): Login {
@@ -43,7 +48,7 @@ function makePool(of: ReturnType<typeof world>, raw: Record<string, unknown>, so
   const oauth = readOauth({ max_attempts: 1, ...raw });
   const drain = { isDrained: ({ clientId }: { clientId: string }) => of.drained.has(clientId) };
   const settings = { sources: sources ?? oauth.sources, policy: oauth.policy, store: undefined };
-  return createTokenPool(settings, of.broker, drain, of.effects.nowMs);
+  return createTokenPool(settings, of.broker, drain, of.effects);
 }
 
 function value(outcome: PoolOutcome): string {
@@ -69,6 +74,19 @@ describe('a pool', () => {
     }
     expect(of.broker.states().map(({ held }) => held?.uses)).toEqual([100, 100, 100, 100, 100, 100]);
     expect(counts.size).toBe(6);
+  });
+
+  it('tells where each request had its token from, and nothing of one that got none', async () => {
+    const of = world();
+    const pool = makePool(of, { clients });
+    await Promise.all(Array.from({ length: 5 }, () => pool.take()));
+    await ended(of, 3);
+    for (let i = 0; i < 7; i += 1) value(await pool.take());
+    expect(of.uses).toEqual({ memory: 7, redis: 0, request: 5 });
+    expect(of.broker.states().reduce((sum, { held }) => sum + (held?.uses ?? 0), 0)).toBe(12);
+    const refused = world(() => refusal);
+    expect((await makePool(refused, { clients }).take()).kind).toBe('none');
+    expect(refused.uses).toEqual({ memory: 0, redis: 0, request: 0 });
   });
 
   it('goes on with the tokens that it has while a client is refused or slow', async () => {

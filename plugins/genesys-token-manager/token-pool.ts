@@ -4,6 +4,7 @@
  * broker, so that all instances with the same OAuth client see the same.
  */
 import type { ClientSource, FetchPolicy, OauthClient } from './config.js';
+import type { Effects } from './effects.js';
 import type { NoToken, TokenBroker, TokenOutcome, UsableToken } from './token-broker.js';
 import type { TokenStore } from './token-store.js';
 
@@ -43,14 +44,17 @@ export function createTokenPool(
   { sources, policy, store }: { sources: ClientSource[]; policy: FetchPolicy; store: TokenStore | undefined },
   broker: TokenBroker,
   drain: Drain,
-  nowMs: () => number,
+  { nowMs, countTokenUse }: Pick<Effects, 'nowMs' | 'countTokenUse'>,
 ): TokenPool {
   const slots = sources.map((source) => createSlot(source, policy, store, broker));
 
   function take(route?: string): PoolOutcome | Promise<PoolOutcome> {
     const outcomes = slotsInUse().map((slot) => slot.get());
     const chosen = choose(outcomes.filter(isToken), route);
-    if (chosen?.kind === 'token') return chosen;
+    if (chosen?.kind === 'token') {
+      countTokenUse?.('memory');
+      return chosen;
+    }
     const flights = outcomes.filter((outcome) => outcome instanceof Promise);
     if (flights.length > 0) return takeLate(flights, outcomes, route);
     return chosen ?? soonest(outcomes.filter(isSettled));
@@ -67,9 +71,15 @@ export function createTokenPool(
       slotsInUse().flatMap((slot) => slot.peek() ?? []),
       route,
     );
-    if (chosen?.kind === 'token') return chosen;
+    if (chosen?.kind === 'token') return waitedFor(chosen);
     const settled = await Promise.all(outcomes);
-    return choose(settled.filter(isToken), route) ?? soonest(settled);
+    const last = choose(settled.filter(isToken), route);
+    return last?.kind === 'token' ? waitedFor(last) : (last ?? soonest(settled));
+  }
+
+  function waitedFor(token: UsableToken): UsableToken {
+    countTokenUse?.(token.origin);
+    return token;
   }
 
   /** All, if an operator has drained all: a request is never refused for that. */

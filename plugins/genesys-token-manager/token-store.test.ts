@@ -57,6 +57,7 @@ function node(cache: SharedCache, { fetch }: ReturnType<typeof login>) {
 }
 
 const value = (outcome: TokenOutcome): string => (outcome.kind === 'token' ? outcome.value : outcome.reason);
+const origin = (outcome: TokenOutcome): string => (outcome.kind === 'token' ? outcome.origin : outcome.reason);
 const ref = (outcome: TokenOutcome): string => (outcome.kind === 'token' ? outcome.ref : '');
 
 describe('sealing', () => {
@@ -108,6 +109,8 @@ describe.skipIf(REDIS_MISSING)(`nodes on one Redis${REDIS_MISSING ? ` (${REDIS_M
     expect(new Set(outcomes.map(value))).toEqual(new Set(['token-1']));
     expect(new Set(outcomes.map(ref)).size).toBe(1);
     expect(at.state.asked).toBe(1);
+    // One of the four asked, and the requests that waited there say so.
+    expect(outcomes.map(origin).sort()).toEqual([...Array(150).fill('redis'), ...Array(50).fill('request')]);
   });
 
   it('keep nothing in Redis that can be read, and nothing for ever', async () => {

@@ -7,6 +7,8 @@ export interface Host {
   logDirs: readonly string[];
   /** What a plugin may use as standard output, such as that of the container; undefined: nothing. */
   stdoutPath: string | undefined;
+  /** The configuration is only checked, where it will not run: what a command line allows there is not known. */
+  isCheck?: boolean;
 }
 
 /** A process that allows nothing, such as kong-pdk's own server. */

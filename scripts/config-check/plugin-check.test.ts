@@ -25,6 +25,14 @@ it('a reference fits fields of any form: a key in base64, a URL, a user name', (
   expect(check('genesys-token-manager', basic)).toEqual([]);
 });
 
+it('sinks pass whose files and streams only the gateway knows; what is wrong with them everywhere is a fault', () => {
+  const sinks = [{ type: 'stdout' }, { type: 'file', path: '/var/log/nowhere/audit.log' }];
+  expect(check('genesys-pii-log', { sinks })).toEqual([]);
+  expect(check('genesys-pii-log', { sinks: [...sinks, { type: 'file', path: 'audit.log' }] })).toEqual([
+    'config.sinks[2].path: is "audit.log", which is not an absolute path',
+  ]);
+});
+
 it('no file is read', () => {
   expect(check('genesys-token-manager', { ...CLIENT, ca_file: '/nowhere/ca.pem' })).toEqual([]);
   expect(check('genesys-token-manager', { ...CLIENT, ca_file: 'ca.pem' })).toEqual([

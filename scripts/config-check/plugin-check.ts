@@ -11,13 +11,14 @@ import {
   type Problem,
   processField,
 } from '../../kong/local-gateway/config/schema.js';
-import { BARE_HOST } from '../../plugins/shared/host.js';
+import { BARE_HOST, type Host } from '../../plugins/shared/host.js';
 import { substitute } from './placeholders.js';
 import { isDeckVariable } from './references.js';
 import type { SuitePlugin } from './suite.js';
 
 /** Beside those of the local gateway's schema: decK's, and scopes that the local gateway does not have. */
 const FURTHER_FIELDS = new Set(['config', 'consumer_group', 'ordering', 'partials', '_config']);
+const CHECK_HOST: Host = { ...BARE_HOST, isCheck: true };
 /** So many faults of one list are looked for; the rest shows once these are mended. */
 const MAX_FAULTS = 20;
 
@@ -102,7 +103,7 @@ function pathAsWritten(path: string, leftOut: ReadonlyMap<string, ReadonlySet<nu
 
 function refusalOf(plugin: SuitePlugin, config: unknown): Problem | undefined {
   try {
-    plugin.readConfig(config, BARE_HOST);
+    plugin.readConfig(config, CHECK_HOST);
     return undefined;
   } catch (error) {
     const [line = ''] = (error as Error).message.split('\n');

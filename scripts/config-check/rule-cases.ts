@@ -69,6 +69,11 @@ export const RULE_CASES: readonly RuleCase[] = [
     '_format_version: "3.0"\nupstreams: [{ name: u, healthchecks: { active: { https_verify_certificate: false } } }]',
     'upstreams[u].healthchecks.active.https_verify_certificate',
   ),
+  kept(
+    'a health check and a Redis verify',
+    `${service('{ name: genesys-quota, config: { redis: { ssl: true, ssl_verify: true } } }')}
+upstreams: [{ name: u, healthchecks: { active: { https_verify_certificate: true } } }]`,
+  ),
   kept('a consumer with a limit of its own', consumers(`{ username: c, plugins: [${LIMIT}] }`)),
   kept('a limit for everyone', consumers('{ username: c }', `\nplugins: [${LIMIT}]`)),
   kept(

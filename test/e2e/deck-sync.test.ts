@@ -1,6 +1,6 @@
 /** `npm run deck:sync` with the real decK, against a real Kong with PostgreSQL. */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { STAGES } from '../../scripts/config-check/rules.js';
 import { DECK_VERSION } from '../../scripts/deck/deck-version.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import { type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import { applyDeckPatches } from '../support/deck-patch.js';
 import {
   KONG_WITH_POSTGRES_MISSING,
   type KongWithPostgres,
@@ -150,12 +151,27 @@ const withDeck = it.skipIf(DECK_MISSING !== undefined);
 const withKong = it.skipIf(MISSING !== undefined);
 
 withDeck.each(STAGES)(
-  'the overlay of %s fits kong.yml: decK renders a state with secrets of that stage',
+  'the overlay of %s fits kong.yml: decK renders a state with secrets of that stage, and all checks pass',
   async (stage) => {
+    expect(await run(['--stage', stage, '--mode', 'check'])).toEqual({ code: 0, output: `${stage}: valid\n` });
     const { code, output } = await run(['--stage', stage, '--mode', 'render']);
     expect(output).toContain(`{vault://env/${stage}-genesys-client-secret}`);
     expect(code).toBe(0);
     expect(parse(output)).toMatchObject({ _format_version: '3.0', services: expect.any(Array) });
+  },
+);
+
+withDeck(
+  'failover.yml fits kong.yml after each stage, passes all checks, and is applied by tests as by decK',
+  async () => {
+    const overlays = ['--overlay', 'kong/stages/prod.yml', '--overlay', 'kong/failover.yml'];
+    const checked = await run(['--stage', 'prod', '--mode', 'check', ...overlays]);
+    expect(checked).toEqual({ code: 0, output: 'prod: valid\n' });
+    const rendered = parse((await run(['--stage', 'prod', '--mode', 'render', ...overlays])).output);
+    const applied = parse(readFileSync('kong/kong.yml', 'utf8'));
+    for (const file of ['kong/stages/prod.yml', 'kong/failover.yml']) applyDeckPatches(applied, file);
+    expect(applied).toMatchObject({ upstreams: [{ name: 'genesys-us-east-1' }, { name: 'genesys-us-west-2' }] });
+    expect(rendered).toEqual(applied);
   },
 );
 

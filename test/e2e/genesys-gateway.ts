@@ -47,6 +47,8 @@ export async function startGenesysGateway(
     /** Leaves the shipped limits in place; without, a test may send as much as it likes. */
     withQuota?: boolean;
     edit?: (config: KongConfig) => void;
+    /** Of the gateway, beside what kong.yml needs. */
+    env?: Record<string, string>;
     /** nginx workers of a real Kong. */
     workers?: number;
   } = {},
@@ -70,6 +72,7 @@ export async function startGenesysGateway(
       ...developmentEnv(),
       GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId,
       GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+      ...options.env,
     },
   });
   return {

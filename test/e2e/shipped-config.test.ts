@@ -1,7 +1,14 @@
 /** The configuration that ships: which route takes what, who may, how often Kong tries, and how it is with certificates. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LEFT_OUT_LOCALLY } from '../../scripts/plugin-servers.js';
+import { parse } from 'yaml';
+import { LEFT_OUT_LOCALLY, PLUGINS } from '../../scripts/plugin-servers.js';
+import { openAuditLog } from '../support/audit-log.js';
+import { ROOT } from '../support/plugin-server.js';
 import { rawRequest } from '../support/raw-request.js';
+import { uncommented } from '../support/uncommented.js';
 import { GATEWAY_KIND } from './gateway.js';
 import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
 
@@ -170,3 +177,49 @@ it.skipIf(GATEWAY_KIND === 'local' && LEFT_OUT_LOCALLY.includes('proxy-cache'))(
     ]);
   },
 );
+
+describe('the audit log, with its entry no more a comment', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shipped-'));
+  const audit = openAuditLog(join(folder, 'stdout'));
+  let logged: GenesysGateway;
+
+  beforeAll(async () => {
+    writeFileSync(audit.path, '');
+    const args = ['--without-bodies', '--stdout', audit.path];
+    const { plugins } = parse(uncommented(readFileSync(join(ROOT, 'kong/kong.yml'), 'utf8'), 'genesys-pii-log'));
+    logged = await startGenesysGateway({
+      plugins: PLUGINS.map((plugin) => (plugin.name === 'genesys-pii-log' ? { ...plugin, args } : plugin)),
+      edit: (config) => {
+        config.plugins = plugins;
+      },
+    });
+  });
+  afterAll(async () => {
+    await logged?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('holds an entry for each request, refused ones and those of bulk routes too', async () => {
+    const post = { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } };
+    const statuses = [];
+    for (const [path, init] of [
+      ['/api/v2/tokens/me', {}],
+      ['/api/v2/analytics/conversations/details/query', post],
+      ['/api/v2/tokens/me', { headers: { apikey: 'wrong' } }],
+      ['/nothing', {}],
+    ] as const) {
+      const response = await logged.get(path, init);
+      await response.arrayBuffer();
+      statuses.push(response.status);
+    }
+    const entries = await audit.waitForEntries(statuses.length);
+    expect(entries.map(({ status }) => status)).toEqual(statuses);
+    // Genesys finds the query empty.
+    expect(entries.map(({ status, route }) => [status, route?.name])).toEqual([
+      [200, 'genesys-cloud-reads'],
+      [400, 'genesys-cloud-bulk'],
+      [401, 'genesys-cloud-reads'],
+      [404, undefined],
+    ]);
+  });
+});

@@ -58,6 +58,12 @@ it('tells of tokens and of requests to login, and no secret', async () => {
     expect(text).toMatch(/^genesys_token_requests_total\{result="granted",plugin="genesys-token-manager"\} 1$/m);
     const ofToken = `{client_id="${clientId}",slot="0",plugin="genesys-token-manager"}`;
     expect(text).toContain(`genesys_token_uses_in_window${ofToken} 3\n`);
+    const uses = [...text.matchAll(/^genesys_token_uses_total\{source="(\w+)",.*\} (\d+)$/gm)].map(([, ...use]) => use);
+    expect(uses).toEqual([
+      ['memory', '2'],
+      ['redis', '0'],
+      ['request', '1'],
+    ]);
     expect(text).toMatch(new RegExp(`^genesys_token_expires_in_seconds${ofToken} 8639\\d`, 'm'));
     expect(text).not.toContain(clientSecret);
   } finally {

@@ -144,6 +144,12 @@ it('knows the metrics of every plugin, and those of the plugin server by their n
   for (const name of Object.keys(PROCESS_METRICS)) expect(text).toContain(`# TYPE ${name} `);
 });
 
+it('the README names every metric of every plugin, and none that is gone', () => {
+  const named = [...readText('README.md').matchAll(/`(genesys_\w+)`/g)].map(([, name]) => name);
+  const told = PLUGINS.flatMap(({ metrics = [] }) => metrics.map(({ name }) => name));
+  expect(named.sort()).toEqual(told.sort());
+});
+
 describe('alerts.yml', () => {
   it.each(RULES.map((rule) => [rule.alert, rule] as const))('%s can fire, waits, and says where help is', (_, rule) => {
     expectKnown(rule.expr);

@@ -13,8 +13,8 @@ import { reasonOf, SendFailure, type Transport } from './transport.js';
  * @param logDirs the folders below which log files may lie
  */
 export function faultOfLogPath(path: string, logDirs: readonly string[]): string | undefined {
-  if (!path.startsWith('/')) return 'is not an absolute path';
-  if (path.endsWith('/')) return 'is a folder';
+  const fault = faultOfPath(path);
+  if (fault !== undefined) return fault;
   if (logDirs.length === 0) return 'cannot be used: the plugin server was started without --log-dir';
   try {
     const folder = realpathSync(dirname(path)) + sep;
@@ -23,6 +23,12 @@ export function faultOfLogPath(path: string, logDirs: readonly string[]): string
   } catch (error) {
     return `lies in a folder that cannot be used (${reasonOf(error)})`;
   }
+}
+
+/** What is wrong with the path of a log file on any machine; undefined if nothing is. */
+export function faultOfPath(path: string): string | undefined {
+  if (!path.startsWith('/')) return 'is not an absolute path';
+  return path.endsWith('/') ? 'is a folder' : undefined;
 }
 
 /** A file below a log folder. */

@@ -2,7 +2,7 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { testLine } from '../testing/lines.js';
 import { createHttpTransport, type Framing, frame, type HttpSettings } from './http.js';
 import type { SendFailure } from './transport.js';
@@ -97,6 +97,21 @@ describe('an answer', () => {
       message: `the receiver answered ${status}`,
     });
     expect(received).toHaveLength(1);
+  });
+
+  it.each([
+    ['Sat, 21 Nov 2026 12:00:30 GMT', 30_000],
+    ['Sat, 21 Nov 2026 11:00:00 GMT', 0],
+    ['86400', 60_000],
+    ['soon', 0],
+  ])('that asks to wait by Retry-After: %s is followed', async (retryAfter, retryAfterMs) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 10, 21, 12) });
+    try {
+      answer = { status: 429, headers: { 'retry-after': retryAfter } };
+      expect(await failure()).toMatchObject({ isTransient: true, retryAfterMs });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('of Elasticsearch tells of each entry', async () => {

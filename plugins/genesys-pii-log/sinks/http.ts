@@ -2,6 +2,7 @@
 import type { Agent, IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { parseRetryAfter } from '../../shared/retry-after.js';
 import type { Secret } from '../../shared/secret.js';
 import type { Line } from '../entry/line.js';
 import { reasonOf, SendFailure, type Transport } from './transport.js';
@@ -145,10 +146,9 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     length += chunk.length;
     if (length <= MAX_ANSWER_BYTES) chunks.push(chunk);
   }
-  const retryAfter = Number(response.headers['retry-after']);
   return {
     status: response.statusCode ?? 0,
-    retryAfterMs: Number.isFinite(retryAfter) ? Math.max(0, retryAfter * 1000) : 0,
+    retryAfterMs: parseRetryAfter(response.headers['retry-after'] ?? null, Date.now()) ?? 0,
     body: Buffer.concat(chunks).toString('utf8'),
   };
 }

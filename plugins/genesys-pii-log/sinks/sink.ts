@@ -53,7 +53,6 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 /** While it flushes, it tries again sooner. */
 const LONGEST_FLUSH_PAUSE_MS = 500;
-const LONGEST_RETRY_AFTER_MS = 60_000;
 
 export function createSink(options: SinkOptions): Sink {
   return new QueuedSink(options);
@@ -268,7 +267,7 @@ class QueuedSink implements Sink {
     const pause =
       Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.#attempts - 1, 10), longest) * (0.5 + clock.random() / 2);
     this.#isPausing = true;
-    const ms = Math.max(pause, Math.min(failure.retryAfterMs, LONGEST_RETRY_AFTER_MS));
+    const ms = Math.max(pause, failure.retryAfterMs);
     this.#cancelTimer = clock.later(ms, () => {
       this.#cancelTimer = undefined;
       this.#isPausing = false;

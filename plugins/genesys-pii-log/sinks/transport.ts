@@ -21,7 +21,7 @@ export interface Transport {
 export class SendFailure extends Error {
   /** Whether the same lines may arrive later. */
   readonly isTransient: boolean;
-  /** How long the receiver asks to wait. */
+  /** How long the receiver asks to wait; what it asks for is bounded already. */
   readonly retryAfterMs: number;
   /** Those that have not arrived, if some have. */
   readonly remaining: readonly Line[] | undefined;

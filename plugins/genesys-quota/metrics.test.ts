@@ -1,0 +1,56 @@
+/** The metrics: one sample a namespace and decision, and what Genesys said without the names of tokens. */
+import { expect, it } from 'vitest';
+import { BARE_HOST } from '../shared/host.js';
+import { readConfig } from './config.js';
+import { createMetrics } from './metrics.js';
+import { type Namespace, openNamespace } from './namespaces.js';
+
+let names = 0;
+function make() {
+  names += 1;
+  const namespace = openNamespace(readConfig({ namespace: `metrics-${names}` }, BARE_HOST));
+  const metrics = createMetrics(() => [namespace]);
+  const samples = (name: string) => [...(metrics.find((family) => family.name === name)?.read() ?? expect.fail(name))];
+  return { namespace, metrics, samples };
+}
+
+const ALLOWANCE = [
+  'genesys_quota_upstream_allowed_requests',
+  'genesys_quota_upstream_used_requests',
+  'genesys_quota_upstream_used_ratio',
+];
+
+function say(namespace: Namespace, ref: string, count: string): void {
+  const hint = { count, allowed: '300', resetSeconds: '60' };
+  namespace.hints.learn({ ref, poolSize: 2 }, hint, performance.now());
+}
+
+it('tells what Genesys said of the tokens, summed, and the one that is used up most', () => {
+  const { namespace, samples } = make();
+  expect(ALLOWANCE.flatMap(samples)).toEqual([]);
+  say(namespace, 'ref-of-a', '30');
+  say(namespace, 'ref-of-b', '240');
+  say(namespace, 'ref-of-a', '60');
+  const labels = { namespace: namespace.name };
+  expect(ALLOWANCE.flatMap(samples)).toEqual([600, 300, 0.8].map((value) => ({ labels, value })));
+});
+
+it('stays one series a namespace, however often tokens are renewed', () => {
+  const { namespace, metrics } = make();
+  for (let n = 0; n < 1000; n += 1) say(namespace, `ref-${n}`, '1');
+  const told = metrics.filter(({ name }) => ALLOWANCE.includes(name)).flatMap(({ read }) => [...read()]);
+  expect(told).toHaveLength(ALLOWANCE.length);
+  expect(JSON.stringify(told)).not.toContain('ref-');
+});
+
+it('has every label in every sample', () => {
+  const { namespace, metrics, samples } = make();
+  namespace.decisions.set('admitted', 3);
+  say(namespace, 'a', '1');
+  expect(samples('genesys_quota_decisions_total')).toEqual([
+    { labels: { namespace: namespace.name, decision: 'admitted' }, value: 3 },
+  ]);
+  for (const { labels, read } of metrics) {
+    for (const sample of read()) expect(Object.keys(sample.labels)).toEqual(labels);
+  }
+});
