@@ -1,0 +1,156 @@
+/**
+ * Kong's processes come and go under load: `kong reload`, and nginx workers that are killed. Worker 0 manages the plugin
+ * servers, so each time new ones take over from those of before.
+ */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { NativeKong } from '../../scripts/native-kong.js';
+import { PLUGINS } from '../../scripts/plugin-servers.js';
+import { allowedMs } from '../support/allowed-time.js';
+import { type ConnectionLoad, startConnectionLoad } from '../support/connection-load.js';
+import { waitFor } from '../support/wait-for.js';
+import { GATEWAY_KIND } from './gateway.js';
+import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
+
+const MISSING = GATEWAY_KIND === 'kong' ? undefined : `the ${GATEWAY_KIND} gateway has no processes of Kong's here`;
+if (MISSING !== undefined) console.log(`kong-processes: skipped: ${MISSING}`);
+
+const CONNECTIONS = 8;
+const READ = { method: 'GET', path: '/api/v2/tokens/me', headers: KEY };
+const WRITE = {
+  method: 'POST',
+  path: '/api/v2/analytics/conversations/details/query',
+  headers: { ...KEY, 'Content-Type': 'application/json' },
+  body: JSON.stringify({ interval: '2026-01-01T00:00:00Z/2026-01-02T00:00:00Z' }),
+};
+const COUNTED_LIMIT = 20;
+
+describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})` : ''}`, () => {
+  let setup: GenesysGateway;
+  let kong: NativeKong;
+  let load: ConnectionLoad;
+
+  beforeEach(async () => {
+    setup = await startGenesysGateway({ workers: 2 });
+    if (setup.gateway.native === undefined) throw new Error(MISSING);
+    kong = setup.gateway.native;
+    load = startConnectionLoad(kong.url, CONNECTIONS, { read: READ, write: WRITE });
+    await moreLoad();
+  }, 60_000);
+  afterEach(async () => {
+    await load?.stop();
+    await setup?.close();
+  }, 60_000);
+
+  const moreLoad = async (): Promise<void> => {
+    const enough = load.sent.length + 300;
+    await waitFor('some load', () => load.sent.length > enough, 30_000);
+  };
+  const servers = (): number[][] => PLUGINS.map(({ name }) => kong.pluginServerPids(name));
+  /** Resolves with the time from the start of the new ones to the end of the old ones, in ms. */
+  const takeover = async (before: number[][]): Promise<number> => {
+    const old = before.flat();
+    await waitFor(
+      'new plugin servers',
+      () => servers().every((pids) => pids.some((pid) => !old.includes(pid))),
+      60_000,
+    );
+    const startedAt = performance.now();
+    await waitFor(
+      'the end of the old ones',
+      () =>
+        !servers()
+          .flat()
+          .some((pid) => old.includes(pid)),
+      60_000,
+    );
+    expect(servers().map(({ length }) => length)).toEqual(PLUGINS.map(() => 1));
+    return performance.now() - startedAt;
+  };
+  const workerZero = (): number => {
+    const parents = kong.workerPids().filter((pid) => kong.childrenOf(pid).length > 0);
+    expect(parents).toHaveLength(1);
+    return Number(parents[0]);
+  };
+
+  it('kong reload loses no request, leaves one process a plugin, and asks for one token more', async () => {
+    for (const name of ['first', 'second']) {
+      const before = servers();
+      const config = setup.configuration(({ consumers, services }) => {
+        consumers?.push({ username: `svc-${name}` });
+        services.push({ name, url: 'http://127.0.0.1:9', routes: [countedRoute(name)] });
+      });
+      const [leftMs] = await Promise.all([takeover(before), kong.reload(config)]);
+      // A look each second, and 3 s for connections that lie unused.
+      expect(leftMs).toBeLessThan(allowedMs(6000));
+      await moreLoad();
+      expect(await countedStatuses(name)).toEqual({ 200: COUNTED_LIMIT, 429: COUNTED_LIMIT });
+    }
+    const sent = await load.stop();
+    expect([...new Set(sent.flatMap(({ status }) => status ?? []))]).toEqual([200]);
+    expect(sent.filter(({ method }) => method === 'POST').length).toBeGreaterThan(10);
+    // nginx 1.25 closes kept connections that are idle, at most each once a reload, and a request may just be on its way: it
+    // was not read, and clients send it again. What is on a new connection is answered.
+    const cut = sent.filter(({ status }) => status === undefined);
+    expect(cut.filter(({ reused }) => !reused)).toEqual([]);
+    expect(cut.length).toBeLessThanOrEqual(CONNECTIONS);
+    const counts = setup.genesys.control.counts();
+    expect(counts.apiRequests).toBe(sent.length - cut.length);
+    expect(counts.unauthorized).toBe(0);
+    // One for each process of the token manager that there was.
+    expect(counts.tokenRequests).toBeLessThanOrEqual(3);
+  }, 180_000);
+
+  it.each([
+    ['worker 0, which manages the plugin servers,', true],
+    ['the other worker', false],
+  ])(
+    '%s killed: only its own connections are cut, and one process a plugin goes on counting',
+    async (_, manages) => {
+      await setup.reconfigure(({ services }) => {
+        services.push({ name: 'counted', url: 'http://127.0.0.1:9', routes: [countedRoute('counted')] });
+      });
+      const [before, zero] = [servers(), workerZero()];
+      const victim = manages ? zero : Number(kong.workerPids().find((pid) => pid !== zero));
+      process.kill(victim, 'SIGKILL');
+      await waitFor('the end of the worker', () => !kong.workerPids().includes(victim));
+      const goneAt = performance.now();
+      if (manages) expect(await takeover(before)).toBeLessThan(allowedMs(6000));
+      await waitFor('another worker', () => kong.workerPids().length === 2);
+      await moreLoad();
+      if (!manages) expect(servers()).toEqual(before);
+      expect(await countedStatuses('counted')).toEqual({ 200: COUNTED_LIMIT, 429: COUNTED_LIMIT });
+      const sent = await load.stop();
+      expect([...new Set(sent.flatMap(({ status }) => status ?? []))]).toEqual([200]);
+      const cut = sent.filter(({ status }) => status === undefined);
+      expect(cut.filter(({ sentAt, reused }) => sentAt > goneAt && !reused)).toEqual([]);
+      expect(cut.length).toBeLessThanOrEqual(CONNECTIONS);
+      const counts = setup.genesys.control.counts();
+      expect(counts.unauthorized).toBe(0);
+      expect(counts.tokenRequests).toBeLessThanOrEqual(manages ? 2 : 1);
+    },
+    180_000,
+  );
+
+  /** How twice as many requests as the limit allows are answered, each on a connection of its own: by either worker. */
+  async function countedStatuses(name: string): Promise<Record<string, number>> {
+    const statuses: Record<string, number> = {};
+    for (let count = 0; count < 2 * COUNTED_LIMIT; count += 1) {
+      const { status } = await setup.get(`/${name}`, { headers: { Connection: 'close' } });
+      statuses[status] = (statuses[status] ?? 0) + 1;
+    }
+    return statuses;
+  }
+});
+
+/** A route whose requests are counted, and end at the gateway. */
+function countedRoute(name: string) {
+  const limits = [{ name: 'all', limit: COUNTED_LIMIT, window: 'hour', by: 'global' }];
+  return {
+    name,
+    paths: [`/${name}`],
+    plugins: [
+      { name: 'genesys-quota', config: { limits } },
+      { name: 'request-termination', config: { status_code: 200 } },
+    ],
+  };
+}
