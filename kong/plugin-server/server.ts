@@ -6,8 +6,11 @@ import { chmodSync, existsSync, renameSync, statSync, unlinkSync } from 'node:fs
 import { createServer, type Server } from 'node:net';
 import { type Connection, type ConnectionOptions, serveConnection } from './connection.js';
 
-/** How often the server looks whether its socket path still leads to it. */
-const OWNERSHIP_CHECK_MS = 1000;
+/**
+ * How often the server looks whether its socket path still leads to it. At a reload Kong kills it with the worker that
+ * started it, a few seconds after it has started the next: what is not finished and written by then is lost.
+ */
+const OWNERSHIP_CHECK_MS = 100;
 
 /** The longest path of a unix socket on Linux, without the closing zero (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -23,11 +26,8 @@ export interface ServerOptions extends ConnectionOptions {
   onTakenOver: () => void;
 }
 
-/**
- * After a takeover, how long a connection that Kong keeps may lie unused until it is closed. Kong waits 10 s for the process
- * at a reload, and what the plugin has begun beside its events has to end within them too.
- */
-const UNUSED_MS = 3000;
+/** After a takeover, how long a connection that Kong keeps may lie unused until it is closed. */
+const UNUSED_MS = 500;
 
 export interface PluginServer {
   /**

@@ -23,6 +23,8 @@ const WRITE = {
   body: JSON.stringify({ interval: '2026-01-01T00:00:00Z/2026-01-02T00:00:00Z' }),
 };
 const COUNTED_LIMIT = 20;
+/** From the start of a new plugin server, which takes 0.2 s and more, to the end of the old one. */
+const LEFT_WITHIN_MS = 2000;
 
 describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})` : ''}`, () => {
   let setup: GenesysGateway;
@@ -80,8 +82,7 @@ describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})
         services.push({ name, url: 'http://127.0.0.1:9', routes: [countedRoute(name)] });
       });
       const [leftMs] = await Promise.all([takeover(before), kong.reload(config)]);
-      // A look each second, and 3 s for connections that lie unused.
-      expect(leftMs).toBeLessThan(allowedMs(6000));
+      expect(leftMs).toBeLessThan(allowedMs(LEFT_WITHIN_MS));
       await moreLoad();
       expect(await countedStatuses(name)).toEqual({ 200: COUNTED_LIMIT, 429: COUNTED_LIMIT });
     }
@@ -114,7 +115,7 @@ describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})
       process.kill(victim, 'SIGKILL');
       await waitFor('the end of the worker', () => !kong.workerPids().includes(victim));
       const goneAt = performance.now();
-      if (manages) expect(await takeover(before)).toBeLessThan(allowedMs(6000));
+      if (manages) expect(await takeover(before)).toBeLessThan(allowedMs(LEFT_WITHIN_MS));
       await waitFor('another worker', () => kong.workerPids().length === 2);
       await moreLoad();
       if (!manages) expect(servers()).toEqual(before);
