@@ -5,6 +5,8 @@ import { Agent, request as httpRequest } from 'node:http';
 export interface Sent {
   method: string;
   sentAt: number;
+  /** When the answer was whole, or the connection cut. */
+  endedAt: number;
   /** The answer's, whole; undefined if the connection was cut before. */
   status: number | undefined;
   /** The connection had carried another request before. */
@@ -57,14 +59,14 @@ export function startConnectionLoad(
 function send(url: string, agent: Agent, { method, path, headers, body = '' }: LoadRequest): Promise<Sent> {
   const sentAt = performance.now();
   return new Promise((resolve) => {
+    const end = (status: number | undefined): void =>
+      resolve({ method, sentAt, endedAt: performance.now(), status, reused: request.reusedSocket });
     const request = httpRequest(`${url}${path}`, { agent, method, headers }, (response) => {
-      const end = (status: number | undefined): void =>
-        resolve({ method, sentAt, status, reused: request.reusedSocket });
       response.resume();
       response.on('error', () => end(undefined));
       response.on('end', () => end(response.statusCode));
     });
-    request.on('error', () => resolve({ method, sentAt, status: undefined, reused: request.reusedSocket }));
+    request.on('error', () => end(undefined));
     request.end(body);
   });
 }
