@@ -32,8 +32,16 @@ export interface NativeKong {
   errorLog(): string;
   /** The process that serves a plugin now; undefined while there is none. */
   pluginServerPid(name: string): number | undefined;
+  /** All processes that serve a plugin: while a newer one takes over, two. */
+  pluginServerPids(name: string): number[];
   /** nginx' master process, the parent of its workers. */
   masterPid: number;
+  /** The processes that a process has started. */
+  childrenOf(pid: number): number[];
+  /** nginx' workers, those too that finish what they have begun. */
+  workerPids(): number[];
+  /** `kong reload` with another configuration. Resolves when the workers of before have gone. */
+  reload(next: Declarative): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,7 +68,9 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   const prefix = mkdtempSync(join(tmpdir(), 'kong-'));
   const [port, adminPort] = [options.port || (await freePort()), await freePort()];
   const declarative = join(prefix, 'kong.json');
-  writeFileSync(declarative, JSON.stringify({ _format_version: '3.0', ...config }), { mode: 0o600 });
+  const write = (content: Declarative): void =>
+    writeFileSync(declarative, JSON.stringify({ _format_version: '3.0', ...content }), { mode: 0o600 });
+  write(config);
   const kongEnv = {
     ...process.env,
     ...env,
@@ -89,20 +99,29 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     throw new Error(startFailure(kong, error as NodeJS.ErrnoException & { stderr?: string }));
   }
   const errorLogPath = join(prefix, 'logs/error.log');
-  const pluginServerPid = (name: string): number | undefined => processServing(prefix, name);
+  const pluginServerPids = (name: string): number[] => processesServing(prefix, name);
+  const pluginServerPid = (name: string): number | undefined => pluginServerPids(name)[0];
+  const masterPid = Number(readFileSync(join(prefix, 'pids/nginx.pid'), 'utf8'));
+  const workerPids = (): number[] => childrenOf(masterPid);
   return {
     url: `http://127.0.0.1:${port}`,
     adminUrl: `http://127.0.0.1:${adminPort}`,
     errorLogPath,
     errorLog: () => readFileSync(errorLogPath, 'utf8'),
     pluginServerPid,
-    masterPid: Number(readFileSync(join(prefix, 'pids/nginx.pid'), 'utf8')),
+    pluginServerPids,
+    masterPid,
+    workerPids,
+    childrenOf,
+    async reload(next) {
+      write(next);
+      const before = workerPids();
+      await run(kong, ['reload', '--prefix', prefix], { env: kongEnv });
+      await until(() => !workerPids().some((pid) => before.includes(pid)));
+    },
     async close() {
       await run(kong, ['stop', '--prefix', prefix], { env: kongEnv });
-      const giveUpAt = performance.now() + STOP_TIMEOUT_MS;
-      while (plugins.some(({ name }) => pluginServerPid(name) !== undefined) && performance.now() < giveUpAt) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      await until(() => plugins.every(({ name }) => pluginServerPid(name) === undefined));
       rmSync(prefix, { recursive: true, force: true });
     },
   };
@@ -124,23 +143,40 @@ function startFailure(kong: string, error: NodeJS.ErrnoException & { stderr?: st
   return `${kong} start: ${error.stderr?.trim() || error.message}`;
 }
 
+/** Waits for what follows from a command of Kong's, but not for ever. */
+async function until(condition: () => boolean): Promise<void> {
+  const giveUpAt = performance.now() + STOP_TIMEOUT_MS;
+  while (!condition() && performance.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 /**
- * The process that was started to serve a plugin's socket in a folder (Linux: by its command line in /proc);
+ * The processes that were started to serve a plugin's socket in a folder (Linux: by their command lines in /proc);
  * kong-js-pluginserver is told folder and name apart.
  */
-export function processServing(folder: string, name: string): number | undefined {
-  const serves = (command: string[]): boolean =>
-    command.includes(join(folder, `${name}.socket`)) || (command.includes(folder) && command.includes(`${name}.sock`));
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
+export function processesServing(folder: string, name: string): number[] {
+  return processes((read) => {
+    const command = read('cmdline').split('\0');
+    const has = (...words: string[]): boolean => words.every((word) => command.includes(word));
+    const serves = has(join(folder, `${name}.socket`)) || has(folder, `${name}.sock`);
+    return command[0] === process.execPath && serves && !command.some((word) => word.startsWith('--dump'));
+  });
+}
+
+function childrenOf(parent: number): number[] {
+  return processes((read) => new RegExp(`^PPid:\\s${parent}$`, 'm').test(read('status')));
+}
+
+/** @param matches is given the files of a process in /proc */
+function processes(matches: (read: (file: string) => string) => boolean): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
     try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      if (command[0] === process.execPath && serves(command)) return Number(pid);
+      return matches((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
     } catch {
       // The process has ended while we looked.
+      return false;
     }
-  }
-  return undefined;
+  });
 }
 
 /** A port of the loopback interface that is free now. */

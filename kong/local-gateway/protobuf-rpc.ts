@@ -24,25 +24,30 @@ export function createProtobufRpc(socketPath: string, pluginName: string, host: 
     return Connection.open(socketPath);
   }
 
+  function keep(used: Connection): void {
+    if (used.isReusable) idle.push(used);
+    else used.destroy();
+  }
+
   return {
     failsOpen: false,
     async startInstance(config) {
       const used = await connection();
       const call = { name: pluginName, config: Buffer.from(JSON.stringify(config)) };
       const { instance_status } = await used.call({ cmd_start_instance: call });
-      idle.push(used);
+      keep(used);
       if (instance_status === undefined) throw new Error('no instance status');
       return instance_status.instance_id;
     },
     async closeInstance(id) {
       const used = await connection();
       await used.call({ cmd_close_instance: { instance_id: id } });
-      idle.push(used);
+      keep(used);
     },
     async handleEvent(context, phase, id) {
       const used = await connection();
       await used.event(context, phase, id, host);
-      if (used.isOpen) idle.push(used);
+      keep(used);
     },
     close() {
       for (const open of idle.splice(0)) open.destroy();
@@ -82,6 +87,11 @@ class Connection {
         reject(new Error(`trying to connect: ${error.code ?? error.message}`)),
       );
     });
+  }
+
+  /** As nginx, which keeps no connection that has something unread. */
+  get isReusable(): boolean {
+    return this.isOpen && this.#frames.length === 0;
   }
 
   destroy(): void {

@@ -28,8 +28,10 @@ export interface ConnectionOptions {
 }
 
 export interface Connection {
-  /** Closes the connection as soon as it is idle. */
+  /** Closes the connection as soon as it is idle. A call that Kong is just sending on it fails. */
   closeWhenIdle(): void;
+  /** Answers one more call of Kong's, or the one that runs, and closes the connection so that Kong never uses it again. */
+  closeAfterAnswer(): void;
   destroy(): void;
 }
 
@@ -160,7 +162,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   function sendStatus(sequence: number, instance: Instance): void {
     const status = { name: pluginName, instance_id: instance.id, started_at: instance.startedAt };
     writer.frame(rpcReturnMessage, { sequence, instance_status: status });
-    scheduleFlush();
+    onAnswered();
   }
 
   function handleEvent(sequence: number, id: number, phase: string): void {
@@ -232,8 +234,17 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     running = undefined;
     writer.emptyFrame();
     writer.frame(rpcReturnMessage, { sequence, instance_status: undefined });
+    onAnswered();
+  }
+
+  /** To be called when an answer has been written. */
+  function onAnswered(): void {
     scheduleFlush();
-    if (closing) close();
+    if (!closing) return;
+    // Kong puts no connection into its pool that has something unread. A closing alone might reach it after it has put the
+    // connection there and taken it out again, for a call that would then fail.
+    writer.emptyFrame();
+    close();
   }
 
   function close(): void {
@@ -298,6 +309,9 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     closeWhenIdle() {
       closing = true;
       if (running === undefined) close();
+    },
+    closeAfterAnswer() {
+      closing = true;
     },
     destroy: () => socket.destroy(),
   };

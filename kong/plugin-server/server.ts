@@ -2,12 +2,15 @@
  * Listens on the unix socket of one plugin. A new server takes the path over from an older one without a gap, and an
  * older one notices, finishes what it has begun and leaves: Kong starts a second process while the first still lives.
  */
-import { chmodSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { type Connection, type ConnectionOptions, serveConnection } from './connection.js';
 
-/** How often the server looks whether its socket path still leads to it. */
-const OWNERSHIP_CHECK_MS = 1000;
+/**
+ * How often the server looks whether its socket path still leads to it. At a reload Kong kills it with the worker that
+ * started it, a few seconds after it has started the next: what is not finished and written by then is lost.
+ */
+const OWNERSHIP_CHECK_MS = 100;
 
 /** The longest path of a unix socket on Linux, without the closing zero (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -23,8 +26,14 @@ export interface ServerOptions extends ConnectionOptions {
   onTakenOver: () => void;
 }
 
+/** After a takeover, how long a connection that Kong keeps may lie unused until it is closed. */
+const UNUSED_MS = 500;
+
 export interface PluginServer {
-  /** Takes no new connection, lets running events end, closes everything. Resolves at the latest after `timeoutMs`. */
+  /**
+   * Takes no new connection, lets running events end, closes everything. Resolves at the latest after `timeoutMs`. Where
+   * another process has taken the path over, Kong loses no call: a connection is closed with the answer to its next one.
+   */
   drain(timeoutMs: number): Promise<void>;
 }
 
@@ -62,13 +71,22 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
   return {
     async drain(timeoutMs) {
       clearInterval(ownershipCheck);
+      const hasSuccessor = !isOwner() && existsSync(socketPath);
       if (isOwner()) unlinkSync(socketPath);
+      // What has connected before the path led elsewhere may still wait to be accepted.
+      await new Promise((resolve) => setImmediate(resolve));
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const connection of connections) connection.closeWhenIdle();
+      const closeIdle = (): void => {
+        for (const connection of connections) connection.closeWhenIdle();
+      };
+      if (hasSuccessor) for (const connection of connections) connection.closeAfterAnswer();
+      else closeIdle();
+      const unused = setTimeout(closeIdle, UNUSED_MS);
       const cut = setTimeout(() => {
         for (const connection of connections) connection.destroy();
       }, timeoutMs);
       await closed;
+      clearTimeout(unused);
       clearTimeout(cut);
     },
   };

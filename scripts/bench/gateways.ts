@@ -7,10 +7,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Declarative, processServing, startNativeKong } from '../native-kong.js';
+import { type Declarative, processesServing, startNativeKong } from '../native-kong.js';
 import { type ExternalPlugin, pluginServerCommands } from '../plugin-servers.js';
 import type { LocalGatewayOrder } from './local-gateway.js';
-import { childrenOf } from './processes.js';
 
 export type GatewayKind = 'kong' | 'local';
 
@@ -40,9 +39,9 @@ async function startKong(options: BenchGatewayOptions): Promise<BenchGateway> {
   const kong = await startNativeKong(options);
   return {
     url: kong.url,
-    gatewayPids: () => childrenOf(kong.masterPid),
+    gatewayPids: kong.workerPids,
     pluginPid: kong.pluginServerPid,
-    pluginPids: () => options.plugins.flatMap(({ name }) => kong.pluginServerPid(name) ?? []),
+    pluginPids: () => options.plugins.flatMap(({ name }) => kong.pluginServerPids(name)),
     close: kong.close,
   };
 }
@@ -59,8 +58,8 @@ async function startLocal({ config, plugins }: BenchGatewayOptions): Promise<Ben
   return {
     url,
     gatewayPids: () => (child.pid === undefined ? [] : [child.pid]),
-    pluginPid: (name) => processServing(folder, name),
-    pluginPids: () => plugins.flatMap(({ name }) => processServing(folder, name) ?? []),
+    pluginPid: (name) => processesServing(folder, name)[0],
+    pluginPids: () => plugins.flatMap(({ name }) => processesServing(folder, name)),
     async close() {
       const exited = once(child, 'exit');
       child.disconnect();

@@ -1,5 +1,5 @@
 /** What processes have used, as Linux tells it (proc(5)). */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 /** Linux counts process times in hundredths of a second (USER_HZ). */
 const TICKS_PER_SECOND = 100;
@@ -8,20 +8,6 @@ const TICKS_PER_SECOND = 100;
 export function cpuSeconds(pid: number): number {
   const fields = statOf(pid);
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-/** The children of a process. */
-export function childrenOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((candidate) => {
-      try {
-        return Number(statOf(candidate)[1]) === pid;
-      } catch {
-        return false; // It has ended while we looked.
-      }
-    });
 }
 
 /** The fields after the command's name, from the third on. */

@@ -6,7 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
-import { type Declarative, type NativeKongOptions, startNativeKong } from '../../scripts/native-kong.js';
+import {
+  type Declarative,
+  type NativeKong,
+  type NativeKongOptions,
+  startNativeKong,
+} from '../../scripts/native-kong.js';
 import { type ExternalPlugin, LEFT_OUT_LOCALLY, pluginServerCommands } from '../../scripts/plugin-servers.js';
 import { startDockerKong } from '../support/docker-kong.js';
 import { waitFor } from '../support/wait-for.js';
@@ -18,6 +23,8 @@ export interface Gateway {
   reconfigure(config: Declarative): Promise<void>;
   /** The process that serves a plugin now; undefined while there is none, and for `docker`. */
   pluginServerPid(name: string): number | undefined;
+  /** What only a Kong on this machine can be asked: undefined for `local` and `docker`. */
+  native?: NativeKong;
   /** The gateway's error log so far. */
   log(): string;
   close(): Promise<void>;
@@ -75,6 +82,7 @@ async function startKong(options: NativeKongOptions): Promise<Gateway> {
     url: kong.url,
     reconfigure: reconfigureBy(kong),
     pluginServerPid: kong.pluginServerPid,
+    native: kong,
     log: kong.errorLog,
     close: kong.close,
   };

@@ -17,6 +17,8 @@ export interface GenesysGateway {
   genesys: GenesysCloud;
   /** The configuration that is in place; `edit` changes a copy of it and puts that in place. */
   reconfigure(edit: (config: KongConfig) => void): Promise<void>;
+  /** A copy of the configuration, as `edit` changes it. */
+  configuration(edit: (config: KongConfig) => void): KongConfig;
   /** A request with the development consumer's key. */
   get(path: string, init?: RequestInit): Promise<Response>;
   close(): Promise<void>;
@@ -62,6 +64,11 @@ export async function startGenesysGateway(
     for (const consumer of shipped.consumers ?? []) if (!options.withQuota) delete consumer.plugins;
     return shipped;
   };
+  const configuration = (edit: (config: KongConfig) => void): KongConfig => {
+    const next = config();
+    edit(next);
+    return next;
+  };
   const first = config();
   options.edit?.(first);
   const gateway = await startGateway({
@@ -78,11 +85,8 @@ export async function startGenesysGateway(
   return {
     gateway,
     genesys,
-    async reconfigure(edit) {
-      const next = config();
-      edit(next);
-      await gateway.reconfigure(next);
-    },
+    reconfigure: (edit) => gateway.reconfigure(configuration(edit)),
+    configuration,
     get: (path, init = {}) => fetch(`${gateway.url}${path}`, { ...init, headers: { ...KEY, ...init.headers } }),
     async close() {
       await gateway.close();

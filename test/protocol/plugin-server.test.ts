@@ -409,6 +409,21 @@ describe('the process', () => {
     expect(refusals).toBe(0);
   });
 
+  it('that was replaced answers one more call on each connection, and Kong keeps none of them', async () => {
+    const old = await start();
+    const [used, unused] = [await kongAt(old), await kongAt(old)];
+    const id = await used.startInstance({});
+    await start([], old.socketPath);
+    await waitFor('the old one to notice', () => old.output().includes('finishing what has begun'));
+    expect(await used.event(id, 'access', replies())).toMatchObject({ calls: [] });
+    // nginx keeps no connection with something unread: only so can no call meet the closing.
+    await waitFor('the end of the connection', () => used.closed);
+    expect(used.hasFrame).toBe(true);
+    expect(unused.closed).toBe(false);
+    await waitFor('the end of the unused connection', () => unused.closed);
+    expect(await old.exited).toBe(0);
+  });
+
   it('leaves when its socket path is gone', async () => {
     const server = await start();
     unlinkSync(server.socketPath);

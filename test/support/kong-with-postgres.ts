@@ -6,18 +6,11 @@
  * schemas and starts nothing, and requests go through another node, as docs/deck.md says.
  */
 
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { freePort, pluginServerSettings } from '../../scripts/native-kong.js';
+import { freePort } from '../../scripts/native-kong.js';
 import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
+import { createKongNode, KONG, postgresSettings } from './kong-node.js';
 import { POSTGRES_MISSING, startPostgres } from './postgres.js';
 import { runs } from './runs.js';
-
-const KONG = process.env.KONG_BIN ?? 'kong';
-const run = promisify(execFile);
 
 /** Undefined if both are there; else why their tests are skipped. */
 export const KONG_WITH_POSTGRES_MISSING =
@@ -43,35 +36,20 @@ export async function startKongWithPostgres(
   const postgres = await startPostgres();
   const [port, adminPort, brokenPort] = [await freePort(), await freePort(), await freePort()];
   const common = {
-    ...process.env,
     ...env,
-    KONG_DATABASE: 'postgres',
-    KONG_PG_HOST: '127.0.0.1',
-    KONG_PG_PORT: String(postgres.port),
-    KONG_PG_USER: postgres.user,
-    KONG_PG_DATABASE: 'postgres',
+    ...postgresSettings(postgres),
     // How soon a node notices what was changed through another one, in seconds.
     KONG_DB_UPDATE_FREQUENCY: '1',
-    KONG_ADMIN_GUI_LISTEN: 'off',
-    KONG_STATUS_LISTEN: 'off',
-    KONG_ANONYMOUS_REPORTS: 'off',
-    KONG_NGINX_WORKER_PROCESSES: '1',
-    KONG_PLUGINS: ['bundled', ...plugins.map(({ name }) => name)].join(','),
-    KONG_PLUGINSERVER_NAMES: plugins.map(({ name }) => name).join(','),
   };
   const stops: (() => Promise<unknown>)[] = [() => postgres.stop()];
   const stop = async (): Promise<void> => {
     for (const stopOne of stops.splice(0).reverse()) await stopOne();
   };
   const startNode = async (listen: Record<string, string>, startsServers: boolean, bootstrap: boolean) => {
-    const prefix = mkdtempSync(join(tmpdir(), 'kong-'));
-    const settings = Object.assign({}, ...plugins.map((plugin) => pluginServerSettings(plugin, prefix)));
-    const kept = Object.entries<string>(settings).filter(([name]) => startsServers || !name.endsWith('_START_CMD'));
-    const options = { env: { ...common, ...Object.fromEntries(kept), ...listen, KONG_PREFIX: prefix } };
-    stops.push(async () => rmSync(prefix, { recursive: true, force: true }));
-    if (bootstrap) await run(KONG, ['migrations', 'bootstrap'], options);
-    await run(KONG, ['start'], options);
-    stops.push(() => run(KONG, ['stop', '--prefix', prefix], options).catch(() => {}));
+    const node = createKongNode({ plugins, startsServers, env: { ...common, ...listen } });
+    stops.push(node.remove);
+    if (bootstrap) await node.command('migrations', 'bootstrap');
+    await node.start();
   };
   try {
     const admin = `127.0.0.1:${adminPort}`;
