@@ -47,7 +47,7 @@ export function renderFields(config: Field, sharedPage: (fields: Fields) => stri
       ...(field.elements === undefined ? [] : checksOf(field.elements, `${path}[].`)),
     ]),
   ];
-  const list = checks.length === 0 ? '' : `\n\nKong also refuses what does not hold to:\n\n${checks.join('\n')}`;
+  const list = checks.length === 0 ? '' : `\n\nRules over several fields, which Kong checks:\n\n${checks.join('\n')}`;
   return `${table(['field', 'type', 'default', 'meaning'], rows)}${list}`;
 }
 
@@ -64,10 +64,10 @@ function typeOf(field: Field, path: string, told: Map<unknown, string>): string 
   if (between !== undefined) parts.push(between.join(' to '));
   if (gt !== undefined) parts.push(`above ${gt}`);
   const unit = field.type === 'string' ? 'characters' : 'elements';
-  if (len_max !== undefined) parts.push(`${len_min ?? 0} to ${len_max} ${unit}`);
-  else if ((len_min ?? 0) > (field.type === 'string' ? 1 : 0)) parts.push(`at least ${len_min} ${unit}`);
+  if (len_max !== undefined) parts.push(`${len_min === undefined ? 'at most' : `${len_min} to`} ${len_max} ${unit}`);
+  else if (len_min !== undefined) parts.push(len_min === 1 ? 'not empty' : `at least ${len_min} ${unit}`);
   const { match, starts_with } = field.elements ?? field;
-  if (match !== undefined) parts.push(`matches ${code(match)}`);
+  if (match !== undefined) parts.push(`matches ${code(match)} (Lua)`);
   if (starts_with !== undefined) parts.push(`begins with ${code(starts_with)}`);
   const { referenceable, encrypted } = field.values ?? field;
   if (referenceable === true) parts.push('referenceable');
