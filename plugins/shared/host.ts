@@ -3,8 +3,8 @@
 export interface Host {
   /** Folders below which `file:` secrets may lie, absolute. */
   secretsDirs: readonly string[];
-  /** Folders below which log files may lie, absolute. */
-  logDirs: readonly string[];
+  /** Folders below which log files may lie, absolute; undefined: not known here, as where a configuration is only checked. */
+  logDirs: readonly string[] | undefined;
   /** What a plugin may use as standard output, such as that of the container; undefined: nothing. */
   stdoutPath: string | undefined;
 }

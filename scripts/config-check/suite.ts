@@ -19,6 +19,8 @@ export interface SuitePlugin {
   /** Of the plugin entity, `config` among them. */
   fields: readonly SchemaField[];
   metrics: readonly MetricFamily[];
+  /** Kong runs higher ones first. */
+  priority: number;
   /** @throws Error of one line, `config.<field> <problem>` */
   readConfig(raw: unknown, host: Host): unknown;
 }
@@ -35,6 +37,7 @@ export const SUITE: readonly SuitePlugin[] = MODULES.map(([module, readConfig]) 
   name: module.Name,
   fields: schemaOf(module),
   metrics: module.metrics ?? [],
+  priority: module.Priority,
   readConfig,
 }));
 

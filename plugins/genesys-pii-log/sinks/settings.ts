@@ -60,7 +60,7 @@ function readTarget(sink: RawSink, path: string, host: Host): Read {
 function readFile(file: string, path: string, { logDirs }: Host): SinkTarget {
   const fault = faultOfLogPath(file, logDirs);
   if (fault !== undefined) throw configError(path, `is ${JSON.stringify(file)}, which ${fault}`);
-  return { type: 'file', path: file, logDirs };
+  return { type: 'file', path: file, logDirs: logDirs ?? [] };
 }
 
 function readHttp(sink: RawSink, path: string, host: Host): Read {
