@@ -21,6 +21,7 @@ export interface SuitePlugin {
   metrics: readonly MetricFamily[];
   /** Kong runs higher ones first. */
   priority: number;
+  version: string;
   /** @throws Error of one line, `config.<field> <problem>` */
   readConfig(raw: unknown, host: Host): unknown;
 }
@@ -38,6 +39,7 @@ export const SUITE: readonly SuitePlugin[] = MODULES.map(([module, readConfig]) 
   fields: schemaOf(module),
   metrics: module.metrics ?? [],
   priority: module.Priority,
+  version: module.Version,
   readConfig,
 }));
 

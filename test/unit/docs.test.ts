@@ -98,6 +98,16 @@ function linksOf(text: string): string[] {
   return links.filter((target) => !/^[a-z]+:/.test(target));
 }
 
+/** Files of the repository that a document names without a link. */
+function filesNamedIn(text: string): string[] {
+  const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
+  return spans.filter((span) => /^(bin|docs|kong|plugins|scripts|test)\/[\w./-]+\.\w+$/.test(span));
+}
+
+it.each(DOCUMENTS.map(({ file, text }) => [file, text] as const))('every file that %s names is there', (_, text) => {
+  for (const file of filesNamedIn(text)) expect(existsSync(resolve(ROOT, file)), file).toBe(true);
+});
+
 it('finds links, and not those in code', () => {
   expect(linksOf('[a](b.md#c) [d](https://e) `[f](g.md)` [h](#i)\n```\n[j](k.md)\n```\n')).toEqual(['b.md#c', '#i']);
 });
