@@ -14,6 +14,14 @@ export interface Metrics {
   render(): Promise<{ contentType: string; text: string }>;
 }
 
+/** What the plugin server tells of every plugin, beside prom-client's metrics of the process. */
+export const EVENT_DURATION = {
+  name: 'kong_plugin_event_duration_seconds',
+  help: 'From the arrival of an event of Kong to its end (ended, exit, failed), waiting for Kong and others included.',
+  type: 'histogram',
+  labels: ['phase', 'outcome'],
+} as const;
+
 /** From a tenth of a millisecond, which is usual, to the default deadline. */
 const DURATION_BUCKETS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5, 30];
 
@@ -28,9 +36,9 @@ export async function createMetrics(name: string, families: readonly MetricFamil
   registry.setDefaultLabels({ plugin: name });
   collectDefaultMetrics({ register: registry });
   const durations = new Histogram({
-    name: 'kong_plugin_event_duration_seconds',
-    help: 'From the arrival of an event of Kong to its end, waiting for Kong and others included.',
-    labelNames: ['phase', 'outcome'],
+    name: EVENT_DURATION.name,
+    help: EVENT_DURATION.help,
+    labelNames: [...EVENT_DURATION.labels],
     buckets: DURATION_BUCKETS_SECONDS,
     registers: [registry],
   });

@@ -14,7 +14,8 @@ export const Schema = [
       len_max: 64,
       // No colon: the issuer is <username>:<key id>, and two consumers must not be able to share one.
       match: '^[%w._-]+$',
-      description: "Names the signing key. The key of a consumer's jwt credential is <username>:<key id>.",
+      description:
+        "Names the signing key: letters, digits, dots, hyphens, underscores. The key of a consumer's jwt credential is `<username>:<key_id>`.",
     },
   },
   {
@@ -24,7 +25,8 @@ export const Schema = [
       len_min: 1,
       referenceable: true,
       encrypted: true,
-      description: 'An RSA private key in PEM, of at least 2048 bits, or file:<absolute path>.',
+      description:
+        'RSA private key in PEM without passphrase, 2048 bits or more, in one line with `\\n` for its line breaks if need be; or `file:<absolute path>` below a `--secrets-dir`.',
     },
   },
   {
@@ -33,7 +35,8 @@ export const Schema = [
       default: 3600,
       // Genesys' Go SDK asks for a new token a minute before the end: with a minute or less it would ask for ever.
       between: [300, 86_400],
-      description: 'How long a token is good for.',
+      description:
+        "How long a token is good for. Genesys' Go SDK asks anew a minute before the end, so a minute or less would make it ask for ever.",
     },
   },
 ] as const satisfies readonly SchemaField[];

@@ -25,7 +25,7 @@ export function createMetrics(requests: Requests, sinks: SinkRegistry, totals: T
   return [
     {
       name: 'genesys_pii_log_masked_total',
-      help: 'Values that were masked in entries, by rule: detector:email, field:ani, pattern:..., query, header, credential.',
+      help: 'Values that were masked, by the rules of masked in entries; at most 500 rules, the rest is other.',
       type: 'counter',
       labels: ['rule'],
       *read() {

@@ -11,15 +11,35 @@ const NAME = { type: 'string', len_min: 1, len_max: 128 } as const satisfies Fie
 const SINK = {
   type: 'record',
   fields: [
-    { type: { type: 'string', required: true, one_of: ['stdout', 'file', 'http', 'syslog'] } },
-    { path: { type: 'string', len_min: 1, description: 'file: the absolute path of a file below --log-dir.' } },
-    { url: { type: 'string', len_min: 1, description: 'http: where entries are posted. https, or http on loopback.' } },
+    {
+      type: {
+        type: 'string',
+        required: true,
+        one_of: ['stdout', 'file', 'http', 'syslog'],
+        description: 'What the sink is. `stdout` needs `--stdout` on the command line.',
+      },
+    },
+    {
+      path: {
+        type: 'string',
+        len_min: 1,
+        description:
+          'file: absolute path below a `--log-dir`: appended to, 0600, opened anew when it leads to another file (logrotate without `copytruncate`).',
+      },
+    },
+    {
+      url: {
+        type: 'string',
+        len_min: 1,
+        description: 'http: where entries are posted. https, or http on loopback; redirects are refused.',
+      },
+    },
     {
       headers: {
         type: 'map',
         keys: NAME,
         values: { type: 'string', len_min: 1, referenceable: true, encrypted: true },
-        description: 'http: headers of each request, such as Authorization. A value may be file:<absolute path>.',
+        description: 'http: headers of each request, such as Authorization. A value may be `file:<absolute path>`.',
       },
     },
     {
@@ -47,14 +67,15 @@ const SINK = {
         type: 'integer',
         default: 5,
         between: [1, 100],
-        description: 'http: attempts before a batch is spilled. Without spill_path it is tried until it arrives.',
+        description: 'http: attempts before a batch is spilled. Without `spill_path` it is tried until it arrives.',
       },
     },
     {
       spill_path: {
         type: 'string',
         len_min: 1,
-        description: 'http: the absolute path of a file below --log-dir, for entries that cannot be sent.',
+        description:
+          'http: absolute path below a `--log-dir`, of a file for entries that were tried `max_attempts` times, were refused, or do not fit into the queue. Nobody reads it back.',
       },
     },
     {
@@ -69,12 +90,19 @@ const SINK = {
       ca_file: {
         type: 'string',
         len_min: 1,
-        description: "http, syslog: absolute path of a PEM file with authorities besides Node's own.",
+        description: "http, syslog: absolute path of a PEM file with authorities beside Node's own.",
       },
     },
     { host: { type: 'string', len_min: 1, description: 'syslog: name or address of the server.' } },
-    { port: { type: 'integer', between: [1, 65535], description: 'syslog: left out, 514, or 6514 with tls.' } },
-    { protocol: { type: 'string', default: 'udp', one_of: ['udp', 'tcp', 'tls'], description: 'syslog: transport.' } },
+    { port: { type: 'integer', between: [1, 65535], description: 'syslog: left out, 514, or 6514 with `tls`.' } },
+    {
+      protocol: {
+        type: 'string',
+        default: 'udp',
+        one_of: ['udp', 'tcp', 'tls'],
+        description: 'syslog: transport of RFC 5424; octet counting on TCP and TLS.',
+      },
+    },
     { facility: { type: 'integer', default: 13, between: [0, 23], description: 'syslog: 13 is log audit.' } },
     {
       app_name: {
@@ -82,7 +110,7 @@ const SINK = {
         default: 'genesys-pii-log',
         len_min: 1,
         len_max: 48,
-        description: 'syslog: APP-NAME.',
+        description: 'syslog: the APP-NAME of messages.',
       },
     },
     {
@@ -90,7 +118,7 @@ const SINK = {
         type: 'integer',
         default: 8192,
         between: [480, 1048576],
-        description: 'syslog: longer entries lose their bodies first, then their headers.',
+        description: 'syslog: a longer entry loses its bodies first, then its headers, never its JSON.',
       },
     },
   ],
@@ -103,7 +131,8 @@ export const Schema = [
       type: 'array',
       default: DEFAULT_FIELDS,
       elements: NAME,
-      description: 'Names of fields that are masked, at any depth; case and separators are ignored.',
+      description:
+        'Names of fields that are masked at any depth; `customer_name`, `customerName`, `Customer-Name` are the same. Of a record every leaf is masked, its structure and names stay. An empty list means none.',
     },
   },
   {
@@ -112,7 +141,7 @@ export const Schema = [
       default: [],
       elements: { type: 'string', len_min: 1, len_max: 500 },
       description:
-        'Paths to values that are masked: dotted names with [*] and [n], **. in front for any depth, or JSONPath.',
+        'Paths of values that are masked: `division.name`, `list[*].x`, `list[0]`, `[*].x` of a list, `**.x.y` at any depth; or, beginning with `$`, a JSONPath (no scripts or filters, one `..` at most).',
     },
   },
   {
@@ -123,12 +152,29 @@ export const Schema = [
       elements: {
         type: 'record',
         fields: [
-          { name: { ...NAME, required: true } },
-          { regex: { type: 'string', required: true, len_min: 1, len_max: 500 } },
-          { replacement: { type: 'string', default: '***REDACTED***', len_max: 200 } },
+          {
+            name: { ...NAME, required: true, description: 'Names the pattern in `masked` of entries and in metrics.' },
+          },
+          {
+            regex: {
+              type: 'string',
+              required: true,
+              len_min: 1,
+              len_max: 500,
+              description: "In JavaScript's syntax, with the flags `g` and `u`; one that can run for ever is refused.",
+            },
+          },
+          {
+            replacement: {
+              type: 'string',
+              default: '***REDACTED***',
+              len_max: 200,
+              description: 'What a match is replaced by; `$1` and `$<name>` stand for groups of it.',
+            },
+          },
         ],
       },
-      description: 'Regular expressions (of JavaScript), and what their matches are replaced by.',
+      description: 'Regular expressions, and what their matches are replaced by.',
     },
   },
   {
@@ -136,7 +182,7 @@ export const Schema = [
       type: 'array',
       default: KINDS,
       elements: { type: 'string', one_of: KINDS },
-      description: 'What is searched for in every text, key and number.',
+      description: 'What is searched for in every text, name and number. An empty list means nothing.',
     },
   },
   {
@@ -153,7 +199,7 @@ export const Schema = [
       len_min: 1,
       referenceable: true,
       encrypted: true,
-      description: 'For hashes: at least 128 bits, in base64 or as text, or file:<absolute path>.',
+      description: 'For hashes: at least 16 bytes, in base64 or as text, or `file:<absolute path>`.',
     },
   },
   {
@@ -170,7 +216,7 @@ export const Schema = [
       type: 'array',
       default: DEFAULT_HEADERS,
       elements: NAME,
-      description: 'Headers whose values may be seen; they still pass the detectors.',
+      description: 'Headers whose values may be seen; they still pass the detectors. All others are masked.',
     },
   },
   {
@@ -178,7 +224,7 @@ export const Schema = [
       type: 'array',
       default: DEFAULT_QUERY_PARAMS,
       elements: NAME,
-      description: 'Query parameters whose values may be seen; they still pass the detectors.',
+      description: 'Query parameters whose values may be seen; they still pass the detectors. All others are masked.',
     },
   },
   {
@@ -196,7 +242,7 @@ export const Schema = [
       type: 'integer',
       default: 16384,
       between: [0, 131072],
-      description: 'How much of a body is logged, after masking.',
+      description: 'How much of each body is logged, after masking.',
     },
   },
   {
@@ -206,7 +252,7 @@ export const Schema = [
     always_log_errors: {
       type: 'boolean',
       default: true,
-      description: 'Whether requests with a status of 400 or more are logged whatever sample_rate says.',
+      description: 'Whether requests with a status of 400 or more are logged whatever `sample_rate` says.',
     },
   },
   {
@@ -224,7 +270,7 @@ export const Schema = [
       len_min: 1,
       len_max: 8,
       elements: SINK,
-      description: 'Where entries go; to each of them by a queue of its own.',
+      description: 'Where entries go, to each by a queue of its own.',
     },
   },
   {
@@ -232,7 +278,8 @@ export const Schema = [
       type: 'integer',
       default: 10000,
       between: [1, 1000000],
-      description: 'Entries that may wait for a sink; the oldest are dropped first, and counted.',
+      description:
+        'Entries that may wait for each sink, and 64 MiB at most; the oldest are dropped first, and counted.',
     },
   },
 ] as const satisfies readonly SchemaField[];

@@ -33,7 +33,7 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
     },
     {
       name: 'genesys_quota_identities',
-      help: 'Counters that this process holds in memory.',
+      help: 'Counters that the process holds in memory; max_identities bounds them for each limit.',
       type: 'gauge',
       labels: ['namespace'],
       *read() {

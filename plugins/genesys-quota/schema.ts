@@ -12,14 +12,15 @@ const BY = {
   type: 'string',
   default: 'consumer',
   one_of: IDENTITIES,
-  description: 'Whose budget it is. Requests that lack the identity share one budget; global: all requests do.',
+  description:
+    'Whose budget it is: each has one of its own, `global` is one for all. Requests that lack the identity share one.',
 } as const satisfies FieldAttributes;
 
 const BY_NAME = {
   type: 'string',
   len_min: 1,
   len_max: 128,
-  description: 'Name of the header or query parameter, if `by` is header or query.',
+  description: 'Name of the header or query parameter that `by` means.',
 } as const satisfies FieldAttributes;
 
 /** A name that can stand in a Redis key. */
@@ -35,11 +36,25 @@ const LIMIT = {
         len_min: 1,
         len_max: 64,
         match: NAME_PATTERN,
-        description: 'Limits of one name and window in one namespace are one budget.',
+        description:
+          'Letters, digits, dots, hyphens, underscores; clients are told it. One name once in a configuration; limits of one name and window in one namespace are one budget.',
       },
     },
-    { limit: { type: 'integer', required: true, between: [1, 1_000_000_000] } },
-    { window: { type: 'string', one_of: ['second', 'minute', 'hour', 'day'], description: 'Left out: minute.' } },
+    {
+      limit: {
+        type: 'integer',
+        required: true,
+        between: [1, 1_000_000_000],
+        description: 'What requests may cost together in a window.',
+      },
+    },
+    {
+      window: {
+        type: 'string',
+        one_of: ['second', 'minute', 'hour', 'day'],
+        description: 'Left out: `minute`. Windows begin at multiples of their length since 1970 (UTC).',
+      },
+    },
     {
       window_seconds: {
         type: 'integer',
@@ -54,7 +69,7 @@ const LIMIT = {
         type: 'array',
         len_min: 1,
         elements: { type: 'string', match: '^[A-Z]+$' },
-        description: 'Only requests with these methods. Left out: all.',
+        description: 'Which requests it concerns. Left out: all.',
       },
     },
     {
@@ -62,29 +77,60 @@ const LIMIT = {
         type: 'array',
         len_min: 1,
         elements: { type: 'string', starts_with: '/' },
-        description: 'Only requests to these paths, as sent to the service: exact, {name} for a segment, * at the end.',
+        description:
+          'Which requests it concerns, by the path as sent to the service, before a transformer changes it: exact, `{name}` for a segment, `*` at the end for the rest. Left out: all.',
       },
     },
-    { cost: { type: 'integer', default: 1, between: [1, 1_000_000], description: 'What one request takes.' } },
+    { cost: { type: 'integer', default: 1, between: [1, 1_000_000], description: 'What a request costs.' } },
     {
       cost_by_query: {
         type: 'record',
         required: false,
         fields: [
-          { name: { type: 'string', required: true, len_min: 1, description: 'Such as pageSize.' } },
-          { per: { type: 'integer', required: true, between: [1, 1_000_000] } },
+          {
+            name: {
+              type: 'string',
+              required: true,
+              len_min: 1,
+              description: 'The query parameter, such as `pageSize`.',
+            },
+          },
+          {
+            per: {
+              type: 'integer',
+              required: true,
+              between: [1, 1_000_000],
+              description: 'How many of what it asks for cost once, such as 25.',
+            },
+          },
         ],
-        description: 'The cost once for each `per` that the query parameter asks for, or for a part of it.',
+        description:
+          'The cost once for each `per` that the query parameter asks for, or a part of it. More than the limit counts as the limit.',
       },
     },
-    { algorithm: { type: 'string', default: 'sliding', one_of: ['fixed', 'sliding'] } },
+    {
+      algorithm: {
+        type: 'string',
+        default: 'sliding',
+        one_of: ['fixed', 'sliding'],
+        description: 'How requests are counted around the border of two windows.',
+      },
+    },
   ],
   entity_checks: [{ mutually_exclusive: ['window', 'window_seconds'] }, ...needsName('header'), ...needsName('query')],
 } as const satisfies FieldAttributes;
 
 /** The fields of `config`. */
 export const Schema = [
-  { limits: { type: 'array', default: [], len_max: 50, elements: LIMIT } },
+  {
+    limits: {
+      type: 'array',
+      default: [],
+      len_max: 50,
+      elements: LIMIT,
+      description: 'A request must fit all limits that concern it.',
+    },
+  },
   {
     spike_arrest: {
       type: 'record',
@@ -96,7 +142,7 @@ export const Schema = [
             required: true,
             // A Lua pattern; the unit is looked at when an instance starts.
             match: '^[1-9]%d*p[sm]$',
-            description: '10ps is one request every 100 ms, 300pm one every 200 ms.',
+            description: '`10ps` lets one request through every 100 ms, `300pm` one every 200 ms.',
           },
         },
         { by: BY },
@@ -111,7 +157,7 @@ export const Schema = [
         },
       ],
       entity_checks: [...needsName('header'), ...needsName('query')],
-      description: 'Left out: none. Keeps requests apart.',
+      description: 'Keeps requests apart. Left out: does not.',
     },
   },
   {
@@ -119,7 +165,8 @@ export const Schema = [
       type: 'integer',
       default: 0,
       between: [0, 20_000],
-      description: 'A request that would fit within this time is held, in milliseconds, instead of refused.',
+      description:
+        'A request that would fit within this time, in milliseconds, is held instead of refused, at most 1,000 at once in a node; spike arrest then smooths.',
     },
   },
   {
@@ -128,7 +175,8 @@ export const Schema = [
       len_min: 1,
       len_max: 64,
       match: NAME_PATTERN,
-      description: "Configurations of one namespace share their budgets. Left out: the configuration's own.",
+      description:
+        "Limits of one name in one namespace are one budget, whatever service, route or plugin entry they stand on. Left out: the configuration's own.",
     },
   },
   {
@@ -136,7 +184,8 @@ export const Schema = [
       type: 'integer',
       default: 100_000,
       between: [1, 10_000_000],
-      description: 'So many counters are kept for each limit; further identities share one.',
+      description:
+        'So many counters for each limit; what is beyond shares one counter, and none that still counts is dropped.',
     },
   },
   {
@@ -147,27 +196,34 @@ export const Schema = [
       description: 'Where requests are counted: in this node, or in Redis for all nodes together.',
     },
   },
-  { redis: { type: 'record', required: false, fields: REDIS_FIELDS } },
+  {
+    redis: {
+      type: 'record',
+      required: false,
+      fields: REDIS_FIELDS,
+      description: 'Required with `policy: redis`.',
+    },
+  },
   {
     on_redis_error: {
       type: 'string',
       default: 'local',
       one_of: ['local', 'reject', 'allow'],
-      description: 'Without Redis: count in this node, refuse with 503, or let every request through.',
+      description: 'While Redis is away: count in this node, answer 503, or let every request through.',
     },
   },
   {
     follow_upstream: {
       type: 'boolean',
       default: true,
-      description: 'Refuse what Genesys has refused with 429, until its Retry-After is over.',
+      description: 'What Genesys has refused with 429 is refused here until its Retry-After is over.',
     },
   },
   {
     hide_headers: {
       type: 'boolean',
       default: false,
-      description: 'Leave out the RateLimit headers.',
+      description: 'Leaves the RateLimit headers out.',
     },
   },
 ] as const satisfies readonly SchemaField[];

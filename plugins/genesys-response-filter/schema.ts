@@ -33,7 +33,8 @@ export const Schema = [
               type: 'array',
               len_min: 1,
               elements: { type: 'string', one_of: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] },
-              description: 'Left out: all.',
+              description:
+                'Of the request; left out: all. Kong sends methods that it does not know as GET, so the rules for GET hold for them.',
             },
           },
           {
@@ -42,7 +43,7 @@ export const Schema = [
               len_min: 1,
               elements: { type: 'string', len_min: 1, starts_with: '/' },
               description:
-                'Of the request as sent to the service: exact, {name} for a segment, * at the end. Left out: all.',
+                'Of the request as sent to the service, normalised: exact, `{name}` for one segment, `*` at the end for the rest. Left out: all.',
             },
           },
           {
@@ -50,13 +51,13 @@ export const Schema = [
               type: 'array',
               len_min: 1,
               elements: { type: 'integer', between: [200, 599] },
-              description: 'Left out: all below 400.',
+              description: 'Of the response. Left out: all below 400.',
             },
           },
           {
             keep: {
               ...DATA_PATHS,
-              description: 'Paths of what may leave. Left out: everything, or what template names.',
+              description: 'Paths of what may leave. Left out: everything, or what `template` refers to.',
             },
           },
           { remove: { ...DATA_PATHS, description: 'Paths of what may not leave.' } },
@@ -68,11 +69,27 @@ export const Schema = [
               elements: {
                 type: 'record',
                 fields: [
-                  { from: { type: 'string', required: true, len_min: 1, len_max: 1000 } },
-                  { to: { type: 'string', required: true, len_min: 1, len_max: 1000 } },
+                  {
+                    from: {
+                      type: 'string',
+                      required: true,
+                      len_min: 1,
+                      len_max: 1000,
+                      description: 'The path of a member, as the service names it.',
+                    },
+                  },
+                  {
+                    to: {
+                      type: 'string',
+                      required: true,
+                      len_min: 1,
+                      len_max: 1000,
+                      description: 'Its new key, in its place.',
+                    },
+                  },
                 ],
               },
-              description: 'Paths of members that get another key.',
+              description: 'Members that get another key.',
             },
           },
           {
@@ -80,7 +97,7 @@ export const Schema = [
               type: 'string',
               len_min: 1,
               len_max: 65536,
-              description: 'JSON to answer with, in which "{{ path }}" stands for a value.',
+              description: 'A JSON document as text, to answer with, in which `"{{ path }}"` stands for a value.',
             },
           },
           {
@@ -88,22 +105,23 @@ export const Schema = [
               type: 'array',
               len_min: 1,
               elements: { type: 'string', len_min: 1, len_max: 256 },
-              description: 'Headers of the response that may not leave.',
+              description: 'Headers of the response that do not leave.',
             },
           },
         ],
       },
-      description: 'The first that matches a response applies.',
+      description: 'The first that matches method, path and status applies.',
     },
   },
-  { on_no_match: { ...BLOCK_OR_PASS, description: 'What becomes of a response that no rule matches.' } },
+  { on_no_match: { ...BLOCK_OR_PASS, description: '`pass`: a response that no rule matches leaves as it is.' } },
   {
     collection: {
       type: 'string',
       default: 'entities',
       len_min: 1,
       len_max: 1000,
-      description: 'Path of the array in a body whose elements the rules apply to.',
+      description:
+        'Path of the array in a body to whose elements the rules apply: `results`, `conversations`, `data.items`.',
     },
   },
   {
@@ -111,11 +129,22 @@ export const Schema = [
       type: 'integer',
       default: 10_485_760,
       between: [1024, 104_857_600],
-      description: 'A longer body, decompressed, is a failure.',
+      description: 'A longer body, also one that is so long only when decompressed, is a failure.',
     },
   },
-  { on_error: { ...BLOCK_OR_PASS, description: 'pass: a body that cannot be filtered leaves as it is.' } },
-  { non_json: { ...BLOCK_OR_PASS, description: 'What becomes of bodies of other types than JSON.' } },
+  {
+    on_error: {
+      ...BLOCK_OR_PASS,
+      description: "`pass`: a body that cannot be filtered leaves **unfiltered**, with a warning in Kong's log.",
+    },
+  },
+  {
+    non_json: {
+      ...BLOCK_OR_PASS,
+      description:
+        '`pass`: bodies of other types leave as they are. Types that name JSON in any way (`application/x-ndjson` too) are never among them; a missing type is JSON.',
+    },
+  },
 ] as const satisfies readonly SchemaField[];
 
 /** The fields beside `config`: there are no bodies to filter in streams, and none in JSON in gRPC. */

@@ -10,7 +10,7 @@ const CLIENT_ID = {
   type: 'string',
   len_min: 1,
   referenceable: true,
-  description: 'The id of the OAuth client (grant: client credentials).',
+  description: 'Id of the OAuth client (grant: client credentials), or `file:<absolute path>`.',
 } as const satisfies FieldAttributes;
 
 const CLIENT_SECRET = {
@@ -18,7 +18,7 @@ const CLIENT_SECRET = {
   len_min: 1,
   referenceable: true,
   encrypted: true,
-  description: 'The secret of the OAuth client, or file:<absolute path>.',
+  description: 'Its secret, or `file:<absolute path>`.',
 } as const satisfies FieldAttributes;
 
 /** A token's characters (RFC 9110 5.6.2) as a Lua pattern, without the dot: Kong's log takes it as a path. */
@@ -26,18 +26,48 @@ const HEADER_NAME = "^[%w!#$%%&'*+^_`|~-]+$";
 
 /** The fields of `failover`, which also hold where it is left out. */
 export const FAILOVER_FIELDS = [
-  { failures: { type: 'integer', default: 3, between: [1, 1000] } },
-  { window_seconds: { type: 'number', default: 30, between: [1, 3600] } },
-  { probe_after_seconds: { type: 'number', default: 30, between: [0.1, 3600] } },
+  {
+    failures: {
+      type: 'integer',
+      default: 3,
+      between: [1, 1000],
+      description: 'So many failures in a row lose a region; so many good probes in a row bring it back.',
+    },
+  },
+  {
+    window_seconds: {
+      type: 'number',
+      default: 30,
+      between: [1, 3600],
+      description: 'The failures must lie within this time.',
+    },
+  },
+  {
+    probe_after_seconds: {
+      type: 'number',
+      default: 30,
+      between: [0.1, 3600],
+      description: 'How long a lost region is left alone before one request tries it, and after each try that failed.',
+    },
+  },
   {
     methods: {
       type: 'array',
       default: ['GET', 'HEAD'],
       elements: { type: 'string', match: '^%u+$' },
-      description: 'What may go to another region than the primary: another organisation, where writes would land.',
+      description:
+        'What may go to another region than the primary, as the client wrote it: another organisation, where writes would land.',
     },
   },
-  { response_header: { type: 'string', len_min: 1, len_max: 128, match: HEADER_NAME } },
+  {
+    response_header: {
+      type: 'string',
+      len_min: 1,
+      len_max: 128,
+      match: HEADER_NAME,
+      description: 'Header of the response that names the region to which the request was sent. Left out: none.',
+    },
+  },
 ] as const satisfies readonly SchemaField[];
 
 /** The fields of `config`. */
@@ -56,14 +86,14 @@ export const Schema = [
       // Its default, us_east_1, is config.ts': Kong would fill it in, and it could not be refused beside regions.
       one_of: REGIONS,
       description:
-        "The Genesys Cloud region of the OAuth client's organisation; left out: us_east_1. Ignored if token_url is set.",
+        "Genesys Cloud region of the OAuth client's organisation; its token endpoint is `https://login.<domain>/oauth/token`. Left out: `us_east_1`. Ignored if `token_url` is set.",
     },
   },
   {
     token_url: {
       type: 'string',
       len_min: 1,
-      description: 'The token endpoint, instead of that of a region. https, or http on a loopback address.',
+      description: 'Another token endpoint: https, or http on a loopback host; without credentials and fragment.',
     },
   },
   { client_id: CLIENT_ID },
@@ -81,7 +111,7 @@ export const Schema = [
         ],
       },
       description:
-        'Several OAuth clients, instead of client_id and client_secret: requests are spread over their tokens.',
+        'A pool of OAuth clients, instead of `client_id` and `client_secret`: requests are spread over their tokens.',
     },
   },
   {
@@ -89,7 +119,7 @@ export const Schema = [
       type: 'integer',
       default: 1,
       between: [1, 10],
-      description: 'So many tokens are held for each OAuth client, each with a rate limit of its own.',
+      description: 'Tokens held for each OAuth client, each with a rate limit of its own: a pool too.',
     },
   },
   {
@@ -97,14 +127,14 @@ export const Schema = [
       type: 'string',
       default: 'basic',
       one_of: ['basic', 'post'],
-      description: 'How the OAuth client authenticates: HTTP Basic, or client_id and client_secret in the body.',
+      description: '`basic`: id and secret by HTTP Basic; `post`: in the body.',
     },
   },
   {
     scope: {
       type: 'string',
       len_min: 1,
-      description: "The scope to ask for. Left out: the OAuth client's own.",
+      description: "Scope to ask for. Left out: the OAuth client's own.",
     },
   },
   {
@@ -113,7 +143,7 @@ export const Schema = [
       type: 'map',
       keys: { type: 'string', len_min: 1 },
       values: { type: 'string', referenceable: true },
-      description: 'Further parameters of the token request, such as audience.',
+      description: 'Further parameters of the token request, such as `audience`.',
     },
   },
   {
@@ -121,7 +151,8 @@ export const Schema = [
       type: 'number',
       default: 300,
       between: [0, 86400],
-      description: 'How long before its expiry a token is renewed in the background, at most half of its lifetime.',
+      description:
+        'How long before expiry a token is renewed in the background, but never in the first half of its life.',
     },
   },
   {
@@ -129,7 +160,7 @@ export const Schema = [
       type: 'integer',
       default: 5000,
       between: [100, 20000],
-      description: 'How long one token request may take, in milliseconds, the body of the answer included.',
+      description: 'For one token request, its body included.',
     },
   },
   {
@@ -137,7 +168,7 @@ export const Schema = [
       type: 'integer',
       default: 3,
       between: [1, 10],
-      description: 'How many token requests are made at most before a request is refused.',
+      description: 'Token requests at most, before a request is refused.',
     },
   },
   {
@@ -145,7 +176,7 @@ export const Schema = [
       type: 'array',
       default: [401],
       elements: { type: 'integer', between: [400, 599] },
-      description: 'Answers of the service after which the token of that request is not used again.',
+      description: 'Answers of the service after which the token of that request is replaced.',
     },
   },
   {
@@ -155,7 +186,8 @@ export const Schema = [
       len_min: 1,
       len_max: 128,
       match: HEADER_NAME,
-      description: 'The request header that carries the credential to the service.',
+      description:
+        'Request header that carries the credential. Headers that frame a message (`Host`, `Content-Length`, ...) are refused, and dots.',
     },
   },
   {
@@ -164,14 +196,14 @@ export const Schema = [
       len_min: 1,
       referenceable: true,
       encrypted: true,
-      description: 'An HTTP proxy for token requests: http://[user:password@]host:port, or https.',
+      description: 'HTTP proxy for token requests: `http://user:password@host:port`, or https.',
     },
   },
   {
     ca_file: {
       type: 'string',
       len_min: 1,
-      description: "Absolute path of a PEM file with further authorities, besides Node's own, for token requests.",
+      description: "Absolute path of a PEM file with authorities beside Node's own, for token requests.",
     },
   },
   {
@@ -179,17 +211,25 @@ export const Schema = [
       type: 'string',
       default: 'memory',
       one_of: ['memory', 'redis'],
-      description: 'redis: tokens are shared with the other nodes.',
+      description: '`redis`: tokens are shared between nodes.',
     },
   },
-  { redis: { type: 'record', required: false, fields: REDIS_FIELDS } },
+  {
+    redis: {
+      type: 'record',
+      required: false,
+      fields: REDIS_FIELDS,
+      description: 'Required with `cache: redis`.',
+    },
+  },
   {
     cache_encryption_key: {
       type: 'string',
       len_min: 1,
       referenceable: true,
       encrypted: true,
-      description: '32 bytes in base64, or file:<absolute path>: with it tokens are encrypted in Redis.',
+      description:
+        'Tokens are encrypted with it in Redis: 32 bytes in base64, such as of `openssl rand -base64 32`, or `file:<absolute path>`.',
     },
   },
   {
@@ -198,17 +238,24 @@ export const Schema = [
       len_min: 1,
       referenceable: true,
       encrypted: true,
-      description: 'The bearer token or API key of a static credential, or file:<absolute path>.',
+      description: 'Bearer token or API key of a static credential, or `file:<absolute path>`.',
     },
   },
-  { username: { type: 'string', len_min: 1, referenceable: true, description: 'Of a basic credential.' } },
+  {
+    username: {
+      type: 'string',
+      len_min: 1,
+      referenceable: true,
+      description: 'User name of a basic credential, or `file:<absolute path>`.',
+    },
+  },
   {
     password: {
       type: 'string',
       len_min: 1,
       referenceable: true,
       encrypted: true,
-      description: 'Of a basic credential, or file:<absolute path>.',
+      description: 'Password of a basic credential, or `file:<absolute path>`.',
     },
   },
   {
@@ -216,11 +263,32 @@ export const Schema = [
       type: 'record',
       required: false,
       fields: [
-        { failures: { type: 'integer', default: 5, between: [1, 1000] } },
-        { window_seconds: { type: 'number', default: 30, between: [1, 3600] } },
-        { open_seconds: { type: 'number', default: 10, between: [0.1, 3600] } },
+        {
+          failures: {
+            type: 'integer',
+            default: 5,
+            between: [1, 1000],
+            description: 'So many in a row: 5xx, no connection, timeout.',
+          },
+        },
+        {
+          window_seconds: {
+            type: 'number',
+            default: 30,
+            between: [1, 3600],
+            description: 'The failures must lie within this time.',
+          },
+        },
+        {
+          open_seconds: {
+            type: 'number',
+            default: 10,
+            between: [0.1, 3600],
+            description: 'How long requests get 503 before one tries the service.',
+          },
+        },
       ],
-      description: 'Left out: none. Answers 503 for a while when the service fails so many times in a row.',
+      description: 'Answers 503 for a while when the service fails so many times in a row. Left out: does not.',
     },
   },
   {
@@ -231,17 +299,33 @@ export const Schema = [
       elements: {
         type: 'record',
         fields: [
-          { name: { type: 'string', required: true, len_min: 1, len_max: 64, match: '^[%w_.-]+$' } },
-          { region: { type: 'string', one_of: REGIONS } },
-          { token_url: { type: 'string', len_min: 1 } },
-          { upstream: { type: 'string', required: true, len_min: 1 } },
+          {
+            name: {
+              type: 'string',
+              required: true,
+              len_min: 1,
+              len_max: 64,
+              match: '^[%w_.-]+$',
+              description: 'For logs, the response header and operators: letters, digits, `.`, `-`, `_`.',
+            },
+          },
+          { region: { type: 'string', one_of: REGIONS, description: 'Where its OAuth client logs in.' } },
+          { token_url: { type: 'string', len_min: 1, description: 'Its token endpoint, instead of `region`.' } },
+          {
+            upstream: {
+              type: 'string',
+              required: true,
+              len_min: 1,
+              description: "Name of Kong's upstream with the region's API host, and nothing else.",
+            },
+          },
           { client_id: { ...CLIENT_ID, required: true } },
           { client_secret: { ...CLIENT_SECRET, required: true } },
         ],
         entity_checks: [{ only_one_of: ['region', 'token_url'] }],
       },
       description:
-        'Instead of region or token_url, client_id and client_secret: organisations, each with its login, credentials and upstream. The first is the primary.',
+        'Organisations, each with its login, credentials and upstream, the primary first; instead of `region` or `token_url`, `client_id`, `client_secret` and `clients`.',
     },
   },
   {
@@ -249,7 +333,7 @@ export const Schema = [
       type: 'record',
       required: false,
       fields: FAILOVER_FIELDS,
-      description: 'For regions: when another one than the primary serves, and for which methods.',
+      description: 'When another region than the primary serves, and for which methods.',
     },
   },
 ] as const satisfies readonly SchemaField[];

@@ -3,12 +3,10 @@
 export interface Host {
   /** Folders below which `file:` secrets may lie, absolute. */
   secretsDirs: readonly string[];
-  /** Folders below which log files may lie, absolute. */
-  logDirs: readonly string[];
+  /** Folders below which log files may lie, absolute; undefined: not known here, as where a configuration is only checked. */
+  logDirs: readonly string[] | undefined;
   /** What a plugin may use as standard output, such as that of the container; undefined: nothing. */
   stdoutPath: string | undefined;
-  /** The configuration is only checked, where it will not run: what a command line allows there is not known. */
-  isCheck?: boolean;
 }
 
 /** A process that allows nothing, such as kong-pdk's own server. */

@@ -43,6 +43,19 @@ it('no file is read', () => {
   ]);
 });
 
+it('what the command line of the plugin server allows is not asked here', () => {
+  const sinks = (...list: PlainObject[]) => check('genesys-pii-log', { sinks: list });
+  expect(sinks({ type: 'stdout' }, { type: 'file', path: '/nowhere/audit.log' })).toEqual([]);
+  expect(sinks({ type: 'file', path: 'audit.log' })).toEqual([
+    'config.sinks[0].path: is "audit.log", which is not an absolute path',
+  ]);
+});
+
+it('a scope may be written as a name alone, as decK writes it', () => {
+  expect(check('genesys-quota', {}, { service: 'crm', route: { name: 'crm' } })).toEqual([]);
+  expect(check('genesys-quota', {}, { service: 5 })).toEqual(['service: expected a record']);
+});
+
 it('a reference where Kong resolves none is a fault', () => {
   expect(check('genesys-quota', { policy: 'redis', redis: { host: '{vault://env/redis-host}' } })).toEqual([
     'config.redis.host: is a vault reference, which Kong does not resolve in this field',

@@ -2,6 +2,7 @@
  * Checks one configuration of one of our plugins as the gateway would: first Kong's schema, then, if nothing is wrong by
  * that, what the plugin refuses when an instance starts. Pure, but for what `readConfig` does.
  */
+import { expandReferences } from '../../kong/local-gateway/config/document.js';
 import { PLUGIN } from '../../kong/local-gateway/config/entities.js';
 import {
   eachField,
@@ -11,14 +12,15 @@ import {
   type Problem,
   processField,
 } from '../../kong/local-gateway/config/schema.js';
-import { BARE_HOST, type Host } from '../../plugins/shared/host.js';
+import type { Host } from '../../plugins/shared/host.js';
 import { substitute } from './placeholders.js';
 import { isDeckVariable } from './references.js';
 import type { SuitePlugin } from './suite.js';
 
 /** Beside those of the local gateway's schema: decK's, and scopes that the local gateway does not have. */
 const FURTHER_FIELDS = new Set(['config', 'consumer_group', 'ordering', 'partials', '_config']);
-const CHECK_HOST: Host = { ...BARE_HOST, isCheck: true };
+/** What a plugin server's command line allows is not known here. `file:` secrets have stand-ins. */
+const ANY_HOST: Host = { secretsDirs: [], logDirs: undefined, stdoutPath: '/proc/1/fd/1' };
 /** So many faults of one list are looked for; the rest shows once these are mended. */
 const MAX_FAULTS = 20;
 
@@ -35,7 +37,7 @@ export function checkPlugin(plugin: SuitePlugin, entity: PlainObject): Problem[]
   const problems: Problem[] = [];
   const own = new Map(eachField(plugin.fields));
   const known = new Map([...eachField(PLUGIN), ...own]);
-  for (const [key, value] of Object.entries(rest)) {
+  for (const [key, value] of Object.entries(expandReferences(rest))) {
     const field = known.get(key);
     if (field !== undefined) processField(field, value, key, problems);
     else if (!FURTHER_FIELDS.has(key)) problems.push({ path: key, message: 'unknown field' });
@@ -103,7 +105,7 @@ function pathAsWritten(path: string, leftOut: ReadonlyMap<string, ReadonlySet<nu
 
 function refusalOf(plugin: SuitePlugin, config: unknown): Problem | undefined {
   try {
-    plugin.readConfig(config, CHECK_HOST);
+    plugin.readConfig(config, ANY_HOST);
     return undefined;
   } catch (error) {
     const [line = ''] = (error as Error).message.split('\n');

@@ -11,13 +11,17 @@ import * as responseFilter from '../../plugins/genesys-response-filter/index.js'
 import { readConfig as readTokenManagerConfig } from '../../plugins/genesys-token-manager/config.js';
 import * as tokenManager from '../../plugins/genesys-token-manager/index.js';
 import type { Host } from '../../plugins/shared/host.js';
-import type { PluginModule, SchemaField } from '../../plugins/shared/plugin.js';
+import type { MetricFamily, PluginModule, SchemaField } from '../../plugins/shared/plugin.js';
 
-/** A plugin's two checks: Kong's schema, and what the plugin itself refuses when an instance starts. */
+/** A plugin's two checks: Kong's schema, and what the plugin itself refuses when an instance starts; and what its page tells. */
 export interface SuitePlugin {
   name: string;
   /** Of the plugin entity, `config` among them. */
   fields: readonly SchemaField[];
+  metrics: readonly MetricFamily[];
+  /** Kong runs higher ones first. */
+  priority: number;
+  version: string;
   /** @throws Error of one line, `config.<field> <problem>` */
   readConfig(raw: unknown, host: Host): unknown;
 }
@@ -33,6 +37,9 @@ const MODULES: readonly [PluginModule, SuitePlugin['readConfig']][] = [
 export const SUITE: readonly SuitePlugin[] = MODULES.map(([module, readConfig]) => ({
   name: module.Name,
   fields: schemaOf(module),
+  metrics: module.metrics ?? [],
+  priority: module.Priority,
+  version: module.Version,
   readConfig,
 }));
 

@@ -1,4 +1,5 @@
 /** The metrics of a plugin-server process, in Prometheus' format, on its operator's port. */
+import { get } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../scripts/native-kong.js';
 import { DEFAULT_CLIENT, startGenesysCloud } from '../genesys-cloud/index.js';
@@ -76,6 +77,18 @@ it('says that it is ready, and what else it knows', async () => {
   const unknown = await fetch(`${url}/nothing`);
   expect(unknown.status).toBe(404);
   expect(await unknown.json()).toEqual({ message: 'known are: GET /metrics, GET /ready, GET /usage' });
+});
+
+it('answers nobody who came by another name, as a page in a browser does after DNS rebinding', async () => {
+  const statusFor = (host: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      get(`${url}/metrics`, { headers: { Host: host } }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).on('error', reject);
+    });
+  expect(await statusFor('rebound.example:9500')).toBe(403);
+  expect(await statusFor('localhost:9500')).toBe(200);
 });
 
 it.each([

@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { render } from '../../kong/install/command-line.js';
+import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
+import { SUITE } from '../../scripts/config-check/suite.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };
@@ -38,6 +40,11 @@ describe('kong-genesys-cloud', () => {
   ])('refuses %j', (args, message) => {
     expect(() => render(args, HERE)).toThrow(message);
   });
+});
+
+it('the plugins have the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8')) as { version: string };
+  expect(SUITE.map((plugin) => [plugin.name, plugin.version])).toEqual(PLUGIN_NAMES.map((name) => [name, version]));
 });
 
 it('the Helm values hold the settings of the image, for its paths', () => {

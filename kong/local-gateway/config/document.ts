@@ -100,8 +100,7 @@ function collect(
       lines.push(`${here}: expected a record`);
       return;
     }
-    const own: PlainObject = { ...item, ...outer };
-    for (const field of REFERENCES) if (typeof own[field] === 'string') own[field] = { name: own[field] };
+    const own: PlainObject = { ...expandReferences(item), ...outer };
     own.id ??= deriveId(`${kind}:${nameOf(kind, own, here)}`);
     for (const inner of nested?.kinds ?? []) {
       const entities = own[inner];
@@ -111,6 +110,13 @@ function collect(
     }
     flattened[kind].push({ path: here, value: own });
   });
+}
+
+/** References to other entities that are written as their name alone (`service: crm`), as records. */
+export function expandReferences(entity: PlainObject): PlainObject {
+  const expanded = { ...entity };
+  for (const field of REFERENCES) if (typeof expanded[field] === 'string') expanded[field] = { name: expanded[field] };
+  return expanded;
 }
 
 /** What an entity's id is derived from: its name where that is unique; a plugin's name says only which plugin it is. */

@@ -10,11 +10,12 @@ import { reasonOf, SendFailure, type Transport } from './transport.js';
 
 /**
  * What is wrong with a path for a log file, as the end of a sentence; undefined: nothing.
- * @param logDirs the folders below which log files may lie
+ * @param logDirs the folders below which log files may lie; undefined: not known here, so only the path itself is looked at
  */
-export function faultOfLogPath(path: string, logDirs: readonly string[]): string | undefined {
-  const fault = faultOfPath(path);
-  if (fault !== undefined) return fault;
+export function faultOfLogPath(path: string, logDirs: readonly string[] | undefined): string | undefined {
+  if (!path.startsWith('/')) return 'is not an absolute path';
+  if (path.endsWith('/')) return 'is a folder';
+  if (logDirs === undefined) return undefined;
   if (logDirs.length === 0) return 'cannot be used: the plugin server was started without --log-dir';
   try {
     const folder = realpathSync(dirname(path)) + sep;
@@ -23,12 +24,6 @@ export function faultOfLogPath(path: string, logDirs: readonly string[]): string
   } catch (error) {
     return `lies in a folder that cannot be used (${reasonOf(error)})`;
   }
-}
-
-/** What is wrong with the path of a log file on any machine; undefined if nothing is. */
-export function faultOfPath(path: string): string | undefined {
-  if (!path.startsWith('/')) return 'is not an absolute path';
-  return path.endsWith('/') ? 'is a folder' : undefined;
 }
 
 /** A file below a log folder. */

@@ -6,7 +6,7 @@ import type { Host } from '../../shared/host.js';
 import { openSecret } from '../../shared/secret.js';
 import { readSecureUrl } from '../../shared/secure-url.js';
 import type { Schema } from '../schema.js';
-import { faultOfLogPath, faultOfPath } from './file.js';
+import { faultOfLogPath } from './file.js';
 import type { SinkSettings, SinkTarget } from './registry.js';
 
 type RawSink = ConfigOf<typeof Schema>['sinks'][number];
@@ -42,10 +42,10 @@ interface Read {
 function readTarget(sink: RawSink, path: string, host: Host): Read {
   switch (sink.type) {
     case 'stdout':
-      if (host.stdoutPath === undefined && host.isCheck !== true) {
+      if (host.stdoutPath === undefined) {
         throw configError(path, 'cannot be used: the plugin server was started without --stdout');
       }
-      return { name: 'stdout', target: { type: 'stdout', path: host.stdoutPath ?? '' } };
+      return { name: 'stdout', target: { type: 'stdout', path: host.stdoutPath } };
     case 'file': {
       const file = needed(sink.path, `${path}.path`);
       return { name: `file ${file}`, target: readFile(file, `${path}.path`, host) };
@@ -57,10 +57,10 @@ function readTarget(sink: RawSink, path: string, host: Host): Read {
   }
 }
 
-function readFile(file: string, path: string, { logDirs, isCheck }: Host): SinkTarget {
-  const fault = isCheck === true ? faultOfPath(file) : faultOfLogPath(file, logDirs);
+function readFile(file: string, path: string, { logDirs }: Host): SinkTarget {
+  const fault = faultOfLogPath(file, logDirs);
   if (fault !== undefined) throw configError(path, `is ${JSON.stringify(file)}, which ${fault}`);
-  return { type: 'file', path: file, logDirs };
+  return { type: 'file', path: file, logDirs: logDirs ?? [] };
 }
 
 function readHttp(sink: RawSink, path: string, host: Host): Read {

@@ -7,17 +7,26 @@ import type { FieldAttributes, SchemaField } from '../plugin.js';
 const NODE = {
   type: 'record',
   fields: [
-    { host: { type: 'string', required: true, len_min: 1 } },
-    { port: { type: 'integer', default: 6379, between: [1, 65535] } },
+    { host: { type: 'string', required: true, len_min: 1, description: 'Name or address of the node.' } },
+    { port: { type: 'integer', default: 6379, between: [1, 65535], description: 'TCP port of the node.' } },
   ],
 } as const satisfies FieldAttributes;
 
 /** The fields of the record. */
 export const REDIS_FIELDS = [
   { host: { type: 'string', default: '127.0.0.1', len_min: 1, description: 'Host of a single Redis.' } },
-  { port: { type: 'integer', default: 6379, between: [1, 65535] } },
-  { username: { type: 'string', len_min: 1, referenceable: true, description: 'ACL user, Redis 6 and newer.' } },
-  { password: { type: 'string', referenceable: true, encrypted: true } },
+  { port: { type: 'integer', default: 6379, between: [1, 65535], description: 'Port of a single Redis.' } },
+  {
+    username: { type: 'string', len_min: 1, referenceable: true, description: "Redis' ACL user (Redis 6 and newer)." },
+  },
+  {
+    password: {
+      type: 'string',
+      referenceable: true,
+      encrypted: true,
+      description: "Redis' password, or `file:<absolute path>`.",
+    },
+  },
   {
     database: {
       type: 'integer',
@@ -26,12 +35,33 @@ export const REDIS_FIELDS = [
       description: 'Number of the database. A Cluster has only 0.',
     },
   },
-  { ssl: { type: 'boolean', default: false, description: 'Speak TLS.' } },
-  { ssl_verify: { type: 'boolean', default: true, description: "Verify Redis' certificate." } },
-  { server_name: { type: 'string', len_min: 1, description: 'The name that the certificate must hold, and SNI.' } },
-  { sentinel_master: { type: 'string', len_min: 1, description: 'Name of the master that the Sentinels watch.' } },
-  { sentinel_nodes: { type: 'array', elements: NODE, len_min: 1, description: 'Sentinels, instead of host.' } },
-  { cluster_nodes: { type: 'array', elements: NODE, len_min: 1, description: 'Some nodes of a Cluster.' } },
+  { ssl: { type: 'boolean', default: false, description: 'Whether to speak TLS.' } },
+  {
+    ssl_verify: {
+      type: 'boolean',
+      default: true,
+      description: "Whether its certificate is verified, against Node's authorities.",
+    },
+  },
+  {
+    server_name: { type: 'string', len_min: 1, description: "The certificate's name (and SNI) if it is not the host." },
+  },
+  {
+    sentinel_master: {
+      type: 'string',
+      len_min: 1,
+      description: 'Name of the master that the Sentinels watch, instead of `host`.',
+    },
+  },
+  { sentinel_nodes: { type: 'array', elements: NODE, len_min: 1, description: 'The Sentinels.' } },
+  {
+    cluster_nodes: {
+      type: 'array',
+      elements: NODE,
+      len_min: 1,
+      description: 'Some nodes of a Cluster, instead of `host`.',
+    },
+  },
   {
     key_prefix: {
       type: 'string',
@@ -47,7 +77,8 @@ export const REDIS_FIELDS = [
       type: 'integer',
       default: 50,
       between: [5, 5000],
-      description: 'The most that an operation may take, in milliseconds; then the plugin goes on without Redis.',
+      description:
+        'For each operation, in milliseconds; after three in a row without an answer Redis is left alone for 0.25 s, doubling up to 5 s.',
     },
   },
 ] as const satisfies readonly SchemaField[];

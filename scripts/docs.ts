@@ -1,0 +1,18 @@
+/** `npm run docs`: writes what the schemas and metrics of the plugins say into their pages. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fill, PAGES } from './docs/pages.js';
+
+try {
+  for (const page of PAGES) {
+    const file = resolve(page.file);
+    const text = readFileSync(file, 'utf8');
+    const filled = fill(page, text);
+    if (filled === text) continue;
+    writeFileSync(file, filled);
+    console.log(page.file);
+  }
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
