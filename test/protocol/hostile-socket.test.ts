@@ -30,7 +30,7 @@ import { type PluginServerProcess, startPluginServer } from '../support/plugin-s
 import { waitFor } from '../support/wait-for.js';
 
 const PROBE = 'test/support/probe-server.js';
-const RUNS = process.env.LONG ? 3000 : 300;
+const RUNS = process.env.LONG ? 1000 : 300;
 const RUNS_TIMEOUT_MS = 120_000;
 const CONNECTIONS = 1000;
 /** A handler that waits for a reply that never comes is given up after it, and its answer after as long again. */
@@ -135,7 +135,13 @@ async function unharmed(server: PluginServerProcess, plugin: Subject, attack: ()
   expect(await conversation(server, plugin)).toEqual(before);
   await waitFor('no connection is left open', () => sockets(server.pid) <= held);
   expect(server.residentBytes()).toBeLessThan(RESIDENT_BOUND);
-  expect(server.output()).not.toMatch(/TypeError|RangeError|a promise that nobody waited for/);
+  // An accident of the code, or what nobody waits for, is a fault even where it ends well.
+  expect(
+    server
+      .output()
+      .split('\n')
+      .filter((line) => /TypeError|RangeError|nobody waited for/.test(line)),
+  ).toEqual([]);
 }
 
 interface Subject {
@@ -381,6 +387,17 @@ it.each([MAX_FRAME_BYTES, MAX_FRAME_BYTES + 1, 0x7fffffff, 0x80000000, 0xfffffff
     });
   },
 );
+
+it.each([
+  ['kong.request.get_http_version', '0900'],
+  ['kong.ctx.shared.get', '1100000000'],
+])('a number that ends early (%s) ends its event as any other field does', async (method, hex) => {
+  const server = await start(PROBE);
+  const kong = await KongDriver.connect(server.socketPath);
+  const id = await kong.startInstance({ access: JSON.stringify([[method, { v: 'k' }]]) });
+  await expect(kong.event(id, 'access', () => Buffer.from(hex, 'hex'))).rejects.toThrow(ConnectionClosed);
+  expect(server.output()).toContain('a field runs past the end of its frame');
+});
 
 it('a reply that is nested five thousand deep ends its event', async () => {
   const server = await start(PROBE);
