@@ -66,6 +66,12 @@ export function readEmbedded<T>(codec: Codec<T>, reader: PbfReader): T {
   return codec.read(reader, reader.pos + length);
 }
 
+/** Reads the eight bytes of a double. @throws Error if the frame ends before them */
+export function readDouble(reader: PbfReader): number {
+  if (reader.pos + 8 > reader.length) throw new Error('a field runs past the end of its frame');
+  return reader.readDouble();
+}
+
 /** Derives the codec of a message from its fields. */
 export function message<T extends object>(fields: { [K in keyof Required<T>]: Field<T[K & keyof T]> }): Codec<T> {
   const entries = Object.entries(fields).map(([name, field]) => ({
@@ -145,7 +151,7 @@ export function doubleField(number: number): Field<number> {
     write(value, writer) {
       if (value !== 0) writer.writeDoubleField(number, value);
     },
-    read: (reader) => reader.readDouble(),
+    read: (reader) => readDouble(reader),
   };
 }
 

@@ -27,7 +27,7 @@ export interface Instances {
   /**
    * Starts an instance.
    * @param config the configuration as Kong sent it: JSON
-   * @throws whatever the plugin's constructor throws to refuse the configuration; SyntaxError for broken JSON
+   * @throws whatever the plugin's constructor throws to refuse the configuration; Error for broken JSON
    */
   start(config: Buffer): Instance;
   /** Undefined for a number that this process never gave out, or has dropped. */
@@ -41,7 +41,7 @@ export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Ins
   const instances = new LRUCache<number, Instance>({ max: MAX_INSTANCES });
   return {
     start(config) {
-      const plugin = new Plugin(JSON.parse(config.toString('utf8')), host);
+      const plugin = new Plugin(parseJson(config), host);
       // Random, so that a number from before a restart does not meet another configuration after it.
       let id = randomInt(1, MAX_INSTANCE_ID);
       while (instances.has(id)) id = randomInt(1, MAX_INSTANCE_ID);
@@ -59,4 +59,13 @@ export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Ins
       return instances.size;
     },
   };
+}
+
+/** The parser's own message would show a piece of the text, which may be a secret. */
+function parseJson(config: Buffer): unknown {
+  try {
+    return JSON.parse(config.toString('utf8'));
+  } catch {
+    throw new Error('config is no JSON');
+  }
 }

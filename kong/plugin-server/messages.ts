@@ -27,6 +27,7 @@ import {
   oneofBytesField,
   oneofField,
   oneofStringField,
+  readDouble,
   readEmbedded,
   repeatedField,
   single,
@@ -93,7 +94,7 @@ export const valueMessage: Codec<PdkValue> = {
       if (field === NULL) {
         reader.readVarint();
         value = null;
-      } else if (field === NUMBER) value = reader.readDouble();
+      } else if (field === NUMBER) value = readDouble(reader);
       else if (field === STRING) value = valueString.read(reader, '');
       else if (field === BOOL) value = reader.readBoolean();
       else if (field === STRUCT) value = readEmbedded(structMessage, reader);

@@ -124,6 +124,12 @@ describe('parseConfig', () => {
     ['no map', { name: 'abc', extra: 'x' }, 'config.extra must be a map'],
     ['a wrong value in a map', { name: 'abc', extra: { a: 1 } }, 'config.extra.a must be a string'],
     ['an empty key in a map', { name: 'abc', extra: { '': 'x' } }, 'config.extra key must not be empty'],
+    ['a key with line breaks', { name: 'abc', extra: { 'a\r\nb\u2028c': 1 } }, 'config.extra.a b c must be a string'],
+    [
+      'a key without end',
+      { name: 'abc', extra: { ['k'.repeat(2000)]: 1 } },
+      `config.extra.${'k'.repeat(1000 - 'config.extra.'.length)}`,
+    ],
     ['no record', { name: 'abc', inner: [1] }, 'config.inner must be a record'],
     ['a wrong field of a record', { name: 'abc', inner: { port: 'x' } }, 'config.inner.port must be a number'],
     ['a missing field of an element', { name: 'abc', rules: [{ limit: 1 }, {}] }, 'config.rules[1].limit is required'],

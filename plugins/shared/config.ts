@@ -43,9 +43,15 @@ export type ConfigOf<S extends readonly SchemaField[]> = Simplify<{
   -readonly [N in KeysOfUnion<S[number]> & string]: FieldValue<FieldNamed<S, N>>;
 }>;
 
-/** Refuses a configuration, naming the field by its path and never its value, which may be a secret. */
+/** An operator needs no more of a path or a key than that. */
+const MAX_MESSAGE_LENGTH = 1000;
+
+/**
+ * Refuses a configuration, naming the field by its path and never its value, which may be a secret. One line, whatever a
+ * key of a map or the name of a file holds.
+ */
 export function configError(path: string, problem: string): Error {
-  return new Error(`config.${path} ${problem}`);
+  return new Error(`config.${path} ${problem}`.slice(0, MAX_MESSAGE_LENGTH).replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' '));
 }
 
 /**

@@ -45,7 +45,11 @@ describe('the path of a request', () => {
     ['/api/%2e%2E/users', '/users'],
     ['/api/%252e', '/api/%2e'],
     ['/api/%zz/%75', '/api/%zz/u'],
-    ['/api/%ff/%75', '/api/%ff/u'],
+    ['/api/%ff/%75', '/api/\ufffd/u'],
+    ['/api/x%c0%2f..%2fv2', '/api/v2'],
+    ['/api;a=b/v2;c;d=e/users;', '/api/v2/users'],
+    ['/api/x/..;/v2/;/users%3Ba=b', '/api/v2/users'],
+    ['/api/%c3%bc%f0%9f%8e%89', '/api/ü🎉'],
     ['/ü', '/ü'],
     ['', '/'],
   ])('%s is %s', (uri, path) => {

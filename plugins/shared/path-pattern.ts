@@ -41,16 +41,19 @@ function compileSegment(segment: string): (part: string) => boolean {
 
 /**
  * The path of a request as it goes to the service, in the form that patterns match: query cut, percent-decoded once,
- * double slashes merged, dot segments resolved (RFC 3986 5.2.4), no slash at the end.
+ * parameters of segments cut (RFC 3986 3.3: `users;a=b`), double slashes merged, dot segments resolved (5.2.4), no slash
+ * at the end.
  *
- * What cannot be decoded stays as it is. A slash that was encoded counts as one: a service may take it so.
+ * Wherever services differ, it is what the most lenient takes a path for: an encoded slash is one, `..;` is two dots, as
+ * servlet containers read it, and bytes that are no UTF-8 become U+FFFD. What is no escape stays as it is.
  * @param upstreamUri from `nginx.getVar('upstream_uri')`, with or without query
  */
 export function servicePath(upstreamUri: string): string {
   const path = upstreamUri.replace(/[?#].*$/s, '');
   const decoded = path.includes('%') ? decodePercent(path) : path;
+  const plain = decoded.includes(';') ? decoded.replace(/;[^/]*/g, '') : decoded;
   const segments: string[] = [];
-  for (const segment of decoded.split('/')) {
+  for (const segment of plain.split('/')) {
     if (segment === '..') segments.pop();
     else if (segment !== '' && segment !== '.') segments.push(segment);
   }
@@ -58,16 +61,7 @@ export function servicePath(upstreamUri: string): string {
 }
 
 function decodePercent(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    // One broken escape must not keep the others from being decoded.
-    return path.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => {
-      try {
-        return decodeURIComponent(escapes);
-      } catch {
-        return escapes;
-      }
-    });
-  }
+  return path.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
+    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
 }

@@ -1,5 +1,6 @@
 /** A request whose answer is taken as it comes, nothing decoded: `fetch` would undo encodings and refuse some headers. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 
 export interface RawResponse {
   status: number;
@@ -34,5 +35,31 @@ export function rawRequest(
     });
     request.on('error', reject);
     request.end(body);
+  });
+}
+
+/**
+ * Sends bytes as they are and takes what comes back until the connection closes, for requests that no client would send.
+ * @param hangUp whether the client's side ends behind them
+ * @throws Error if the connection is still open after `timeoutMs`
+ */
+export function rawBytes(url: string, bytes: Uint8Array | string, hangUp = false, timeoutMs = 15_000): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname);
+    const chunks: Buffer[] = [];
+    const hangs = setTimeout(() => {
+      socket.destroy();
+      reject(new Error(`the connection was left hanging after ${Buffer.concat(chunks).toString('latin1', 0, 200)}`));
+    }, timeoutMs);
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      clearTimeout(hangs);
+      resolve(Buffer.concat(chunks).toString('latin1'));
+    });
+    const data = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
+    if (hangUp) socket.end(data);
+    else socket.write(data);
   });
 }

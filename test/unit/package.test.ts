@@ -1,0 +1,152 @@
+/**
+ * The package as it is installed where Kong runs: what is in it and what is not, that its commands run with nothing
+ * around them but its own dependencies, and under which licences those come.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../support/plugin-server.js';
+
+/** Of licences that Apache-2.0 software may be delivered with, without conditions on its own source. */
+const ALLOWED_LICENCES = new Set([
+  'MIT',
+  'ISC',
+  '0BSD',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'Unlicense',
+]);
+
+interface Manifest {
+  name: string;
+  version: string;
+  license?: string;
+  bin: Record<string, string>;
+  dependencies: Record<string, string>;
+}
+
+const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
+const manifest = readJson(join(ROOT, 'package.json')) as Manifest;
+const lock = readJson(join(ROOT, 'package-lock.json')) as {
+  packages: Record<string, { version?: string; license?: string; dev?: boolean; optional?: boolean }>;
+};
+/** Folders of what is installed without the development dependencies. */
+const PRODUCTION = Object.entries(lock.packages).flatMap(([path, { dev }]) => (path === '' || dev ? [] : [path]));
+
+const folder = mkdtempSync(join(tmpdir(), 'package-'));
+const installed = join(folder, 'node_modules', manifest.name);
+let files: string[];
+
+beforeAll(() => {
+  // Built anew, elsewhere: dist may hold what was deleted since, and other tests run from it.
+  const stage = join(folder, 'stage');
+  mkdirSync(stage);
+  execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist')], {
+    cwd: ROOT,
+  });
+  for (const name of ['package.json', 'README.md', 'LICENSE']) copyFileSync(join(ROOT, name), join(stage, name));
+  const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: stage,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [packed] = JSON.parse(output.toString()) as { filename: string; files: { path: string }[] }[];
+  if (packed === undefined) throw new Error('npm packed nothing');
+  files = packed.files.map(({ path }) => path);
+  mkdirSync(installed, { recursive: true });
+  execFileSync('tar', ['-xzf', join(folder, packed.filename), '-C', installed, '--strip-components=1']);
+  // What is below another package comes with it.
+  for (const path of PRODUCTION.filter((name) => name.lastIndexOf('node_modules/') === 0)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    symlinkSync(join(ROOT, path), join(folder, path));
+  }
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a module of the package imports, as it is written. */
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(installed, file), 'utf8');
+  return [...text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'([^']+)'/g)].map(([, specifier]) => specifier ?? '');
+}
+
+describe('the package', () => {
+  it('holds the commands, the plugins and the plugin server, and nothing else', () => {
+    const sources = ['bin', 'plugins', 'kong/plugin-server', 'kong/install'].flatMap((below) =>
+      readdirSync(join(ROOT, below), { encoding: 'utf8', recursive: true })
+        .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('/testing/'))
+        .map((path) => `dist/${below}/${path.replace(/\.ts$/, '.js')}`),
+    );
+    const expected = [...sources, 'dist/kong/plugin-list.js', 'LICENSE', 'README.md', 'package.json'];
+    expect([...files].sort()).toEqual(expected.sort());
+  });
+
+  it('holds no module that no command leads to, but types and what check-config asks a plugin for', () => {
+    const seen = new Set<string>();
+    const follow = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      for (const specifier of importsOf(file).filter((text) => text.startsWith('.'))) {
+        follow(relative(installed, resolve(installed, dirname(file), specifier)));
+      }
+    };
+    for (const path of Object.values(manifest.bin)) follow(path);
+    const unused = files.filter((file) => file.endsWith('.js') && !seen.has(file));
+    const withCode = unused.filter((file) => {
+      const code = readFileSync(join(installed, file), 'utf8').replace(/\/\*.*?\*\//gs, '');
+      return code.replace(/export \{\s*\};?/, '').trim() !== '';
+    });
+    expect(withCode).toEqual(['dist/plugins/genesys-login/pairing.js']);
+  });
+
+  it('imports nothing but itself, Node and its dependencies, and needs each of those', () => {
+    const external = new Set(
+      files
+        .filter((file) => file.endsWith('.js'))
+        .flatMap(importsOf)
+        .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+        .map((specifier) =>
+          specifier
+            .split('/')
+            .slice(0, specifier.startsWith('@') ? 2 : 1)
+            .join('/'),
+        ),
+    );
+    expect([...external].filter((name) => builtinModules.includes(name))).toEqual([]);
+    expect([...external].sort()).toEqual(Object.keys(manifest.dependencies).sort());
+  });
+});
+
+describe('an installed command', () => {
+  const commands = Object.entries(manifest.bin);
+  /** The environment that Kong gives it. */
+  const run = (path: string, ...args: string[]): string =>
+    execFileSync(process.execPath, [join(installed, path), ...args], { env: { PWD: '/' }, cwd: '/' }).toString();
+
+  it.each(commands)('%s has a line that says what runs it', (_name, path) => {
+    expect(readFileSync(join(installed, path), 'utf8').split('\n')[0]).toBe('#!/usr/bin/env node');
+  });
+
+  it.each(commands.filter(([name]) => name !== 'kong-genesys-cloud'))('%s describes its plugin', (name, path) => {
+    expect(JSON.parse(run(path, '--dump'))).toMatchObject({ Protocol: 'ProtoBuf:1', Plugins: [{ Name: name }] });
+  });
+
+  it('kong-genesys-cloud prints settings with the paths of where it is installed', () => {
+    const printed = run(manifest.bin['kong-genesys-cloud'] ?? '');
+    for (const [name, path] of commands.filter(([other]) => other !== 'kong-genesys-cloud')) {
+      expect(printed).toContain(`pluginserver_${name.replaceAll('-', '_')}_start_cmd = `);
+      expect(printed).toContain(join(installed, path));
+    }
+  });
+});
+
+describe('what is installed with it', () => {
+  it.each(PRODUCTION)('%s has a licence that may be delivered with Apache-2.0', (path) => {
+    const { license, version } = readJson(join(ROOT, path, 'package.json')) as Manifest;
+    expect(lock.packages[path]).toMatchObject({ license, version });
+    expect(ALLOWED_LICENCES).toContain(license);
+  });
+});
