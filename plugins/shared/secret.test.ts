@@ -13,6 +13,7 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'secrets-'));
   dir = join(root, 'allowed');
   mkdirSync(dir);
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -21,10 +22,10 @@ afterEach(() => {
 
 const open = (value: string, secretsDirs = [dir]) => openSecret('client_secret', value, { secretsDirs });
 
-/** Moves the clock that decides when a file is looked at again. */
+/** The clock that decides when a file is looked at again. */
+let nowMs = 0;
 function later(ms: number): void {
-  const now = performance.now();
-  vi.spyOn(performance, 'now').mockReturnValue(now + ms);
+  nowMs += ms;
 }
 
 function put(name: string, content: string | Buffer): string {
