@@ -1,6 +1,6 @@
 /**
  * `kong-genesys-cloud`: prints what Kong must be told to run the plugins of the package where it was installed, with the
- * paths of this machine. It changes nothing.
+ * paths of this machine; or tells whether they run there. It changes nothing.
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,10 +12,12 @@ import {
   type InstallSettings,
   pluginServerSettings,
 } from './plugin-server-settings.js';
+import { deafSockets } from './readiness.js';
 
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 
-export const USAGE = `usage: kong-genesys-cloud [--format conf|env|helm] [--plugins NAME,...] [--prefix DIR] [-- FLAG ...]
+export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins NAME,...] [--prefix DIR] [-- FLAG ...]
+  --ready    prints nothing, and fails unless all plugin servers accept requests: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
   --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all)
   --prefix   Kong's prefix, in which the sockets lie (/usr/local/kong)
@@ -24,15 +26,26 @@ export const USAGE = `usage: kong-genesys-cloud [--format conf|env|helm] [--plug
   after --   further flags of the plugin servers, such as --secrets-dir /run/secrets`;
 
 /**
- * What the command prints.
+ * Runs the command; answers with what it prints.
  * @param here where this runs: the node executable, and the package's folder
  * @throws Error of one line that says what is wrong
  */
-export function render(args: readonly string[], here: Pick<InstallSettings, 'node' | 'packageFolder'>): string {
+export async function run(args: readonly string[], here: Here): Promise<string> {
+  const { settings, format, ready } = readArguments(args, here);
+  if (!ready) return format(settings);
+  const deaf = await deafSockets(settings);
+  if (deaf.length > 0) throw new Error(`not ready: nobody listens on ${deaf.join(', ')}`);
+  return '';
+}
+
+type Here = Pick<InstallSettings, 'node' | 'packageFolder'>;
+
+function readArguments(args: readonly string[], here: Here) {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
     options: {
+      ready: { type: 'boolean', default: false },
       format: { type: 'string', default: 'conf' },
       plugins: { type: 'string', default: PLUGIN_NAMES.join(',') },
       prefix: { type: 'string', default: '/usr/local/kong' },
@@ -49,7 +62,7 @@ export function render(args: readonly string[], here: Pick<InstallSettings, 'nod
     prefix: readPath('prefix', values.prefix),
     flags: positionals,
   });
-  return format(settings);
+  return { settings, format, ready: values.ready };
 }
 
 function readPlugins(text: string): PluginName[] {

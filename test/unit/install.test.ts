@@ -1,9 +1,11 @@
 /** What Kong is told: for this machine and for a container. */
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { render } from '../../kong/install/command-line.js';
+import { run } from '../../kong/install/command-line.js';
 import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { SUITE } from '../../scripts/config-check/suite.js';
 
@@ -11,8 +13,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };
 
 describe('kong-genesys-cloud', () => {
-  it('prints lines of kong.conf', () => {
-    expect(render(['--plugins', 'genesys-quota'], HERE)).toBe(
+  it('prints lines of kong.conf', async () => {
+    expect(await run(['--plugins', 'genesys-quota'], HERE)).toBe(
       [
         'plugins = bundled,genesys-quota',
         'pluginserver_names = genesys-quota',
@@ -24,12 +26,12 @@ describe('kong-genesys-cloud', () => {
     );
   });
 
-  it('prints variables and Helm values, with further flags', () => {
+  it('prints variables and Helm values, with further flags', async () => {
     const args = ['--plugins', 'genesys-quota', '--prefix', '/kong', '--', '--secrets-dir', '/run/secrets'];
     const command = '/kong/genesys-quota.socket --secrets-dir /run/secrets';
-    expect(render(['--format', 'env', ...args], HERE)).toContain(`\nKONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD=`);
-    expect(render(['--format', 'env', ...args], HERE)).toContain(`${command} --dump\n`);
-    expect(render(['--format', 'helm', ...args], HERE)).toMatch(/^env:\n {2}plugins: "bundled,genesys-quota"\n/);
+    expect(await run(['--format', 'env', ...args], HERE)).toContain(`\nKONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD=`);
+    expect(await run(['--format', 'env', ...args], HERE)).toContain(`${command} --dump\n`);
+    expect(await run(['--format', 'helm', ...args], HERE)).toMatch(/^env:\n {2}plugins: "bundled,genesys-quota"\n/);
   });
 
   it.each([
@@ -37,8 +39,27 @@ describe('kong-genesys-cloud', () => {
     [['--format', 'xml'], '--format xml'],
     [['--prefix', 'relative'], '--prefix relative'],
     [['--node', '/usr/my node'], '--node /usr/my node'],
-  ])('refuses %j', (args, message) => {
-    expect(() => render(args, HERE)).toThrow(message);
+  ])('refuses %j', async (args, message) => {
+    await expect(run(args, HERE)).rejects.toThrow(message);
+  });
+});
+
+describe('kong-genesys-cloud --ready', () => {
+  const prefix = mkdtempSync(join(tmpdir(), 'ready-'));
+  const args = ['--ready', '--plugins', 'genesys-quota,genesys-login', '--prefix', prefix];
+  const listen = async (plugin: string): Promise<Server> => {
+    const server = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(join(prefix, `${plugin}.socket`), resolve));
+    return server;
+  };
+
+  it('fails while a plugin server does not listen, and names it', async () => {
+    const quota = await listen('genesys-quota');
+    await expect(run(args, HERE)).rejects.toThrow(`not ready: nobody listens on ${prefix}/genesys-login.socket`);
+    const login = await listen('genesys-login');
+    expect(await run(args, HERE)).toBe('');
+    for (const server of [quota, login]) server.close();
+    rmSync(prefix, { recursive: true });
   });
 });
 
@@ -47,9 +68,9 @@ it('the plugins have the version of the package', () => {
   expect(SUITE.map((plugin) => [plugin.name, plugin.version])).toEqual(PLUGIN_NAMES.map((name) => [name, version]));
 });
 
-it('the Helm values hold the settings of the image, for its paths', () => {
+it('the Helm values hold the settings of the image, for its paths', async () => {
   const values = parse(readFileSync(resolve(ROOT, 'kong/kubernetes/values.yaml'), 'utf8')) as { env: object };
   const args = ['--format', 'helm', '--node', '/usr/local/bin/node', '--', '--secrets-dir', '/etc/genesys'];
-  const { env } = parse(render(args, HERE)) as { env: object };
+  const { env } = parse(await run(args, HERE)) as { env: object };
   expect(values.env).toMatchObject(env);
 });
