@@ -27,11 +27,15 @@ export interface NativeKongOptions {
 export interface NativeKong {
   url: string;
   adminUrl: string;
+  /** Kong's prefix: sockets, logs, temporary files. */
+  prefix: string;
   /** Kong's error log: its path, and its text so far. */
   errorLogPath: string;
   errorLog(): string;
   /** The process that serves a plugin now; undefined while there is none. */
   pluginServerPid(name: string): number | undefined;
+  /** All processes that serve it: two while one takes over from another. */
+  pluginServerPids(name: string): number[];
   /** nginx' master process, the parent of its workers. */
   masterPid: number;
   close(): Promise<void>;
@@ -89,13 +93,16 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     throw new Error(startFailure(kong, error as NodeJS.ErrnoException & { stderr?: string }));
   }
   const errorLogPath = join(prefix, 'logs/error.log');
-  const pluginServerPid = (name: string): number | undefined => processServing(join(prefix, `${name}.socket`));
+  const pluginServerPids = (name: string): number[] => processesServing(join(prefix, `${name}.socket`));
+  const pluginServerPid = (name: string): number | undefined => pluginServerPids(name)[0];
   return {
     url: `http://127.0.0.1:${port}`,
     adminUrl: `http://127.0.0.1:${adminPort}`,
+    prefix,
     errorLogPath,
     errorLog: () => readFileSync(errorLogPath, 'utf8'),
     pluginServerPid,
+    pluginServerPids,
     masterPid: Number(readFileSync(join(prefix, 'pids/nginx.pid'), 'utf8')),
     async close() {
       await run(kong, ['stop', '--prefix', prefix], { env: kongEnv });
@@ -124,18 +131,19 @@ function startFailure(kong: string, error: NodeJS.ErrnoException & { stderr?: st
   return `${kong} start: ${error.stderr?.trim() || error.message}`;
 }
 
-/** The process that was started to serve this socket (Linux: by its command line in /proc). */
-function processServing(socket: string): number | undefined {
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      if (command[0] === process.execPath && command.includes(socket)) return Number(pid);
-    } catch {
-      // The process has ended while we looked.
-    }
-  }
-  return undefined;
+/** The processes that were started to serve this socket (Linux: by their command lines in /proc). */
+function processesServing(socket: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return command[0] === process.execPath && command.includes(socket);
+      } catch {
+        return false; // The process has ended while we looked.
+      }
+    })
+    .map(Number);
 }
 
 /** A port of the loopback interface that is free now. */

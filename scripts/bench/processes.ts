@@ -1,5 +1,5 @@
 /** What processes have used, as Linux tells it (proc(5)). */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Linux counts process times in hundredths of a second (USER_HZ). */
 const TICKS_PER_SECOND = 100;
@@ -8,6 +8,33 @@ const TICKS_PER_SECOND = 100;
 export function cpuSeconds(pid: number): number {
   const fields = statOf(pid);
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Resident memory of a process now, in MB (2^20 bytes). @throws Error if it has ended */
+export function residentMb(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw new Error(`process ${pid} has no memory: it has ended`);
+  return Number(kilobytes) / 1024;
+}
+
+/** What a process has open, one entry a file descriptor: a path, `socket:[inode]`, `pipe:[inode]`. @throws Error if it has ended */
+export function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // Closed while we looked.
+    }
+  });
+}
+
+/** The command line of a process as text; empty if it has ended. nginx writes there what a process of it is. */
+export function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
 }
 
 /** The children of a process. */

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
+import { childrenOf, commandOf } from '../../scripts/bench/processes.js';
 import { type Declarative, type NativeKongOptions, startNativeKong } from '../../scripts/native-kong.js';
 import { type ExternalPlugin, LEFT_OUT_LOCALLY, pluginServerCommands } from '../../scripts/plugin-servers.js';
 import { startDockerKong } from '../support/docker-kong.js';
@@ -18,6 +19,12 @@ export interface Gateway {
   reconfigure(config: Declarative): Promise<void>;
   /** The process that serves a plugin now; undefined while there is none, and for `docker`. */
   pluginServerPid(name: string): number | undefined;
+  /** All processes that serve it: with `kong`, two while one takes over from another. */
+  pluginServerPids(name: string): number[];
+  /** nginx' workers; none but for `kong`. */
+  workerPids(): number[];
+  /** Where sockets and temporary files are; undefined for `docker`. */
+  folder: string | undefined;
   /** The gateway's error log so far. */
   log(): string;
   close(): Promise<void>;
@@ -60,6 +67,9 @@ async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Pro
     url: gateway.url,
     reconfigure: (next) => gateway.reconfigure(next),
     pluginServerPid: (name) => gateway.pluginServerPid(name),
+    pluginServerPids: (name) => [gateway.pluginServerPid(name) ?? []].flat(),
+    workerPids: () => [],
+    folder,
     log: () => lines.join('\n'),
     async close() {
       await gateway.close();
@@ -75,6 +85,9 @@ async function startKong(options: NativeKongOptions): Promise<Gateway> {
     url: kong.url,
     reconfigure: reconfigureBy(kong),
     pluginServerPid: kong.pluginServerPid,
+    pluginServerPids: kong.pluginServerPids,
+    workerPids: () => childrenOf(kong.masterPid).filter((pid) => commandOf(pid).includes('nginx: worker process')),
+    folder: kong.prefix,
     log: kong.errorLog,
     close: kong.close,
   };
@@ -88,6 +101,9 @@ async function startDocker(options: NativeKongOptions): Promise<Gateway> {
     reconfigure: reconfigureBy(kong),
     // The processes of a container have other numbers here, and another user.
     pluginServerPid: () => undefined,
+    pluginServerPids: () => [],
+    workerPids: () => [],
+    folder: undefined,
     log: kong.errorLog,
     close: kong.close,
   };
