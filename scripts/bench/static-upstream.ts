@@ -24,15 +24,20 @@ export function nginxMissing(): string | undefined {
 /**
  * Starts it.
  * @param files path to JSON body, such as `{ '/users': '{}' }`
+ * @param needsBearer answers 401 to requests without a bearer token; which one it is, it cannot tell
  */
-export async function startStaticUpstream(files: Record<string, string | Buffer>): Promise<StaticUpstream> {
+export async function startStaticUpstream(
+  files: Record<string, string | Buffer>,
+  { needsBearer = false } = {},
+): Promise<StaticUpstream> {
   const folder = mkdtempSync(join(tmpdir(), 'upstream-'));
   // Started by root, nginx serves as another user.
   chmodSync(folder, 0o755);
   const port = await freePort();
+  const check = needsBearer ? 'if ($http_authorization !~ "^Bearer .") { return 401; }' : '';
   const locations = Object.entries(files).map(([path, body], index) => {
     writeFileSync(join(folder, `${index}.json`), body);
-    return `location = ${path} { default_type application/json; alias ${folder}/${index}.json; }`;
+    return `location = ${path} { ${check} default_type application/json; alias ${folder}/${index}.json; }`;
   });
   const config = `
     daemon off; pid ${folder}/pid; error_log ${folder}/error.log; worker_processes 1;

@@ -119,6 +119,7 @@ describe.skipIf(SKIPPED)(`under chaos${SKIPPED ? ` (${SKIPPED})` : ''}`, () => {
     const mendedAt = Date.now();
     disruptions.push({ name, beganAt, endedAt: mendedAt, losesAnswers, cutsConnections });
     await isServedSince(name, mendedAt, backWithinMs);
+    await breaking.settle?.();
     await waitFor('a while', () => Date.now() - mendedAt >= CALM_MS, CALM_MS + 5000);
   }
 

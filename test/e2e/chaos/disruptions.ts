@@ -1,4 +1,5 @@
 /** What is broken, one after the other: every process killed, stopped and slowed, every service refusing, slow, failing and silent. */
+import { childrenOf } from '../../../scripts/bench/processes.js';
 import { PLUGINS } from '../../../scripts/plugin-servers.js';
 import { waitFor } from '../../support/wait-for.js';
 import { GATEWAY_KIND } from '../gateway.js';
@@ -10,6 +11,8 @@ export interface Breaking {
   begin(): void | Promise<void>;
   /** Puts it in order. Resolves when the process is back. */
   end(): void | Promise<void>;
+  /** Resolves when all is as before, later than service must be back. */
+  settle?(): Promise<void>;
   /** How long it stays broken. */
   holdMs: number;
   /** How long service may take to return after that. */
@@ -36,8 +39,8 @@ export const KONG_CLAIM_MS = GATEWAY_KIND === 'local' ? 0 : 10_000;
 const LOGIN_MEMORY_MS = 10_000;
 /** A slowed process runs for 10 ms of each 50. */
 const SLOW = { stoppedMs: 40, runningMs: 10 };
-/** A plugin server that Kong or a worker left behind drains and leaves (kong/plugin-server/server.ts). */
-const TAKEOVER_MS = 20_000;
+/** New plugin servers start, and those of the killed worker notice, drain, write what waits, and leave. */
+const TAKEOVER_MS = 60_000;
 
 /** Plugins with a response phase: if one dies when the service has answered, the answer is lost (root README, "Honest limits"). */
 const WITH_RESPONSE_PHASE = ['genesys-pii-log', 'genesys-response-filter'];
@@ -70,7 +73,7 @@ export function breakings(surroundings: Surroundings): Breaking[] {
     ...(IS_LONG ? ofApi(surroundings, us) : []),
     ...ofLogin(surroundings, eu),
     ...(IS_LONG ? ofLogin(surroundings, us) : []),
-    ...gateway.workerPids().flatMap((_, index) => ofWorker(surroundings, index)),
+    ...(gateway.kind === 'kong' ? [...ofWorker(surroundings, 'keeping'), ...ofWorker(surroundings, 'other')] : []),
   ];
 }
 
@@ -173,47 +176,67 @@ function ofLogin({ mend }: Surroundings, region: Region): Breaking[] {
   ];
 }
 
-function ofWorker({ gateway }: Surroundings, index: number): Breaking[] {
-  const pid = (): number => gateway.workerPids()[index] ?? 0;
-  const signal = (name: NodeJS.Signals): void => {
-    const worker = pid();
-    if (worker > 0) process.kill(worker, name);
+/** @param which the worker that started the plugin servers and keeps them, or one that does not */
+function ofWorker({ gateway }: Surroundings, which: 'keeping' | 'other'): Breaking[] {
+  const keeps = (worker: number): boolean =>
+    childrenOf(worker).some((pid) => PLUGINS.some(({ name }) => gateway.pluginServerPids(name).includes(pid)));
+  const pid = (): number => {
+    const found = gateway.workerPids().find((worker) => keeps(worker) === (which === 'keeping'));
+    if (found === undefined) throw new Error(`there is no ${which} worker`);
+    return found;
   };
-  let count = 0;
-  let killed = 0;
+  const pluginServers = (): number[] => PLUGINS.flatMap(({ name }) => gateway.pluginServerPids(name));
+  let worker = 0;
+  let before: number[] = [];
+  let orphans: number[] = [];
   let recover = (): void => {};
   const common = { holdMs: HOLD_MS, backWithinMs: BACK_MS };
   return [
-    { ...common, name: `worker ${index} stopped`, begin: () => signal('SIGSTOP'), end: () => signal('SIGCONT') },
     {
       ...common,
-      name: `worker ${index} slowed`,
+      name: `${which} worker stopped`,
       begin: () => {
-        recover = slowDown(signal);
+        worker = pid();
+        process.kill(worker, 'SIGSTOP');
+      },
+      end: () => void process.kill(worker, 'SIGCONT'),
+    },
+    {
+      ...common,
+      name: `${which} worker slowed`,
+      begin: () => {
+        worker = pid();
+        recover = slowDown((signal) => void process.kill(worker, signal));
       },
       end: () => recover(),
     },
     {
       ...common,
-      name: `worker ${index} killed`,
+      name: `${which} worker killed`,
       holdMs: 0,
       backWithinMs: BACK_MS + KONG_CLAIM_MS,
       cutsConnections: true,
-      // Its end may take what other plugin servers answer, too: with worker 0 goes the one that keeps them.
-      losesAnswers: true,
+      // The plugin servers that it kept make room for others, which may take what they had under way.
+      losesAnswers: which === 'keeping',
       begin: () => {
-        count = gateway.workerPids().length;
-        killed = pid();
-        process.kill(killed, 'SIGKILL');
+        worker = pid();
+        before = gateway.workerPids();
+        orphans = which === 'keeping' ? pluginServers() : [];
+        process.kill(worker, 'SIGKILL');
       },
       end: async () => {
         await waitFor('another worker', () => {
           const workers = gateway.workerPids();
-          return workers.length === count && !workers.includes(killed);
+          return workers.length === before.length && !workers.includes(worker);
         });
+      },
+      settle: async () => {
         await waitFor(
-          'one process for each plugin',
-          () => PLUGINS.every(({ name }) => gateway.pluginServerPids(name).length === 1),
+          'one process for each plugin, kept by the new worker',
+          () => {
+            const running = pluginServers();
+            return running.length === PLUGINS.length && !running.some((one) => orphans.includes(one));
+          },
           TAKEOVER_MS,
         );
       },
