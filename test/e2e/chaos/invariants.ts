@@ -300,7 +300,9 @@ export function failedThoughDone(
     if (method !== 'POST' || status < 500) return [];
     const wasDone = received.get(id)?.some((request) => request.status >= 200 && request.status < 300) ?? false;
     if (!wasDone || losing.some((disruption) => overlaps(exchange, disruption))) return [];
-    return [`${id} was done by the service, and answered ${status}`];
+    const last = disruptions.findLast(({ beganAt }) => beganAt <= exchange.endedAt);
+    const at = last && `${last.name}, ${exchange.endedAt - last.beganAt} ms after its beginning`;
+    return [`${id} was done by the service, and answered ${status} (${at})`];
   });
 }
 
