@@ -3,12 +3,13 @@
  * or `kong` on PATH.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type ExternalPlugin, type Place, pluginServerCommands } from './plugin-servers.js';
+import { childrenOf, commandOf, processesThat } from './processes.js';
 
 /** A declarative configuration, as kong.yml holds it. */
 export type Declarative = Record<string, unknown>;
@@ -27,6 +28,8 @@ export interface NativeKongOptions {
 export interface NativeKong {
   url: string;
   adminUrl: string;
+  /** Kong's prefix: sockets, logs, temporary files. */
+  prefix: string;
   /** Kong's error log: its path, and its text so far. */
   errorLogPath: string;
   errorLog(): string;
@@ -36,8 +39,6 @@ export interface NativeKong {
   pluginServerPids(name: string): number[];
   /** nginx' master process, the parent of its workers. */
   masterPid: number;
-  /** The processes that a process has started. */
-  childrenOf(pid: number): number[];
   /** nginx' workers, those too that finish what they have begun. */
   workerPids(): number[];
   /** `kong reload` with another configuration. Resolves when the workers of before have gone. */
@@ -102,17 +103,18 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   const pluginServerPids = (name: string): number[] => processesServing(prefix, name);
   const pluginServerPid = (name: string): number | undefined => pluginServerPids(name)[0];
   const masterPid = Number(readFileSync(join(prefix, 'pids/nginx.pid'), 'utf8'));
-  const workerPids = (): number[] => childrenOf(masterPid);
+  const workerPids = (): number[] =>
+    childrenOf(masterPid).filter((pid) => commandOf(pid).includes('nginx: worker process'));
   return {
     url: `http://127.0.0.1:${port}`,
     adminUrl: `http://127.0.0.1:${adminPort}`,
+    prefix,
     errorLogPath,
     errorLog: () => readFileSync(errorLogPath, 'utf8'),
     pluginServerPid,
     pluginServerPids,
     masterPid,
     workerPids,
-    childrenOf,
     async reload(next) {
       write(next);
       const before = workerPids();
@@ -154,28 +156,11 @@ async function until(condition: () => boolean): Promise<void> {
  * kong-js-pluginserver is told folder and name apart.
  */
 export function processesServing(folder: string, name: string): number[] {
-  return processes((read) => {
+  return processesThat((read) => {
     const command = read('cmdline').split('\0');
     const has = (...words: string[]): boolean => words.every((word) => command.includes(word));
     const serves = has(join(folder, `${name}.socket`)) || has(folder, `${name}.sock`);
     return command[0] === process.execPath && serves && !command.some((word) => word.startsWith('--dump'));
-  });
-}
-
-function childrenOf(parent: number): number[] {
-  return processes((read) => new RegExp(`^PPid:\\s${parent}$`, 'm').test(read('status')));
-}
-
-/** @param matches is given the files of a process in /proc */
-function processes(matches: (read: (file: string) => string) => boolean): number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).filter((pid) => {
-    try {
-      return matches((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
-    } catch {
-      // The process has ended while we looked.
-      return false;
-    }
   });
 }
 

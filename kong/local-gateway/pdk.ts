@@ -35,6 +35,9 @@ function headerValues(name: string, value: PdkValue): string[] {
   throw new Error(`invalid header value for "${name}": got nil, ${NOT_A_HEADER_VALUE}`);
 }
 
+/** What Kong keeps in `ngx.ctx.KONG_PHASE` (kong/pdk/private/phases.lua). */
+const PHASE_NUMBERS = { access: 0x20, response: 0x80, log: 0x2000 } as const;
+
 const consumerOf = (consumer: ConsumerEntity | undefined) =>
   consumer && {
     id: consumer.id,
@@ -121,7 +124,8 @@ export const PDK = {
     context.nginxCtx.set(k, v);
     return '';
   },
-  'kong.nginx.get_ctx': (context, key: string) => context.nginxCtx.get(key) ?? null,
+  'kong.nginx.get_ctx': (context, key: string) =>
+    key === 'KONG_PHASE' ? PHASE_NUMBERS[context.phase] : (context.nginxCtx.get(key) ?? null),
   'kong.nginx.req_start_time': (context) => context.startedAtMs / 1000,
   'kong.nginx.get_subsystem': () => 'http',
   'kong.nginx.get_tls1_version_str': () => '',

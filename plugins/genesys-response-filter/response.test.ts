@@ -11,7 +11,11 @@ import type { Exchange } from './verdict.js';
 type Call = [method: string, ...args: unknown[]];
 
 /** Only what the handler may call; anything else is a TypeError. */
-function fakeKong({ method, uri, status, headers, body }: Exchange): { kong: Kong; calls: Call[] } {
+function fakeKong(
+  { method, uri, status, headers, body }: Exchange,
+  /** The request for which Kong answers some calls instead; see response.ts. */
+  stale?: { status: number; headers: Exchange['headers'] },
+): { kong: Kong; calls: Call[] } {
   const calls: Call[] = [];
   const record =
     <T>(name: string, reply: (...args: string[]) => T) =>
@@ -22,15 +26,24 @@ function fakeKong({ method, uri, status, headers, body }: Exchange): { kong: Kon
   const nothing = (): void => {};
   const kong = {
     log: { err: record('log.err', nothing), warn: record('log.warn', nothing) },
-    nginx: { getVar: record('getVar', (name) => (name === 'upstream_uri' ? uri : 'request-1')) },
+    nginx: {
+      getVar: record('getVar', (name) => (name === 'upstream_uri' ? uri : 'request-1')),
+      getCtx: record('getCtx', () => (stale === undefined ? 0x80 : 0x2000)),
+    },
     request: { getMethod: record('getMethod', () => method) },
     response: {
-      getStatus: record('getStatus', () => status),
-      getHeaders: record('getHeaders', () => headers),
+      getStatus: record('getStatus', () => (stale ?? { status }).status),
+      getHeaders: record('getHeaders', () => (stale ?? { headers }).headers),
       clearHeader: record('clearHeader', nothing),
       exit: record('exit', nothing),
     },
-    service: { response: { getRawBody: record('getRawBody', () => body) } },
+    service: {
+      response: {
+        getRawBody: record('getRawBody', () => body),
+        getStatus: record('service.getStatus', () => status),
+        getHeader: record('service.getHeader', (name) => headers[name]?.[0]),
+      },
+    },
   };
   return { kong: kong as unknown as Kong, calls };
 }
@@ -43,10 +56,10 @@ async function handled(
 ): Promise<Call[]> {
   const { kong, calls } = fakeKong(exchange(what));
   await handleResponse(kong, config, totals);
-  return calls.slice(config.readsPath ? 5 : 4);
+  return calls.slice(config.readsPath ? 6 : 5);
 }
 
-const READS = ['getMethod', 'getStatus', 'getHeaders', 'getRawBody'];
+const READS = ['getMethod', 'getCtx', 'getStatus', 'getHeaders', 'getRawBody'];
 
 it('reads in one round trip, and the path only if a rule asks for it', () => {
   const without = fakeKong(exchange());
@@ -162,6 +175,26 @@ it("of Kong's own making is an answer like any other: reduced, or blocked", asyn
   expect((await handled(html)).at(-1)?.slice(0, 2)).toEqual(['exit', 502]);
   const own = { status: 504, body: '{"message":"timeout","request_id":"r"}' };
   expect((await handled(own)).at(-1)).toEqual(['exit', 504, Buffer.from('{"message":"timeout"}'), {}]);
+});
+
+describe('a response for which Kong tells of another request', () => {
+  it.each([
+    ['that failed', { status: 403, headers: { 'content-type': ['application/json'] } }],
+    ['of another type', { status: 200, headers: { 'content-type': ['text/plain'] } }],
+    ['that was a part', { status: 206, headers: { 'content-type': ['application/json'] } }],
+  ])('%s is filtered by its own status and headers', async (_, stale) => {
+    const headers = { 'content-type': ['application/json'], 'content-encoding': ['gzip'], 'x-secret': ['x'] };
+    const own = exchange({ status: 201, method: 'POST', headers, body: gzipSync('{"id":1,"email":"secret"}') });
+    const { kong, calls } = fakeKong(own, stale);
+    const config = filterConfig({ rules: [{ keep: ['id'], remove_headers: ['X-Secret'] }], non_json: 'pass' });
+    await handleResponse(kong, config, createTotals());
+    const done = calls.filter(([name]) => name === 'clearHeader' || name === 'exit');
+    expect(done).toEqual([
+      ['clearHeader', 'x-secret'],
+      ['clearHeader', 'content-encoding'],
+      ['exit', 201, Buffer.from('{"id":1}'), {}],
+    ]);
+  });
 });
 
 it('counts responses by verdict, and the bytes that came and left', async () => {

@@ -2,8 +2,9 @@
  * What a gateway with all four plugins holds and needs: resident memory of each plugin server at start, warm, and after a
  * million requests; and the time from the start command to the first request served.
  */
-import { residentBytes } from '../../test/support/plugin-server.js';
+
 import type { ExternalPlugin } from '../plugin-servers.js';
+import { residentBytes } from '../processes.js';
 import { SUITE, withSuite } from './cases/suite.js';
 import type { GatewayKind } from './gateways.js';
 import { runLoad } from './http-load.js';

@@ -10,8 +10,8 @@ import { FrameReader } from '../../kong/plugin-server/frames.js';
 import { rpcCallMessage, stringMessage } from '../../kong/plugin-server/messages.js';
 import { KongDriver, NO_COMMAND } from '../../test/support/kong-driver.js';
 import { type EventStep, MsgPackDriver, startKongJsPluginServer } from '../../test/support/kong-js-pluginserver.js';
-import { residentBytes, startPluginServer } from '../../test/support/plugin-server.js';
-import { cpuSeconds } from './processes.js';
+import { startPluginServer } from '../../test/support/plugin-server.js';
+import { cpuSeconds, residentBytes } from '../processes.js';
 
 const CONNECTIONS = 16;
 const ROUNDS = 5;

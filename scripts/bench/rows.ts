@@ -4,9 +4,9 @@
  */
 import { waitFor } from '../../test/support/wait-for.js';
 import type { ExternalPlugin } from '../plugin-servers.js';
+import { cpuSeconds } from '../processes.js';
 import { type BenchGateway, type GatewayKind, startBenchGateway } from './gateways.js';
 import { type Load, type LoadRequest, runLoad } from './http-load.js';
-import { cpuSeconds } from './processes.js';
 import { type StaticFile, startStaticUpstream } from './static-upstream.js';
 
 /** Of the consumer whom all requests are of, for rows with key-auth. */

@@ -25,6 +25,12 @@ export interface Gateway {
   pluginServerPid(name: string): number | undefined;
   /** What only a Kong on this machine can be asked: undefined for `local` and `docker`. */
   native?: NativeKong;
+  /** All processes that serve it: with `kong`, two while one takes over from another. */
+  pluginServerPids(name: string): number[];
+  /** nginx' workers; none but for `kong`. */
+  workerPids(): number[];
+  /** Where sockets and temporary files are; undefined for `docker`. */
+  folder: string | undefined;
   /** The gateway's error log so far. */
   log(): string;
   close(): Promise<void>;
@@ -67,6 +73,9 @@ async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Pro
     url: gateway.url,
     reconfigure: (next) => gateway.reconfigure(next),
     pluginServerPid: (name) => gateway.pluginServerPid(name),
+    pluginServerPids: (name) => [gateway.pluginServerPid(name) ?? []].flat(),
+    workerPids: () => [],
+    folder,
     log: () => lines.join('\n'),
     async close() {
       await gateway.close();
@@ -83,6 +92,9 @@ async function startKong(options: NativeKongOptions): Promise<Gateway> {
     reconfigure: reconfigureBy(kong),
     pluginServerPid: kong.pluginServerPid,
     native: kong,
+    pluginServerPids: kong.pluginServerPids,
+    workerPids: kong.workerPids,
+    folder: kong.prefix,
     log: kong.errorLog,
     close: kong.close,
   };
@@ -96,6 +108,9 @@ async function startDocker(options: NativeKongOptions): Promise<Gateway> {
     reconfigure: reconfigureBy(kong),
     // The processes of a container have other numbers here, and another user.
     pluginServerPid: () => undefined,
+    pluginServerPids: () => [],
+    workerPids: () => [],
+    folder: undefined,
     log: kong.errorLog,
     close: kong.close,
   };

@@ -12,9 +12,9 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KongConfig } from '../../scripts/development-config.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
+import { residentBytes } from '../../scripts/processes.js';
 import { DEFAULT_CLIENT } from '../genesys-cloud/index.js';
 import { type AuditLog, openAuditLog } from '../support/audit-log.js';
-import { residentBytes } from '../support/plugin-server.js';
 import { rawBytes, rawRequest } from '../support/raw-request.js';
 import { addToApi, type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 

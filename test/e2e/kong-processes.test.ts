@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NativeKong } from '../../scripts/native-kong.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
+import { childrenOf } from '../../scripts/processes.js';
 import { allowedMs } from '../support/allowed-time.js';
 import { type ConnectionLoad, type Sent, startConnectionLoad } from '../support/connection-load.js';
 import { waitFor } from '../support/wait-for.js';
@@ -88,7 +89,7 @@ describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})
     return found && `${found.ino} ${found.mtimeMs}`;
   };
   const workerZero = (): number => {
-    const parents = kong.workerPids().filter((pid) => kong.childrenOf(pid).length > 0);
+    const parents = kong.workerPids().filter((pid) => childrenOf(pid).length > 0);
     expect(parents).toHaveLength(1);
     return Number(parents[0]);
   };

@@ -1,9 +1,10 @@
 /** Starts a plugin server's process as Kong does: its own command, an almost empty environment, a socket of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { NODE_OPTIONS } from '../../kong/plugin-list.js';
+import { residentBytes } from '../../scripts/processes.js';
 import { waitFor } from './wait-for.js';
 
 /** The repository's folder, whether this file runs as TypeScript or from dist. */
@@ -70,11 +71,4 @@ export async function startPluginServer(
       rmSync(join(socketPath, '..'), { recursive: true, force: true });
     },
   };
-}
-
-/** Resident memory of a process, in bytes. Linux only: read from its status in /proc. */
-export function residentBytes(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  if (kilobytes === undefined) throw new Error(`process ${pid} has ended`);
-  return Number(kilobytes) * 1024;
 }
