@@ -2,6 +2,7 @@
  * genesys-token-manager: the OAuth client of Genesys Cloud stays in the gateway, and every request that reaches the
  * service carries its token. This file is the plugin's contract with the process that runs it (plugins/shared/plugin.ts).
  */
+import { configError } from '../shared/config.js';
 import { BARE_HOST, type Host } from '../shared/host.js';
 import type { Kong } from '../shared/pdk.js';
 import type { PluginInstance } from '../shared/plugin.js';
@@ -39,17 +40,19 @@ const operator = createOperations(broker);
 export const metrics = told.families;
 export const operations = [...operator.operations, ...regionOperations(regionGroups, realEffects.nowMs)];
 
-/** One configuration. */
-export class Plugin implements PluginInstance {
+/** One configuration, without what it would learn from answers. */
+class TokensWithoutLog implements PluginInstance {
   readonly #access: (kong: Kong) => Promise<void>;
-  readonly #log: Log;
+  protected readonly learns: Log;
 
   /**
    * @param config as Kong sends it
    * @throws Error of one line that names the field and holds no secret
    */
-  constructor(config: unknown, host: Host = BARE_HOST) {
+  constructor(config: unknown, host: Host = BARE_HOST, hasLog = false) {
     const { credential, headerName, purgeOnStatuses, ...rest } = readConfig(config, host);
+    if (!hasLog && credential.kind === 'regional') throw needsLog('config.regions');
+    if (!hasLog && rest.breaker !== undefined) throw needsLog('config.circuit_breaker');
     const breaker = rest.breaker && createServiceBreaker(rest.breaker, rest.serviceId);
     const injection: Injection = { headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
     const isShared = credential.kind !== 'static' && credential.sharedCache !== undefined;
@@ -58,24 +61,39 @@ export class Plugin implements PluginInstance {
       const access = createRegionalAccess(credential, injection);
       const names = access.regions.map(({ name }) => name);
       this.#access = (kong) => handleRegionalAccess(kong, access);
-      this.#log = { ...log, regions: { names, states: access.states } };
+      this.learns = { ...log, regions: { names, states: access.states } };
       return;
     }
     const injected = credential.kind === 'static' ? counted(credential) : createPool(credential, credential.sources);
     const access: Access = { ...injection, credential: injected, breaker };
     this.#access = (kong) => handleAccess(kong, access);
-    this.#log = { ...log, regions: undefined };
+    this.learns = { ...log, regions: undefined };
   }
 
   /** Puts the credential in, or answers 429 or 503. */
   access(kong: Kong): Promise<void> {
     return this.#access(kong);
   }
+}
+
+/** One configuration. */
+export class Plugin extends TokensWithoutLog {
+  /** @throws as above */
+  constructor(config: unknown, host: Host = BARE_HOST) {
+    super(config, host, true);
+  }
 
   /** Learns from the service's answer. */
   log(kong: Kong): Promise<void> {
-    return handleLog(kong, this.#log);
+    return handleLog(kong, this.learns);
   }
+}
+
+/** A log phase costs Kong more than the rest of the plugin: `--without-log` learns of no 401, and is faster. */
+export const variants = { 'without-log': TokensWithoutLog };
+
+function needsLog(field: string): Error {
+  return configError(field, 'learns from answers, which a plugin server started with --without-log does not see');
 }
 
 /** A static credential whose uses an operator can see. */

@@ -3,10 +3,11 @@ import { DEFAULT_CLIENT, startGenesysCloud } from '../../../test/genesys-cloud/i
 import type { GatewayKind } from '../gateways.js';
 import { LUA_ENV, LUA_TOKEN, postFunction } from '../lua.js';
 import type { Row } from '../rows.js';
-import { bothServers, ourName } from '../variants.js';
+import { bothServers, ourName, ourServer } from '../variants.js';
 import { type CaseResult, onKong, resultOf } from './result.js';
 
 const PLUGIN = 'genesys-token-manager';
+const WITHOUT_LOG = `${PLUGIN}-without-log`;
 const BODY = JSON.stringify({ entities: [] });
 
 /** Runs the case. */
@@ -26,9 +27,10 @@ export async function benchTokenManager(kind: GatewayKind): Promise<CaseResult> 
         ...onKong(kind, row('Lua', postFunction(LUA_TOKEN))),
         row('kong-js-pluginserver', { name: PLUGIN, config }),
         row('ours', { name: ourName(PLUGIN), config }),
+        row('ours --without-log', { name: WITHOUT_LOG, config }),
       ],
       files: { '/open': { body: BODY }, '/guarded': { body: BODY, needsToken: true } },
-      servers: bothServers([PLUGIN]),
+      servers: [...bothServers([PLUGIN]), ourServer(PLUGIN, ['--without-log'], WITHOUT_LOG)],
       connections: 16,
       rounds: 5,
       roundMs: 2000,
