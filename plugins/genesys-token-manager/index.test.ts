@@ -58,7 +58,7 @@ async function compile(): Promise<string> {
 }
 
 /** Runs the access phase; the result is what the service or the client got. */
-async function access(instance: plugin.Plugin): Promise<{ headers?: HeaderValues; status?: number }> {
+async function access(instance: Pick<plugin.Plugin, 'access'>): Promise<{ headers?: HeaderValues; status?: number }> {
   const result: { headers?: HeaderValues; status?: number } = {};
   const kong = {
     ctx: { shared: { set: async () => undefined } },
@@ -85,8 +85,10 @@ describe('the module', () => {
   it('fulfils the contract', () => {
     const module: PluginModule = plugin;
     expect(module).toMatchObject({ Name: 'genesys-token-manager', Version: '0.1.0', Priority: 850 });
-    expect(typeof module.Plugin.prototype.access).toBe('function');
-    expect(Object.getOwnPropertyNames(module.Plugin.prototype).sort()).toEqual(['access', 'constructor', 'log']);
+    const phases = ['certificate', 'rewrite', 'access', 'response', 'log'].filter(
+      (phase) => phase in plugin.Plugin.prototype,
+    );
+    expect(phases).toEqual(['access', 'log']);
   });
 
   it('has a schema that survives JSON, with its secrets marked', () => {
@@ -121,6 +123,7 @@ describe('the module', () => {
         'Version',
         'metrics',
         'operations',
+        'variants',
       ],
       httpLoaded: false,
     });
@@ -130,6 +133,27 @@ describe('the module', () => {
     expect(() => new plugin.Plugin({ client_id: 'x', client_secret: '' })).toThrow(
       'config.client_secret must not be empty',
     );
+  });
+});
+
+describe('without its log phase', () => {
+  const WithoutLog = plugin.variants['without-log'];
+
+  it('has access alone, and injects the same token', async () => {
+    expect('log' in WithoutLog.prototype).toBe(false);
+    expect(await access(new WithoutLog(config({})))).toEqual(await access(new plugin.Plugin(config({}))));
+  });
+
+  it('refuses what it could not do', () => {
+    const regions = (['us_east_1', 'us_west_2'] as const).map((region) => ({
+      name: region,
+      region,
+      upstream: `api-${region}`,
+      client_id: 'id',
+      client_secret: 'secret',
+    }));
+    expect(() => new WithoutLog({ regions })).toThrow('config.regions learns from answers');
+    expect(() => new WithoutLog(config({ circuit_breaker: {} }))).toThrow('config.circuit_breaker learns from answers');
   });
 });
 

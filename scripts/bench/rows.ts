@@ -12,6 +12,9 @@ import { type StaticFile, startStaticUpstream } from './static-upstream.js';
 /** Of the consumer whom all requests are of, for rows with key-auth. */
 const KEY = 'bench-key';
 const START_TIMEOUT_MS = 60_000;
+/** V8 and LuaJIT compile what has run some thousand times: measured earlier, plugins cost two to four times as much. */
+const WARM_UP_MS = 10_000;
+const WARM_UP_CONNECTIONS = 16;
 
 export interface Row {
   name: string;
@@ -93,7 +96,7 @@ export function requestOf(gateway: BenchGateway, index: number, { body }: Pick<C
 async function runRounds(gateway: BenchGateway, bench: Case): Promise<Map<string, RowResult>> {
   const { rows, connections, rounds, roundMs } = bench;
   const requests = rows.map((_, index) => requestOf(gateway, index, bench));
-  for (const request of requests) await measure(gateway, request, connections, roundMs / 2);
+  for (const request of requests) await measure(gateway, request, WARM_UP_CONNECTIONS, WARM_UP_MS);
   const results = rows.map((): RowResult[] => []);
   for (let round = 0; round < rounds; round += 1) {
     for (const [index, request] of requests.entries()) {
