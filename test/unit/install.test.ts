@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import { run } from '../../kong/install/command-line.js';
 import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { SUITE } from '../../scripts/config-check/suite.js';
+import { DECK_VERSION } from '../../scripts/deck/deck-version.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };
@@ -73,4 +74,11 @@ it('the Helm values hold the settings of the image, for its paths', async () => 
   const args = ['--format', 'helm', '--node', '/usr/local/bin/node', '--', '--secrets-dir', '/etc/genesys'];
   const { env } = parse(await run(args, HERE)) as { env: object };
   expect(values.env).toMatchObject(env);
+});
+
+it('the compose file has the decK that is tested', () => {
+  const { services } = parse(readFileSync(resolve(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+    services: Record<string, { image: string }>;
+  };
+  expect(services.deck?.image).toBe(`kong/deck:v${DECK_VERSION}`);
 });
