@@ -46,6 +46,9 @@ export function createStreamTransport(path: string): Transport {
   return createAppender(() => open(path, O_WRONLY | O_APPEND | O_NONBLOCK), undefined);
 }
 
+/** Entries are collected for so long: a look at the path and a write for each would cost as much as masking a short body. */
+const LINGER_MS = 20;
+
 /** @param followed the path that is looked at before every write; undefined: none */
 function createAppender(openFile: () => Promise<FileHandle>, followed: string | undefined): Transport {
   let file: FileHandle | undefined;
@@ -82,7 +85,7 @@ function createAppender(openFile: () => Promise<FileHandle>, followed: string | 
   return {
     maxLines: 1000,
     maxBytes: 1024 * 1024,
-    lingerMs: 0,
+    lingerMs: LINGER_MS,
     async send(lines) {
       try {
         if (pending !== undefined && pending.lines !== lines) pending = undefined;
