@@ -67,10 +67,15 @@ export function startPacedLoad(
       const beganMs = intervalMs === 0 ? performance.now() : dueMs;
       dueMs += intervalMs;
       try {
-        const { status, body } = await connection.send(requestOf(probe, hostname));
+        const { status, body, isLast } = await connection.send(requestOf(probe, hostname));
         counted.latenciesMs.push(performance.now() - beganMs);
         counted.requests += 1;
         if (status !== probe.status || !probe.accepts(body)) tell(`${probe.name}: ${status} ${body.slice(0, 200)}`);
+        // nginx does so after `keepalive_requests`: 10,000 in Kong.
+        if (isLast) {
+          connection.close();
+          connection = await openConnection(hostname, Number(port));
+        }
       } catch (error) {
         tell(`${probe.name}: ${(error as Error).message}`);
         connection.close();
@@ -112,8 +117,15 @@ function requestOf({ path, headers }: Probe, host: string): string {
   return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
+interface HttpAnswer {
+  status: number;
+  body: string;
+  /** Whether it is the last one on its connection. */
+  isLast: boolean;
+}
+
 interface Connection {
-  send(request: string): Promise<{ status: number; body: string }>;
+  send(request: string): Promise<HttpAnswer>;
   close(): void;
 }
 
@@ -122,7 +134,7 @@ function openConnection(host: string, port: number): Promise<Connection> {
     const socket: Socket = connect(port, host);
     socket.setNoDelay(true);
     let bytes: Buffer = Buffer.alloc(0);
-    let waiting: { resolve(answer: { status: number; body: string }): void; reject(error: Error): void } | undefined;
+    let waiting: { resolve(answer: HttpAnswer): void; reject(error: Error): void } | undefined;
     const fail = (error: Error): void => {
       waiting?.reject(error);
       waiting = undefined;
@@ -158,20 +170,21 @@ function openConnection(host: string, port: number): Promise<Connection> {
 }
 
 /** An answer with a Content-Length, or in chunks; undefined while it is not whole. */
-function readAnswer(bytes: Buffer): { status: number; body: string } | undefined {
+function readAnswer(bytes: Buffer): HttpAnswer | undefined {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const head = bytes.toString('latin1', 0, end + 2);
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
+  const isLast = /\r\nconnection: close\r\n/i.test(head);
   const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-  const body = bytes.subarray(end + 4);
-  if (length !== undefined) {
-    return body.length < Number(length) ? undefined : { status, body: body.toString('utf8') };
-  }
-  return readChunks(body, status);
+  const rest = bytes.subarray(end + 4);
+  if (length !== undefined && rest.length < Number(length)) return undefined;
+  const body = length === undefined ? readChunks(rest) : rest.toString('utf8');
+  return body === undefined ? undefined : { status, body, isLast };
 }
 
-function readChunks(body: Buffer, status: number): { status: number; body: string } | undefined {
+/** Undefined while the last chunk is not there. */
+function readChunks(body: Buffer): string | undefined {
   const parts: Buffer[] = [];
   let at = 0;
   for (;;) {
@@ -180,7 +193,7 @@ function readChunks(body: Buffer, status: number): { status: number; body: strin
     const size = Number.parseInt(body.toString('latin1', at, lineEnd), 16);
     const next = lineEnd + 2 + size + 2;
     if (!(body.length >= next)) return undefined;
-    if (size === 0) return { status, body: Buffer.concat(parts).toString('utf8') };
+    if (size === 0) return Buffer.concat(parts).toString('utf8');
     parts.push(body.subarray(lineEnd + 2, lineEnd + 2 + size));
     at = next;
   }
