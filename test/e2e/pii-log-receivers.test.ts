@@ -100,7 +100,9 @@ describe('rsyslog', () => {
       });
       const received = messages.map(({ text }) => JSON.parse(text) as Entry);
       expect(ordered(received.map(({ request_id: id }) => id))).toEqual(ids);
-      const written = new Map(audit.entries().map((entry) => [entry.request_id, entry]));
+      // The file is another sink, with a pace of its own.
+    await Promise.all(ids.map((id) => audit.entryOf(id)));
+    const written = new Map(audit.entries().map((entry) => [entry.request_id, entry]));
       let whole = 0;
       for (const [index, entry] of received.entries()) {
         const original = written.get(entry.request_id);
