@@ -101,8 +101,8 @@ describe('rsyslog', () => {
       const received = messages.map(({ text }) => JSON.parse(text) as Entry);
       expect(ordered(received.map(({ request_id: id }) => id))).toEqual(ids);
       // The file is another sink, with a pace of its own.
-    await Promise.all(ids.map((id) => audit.entryOf(id)));
-    const written = new Map(audit.entries().map((entry) => [entry.request_id, entry]));
+      await Promise.all(ids.map((id) => audit.entryOf(id)));
+      const written = new Map(audit.entries().map((entry) => [entry.request_id, entry]));
       let whole = 0;
       for (const [index, entry] of received.entries()) {
         const original = written.get(entry.request_id);
@@ -174,6 +174,8 @@ describe('a receiver over HTTP', () => {
       });
       expect(entries.length).toBeLessThanOrEqual(25);
     }
+    // The file is another sink, with a pace of its own.
+    await Promise.all(ids.map((id) => audit.entryOf(id)));
     const written = new Map(audit.entries().map((entry) => [entry.request_id, entry]));
     for (const entry of batches.flatMap(({ entries }) => entries)) {
       expect(entry).toEqual(written.get(String(entry.request_id)));
