@@ -73,13 +73,17 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
       clearInterval(ownershipCheck);
       const hasSuccessor = !isOwner() && existsSync(socketPath);
       if (isOwner()) unlinkSync(socketPath);
-      // What has connected before the path led elsewhere may still wait to be accepted.
-      await new Promise((resolve) => setImmediate(resolve));
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const closeIdle = (): void => {
         for (const connection of connections) connection.closeWhenIdle();
       };
-      if (hasSuccessor) for (const connection of connections) connection.closeAfterAnswer();
+      const closeAnswered = (): void => {
+        for (const connection of connections) connection.closeAfterAnswer();
+      };
+      if (hasSuccessor) closeAnswered();
+      // What has connected before the path led elsewhere may still wait to be accepted.
+      await new Promise((resolve) => setImmediate(resolve));
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      if (hasSuccessor) closeAnswered();
       else closeIdle();
       const unused = setTimeout(closeIdle, UNUSED_MS);
       const cut = setTimeout(() => {
