@@ -1,4 +1,5 @@
 /** What the plugin tells a monitoring system: what becomes of entries, and how much was masked; nothing of what was in it. */
+import { counter, counterBy, gauge } from '../shared/metric-family.js';
 import type { MetricFamily } from '../shared/plugin.js';
 import type { Requests } from './requests.js';
 import type { SinkRegistry } from './sinks/registry.js';
@@ -19,28 +20,19 @@ export function createMetrics(requests: Requests, sinks: SinkRegistry, totals: T
       for (const [key, value] of sum) yield { labels: label === '' ? { sink } : { sink, [label]: key }, value };
     }
   };
-  const one = function* (value: number) {
-    yield { labels: {}, value };
-  };
   return [
-    {
-      name: 'genesys_pii_log_masked_total',
-      help: 'Values that were masked, by the rules of masked in entries; at most 500 rules, the rest is other.',
-      type: 'counter',
-      labels: ['rule'],
-      *read() {
-        for (const [rule, value] of totals.masks) yield { labels: { rule }, value };
-      },
-    },
-    {
-      name: 'genesys_pii_log_events_total',
-      help: 'Log events of Kong by what became of them: logged, sampled_out, failed (no entry could be made).',
-      type: 'counter',
-      labels: ['outcome'],
-      *read() {
-        for (const [outcome, value] of Object.entries(totals.outcomes)) yield { labels: { outcome }, value };
-      },
-    },
+    counterBy(
+      'rule',
+      'genesys_pii_log_masked_total',
+      'Values that were masked, by the rules of masked in entries; at most 500 rules, the rest is other.',
+      () => totals.masks,
+    ),
+    counterBy(
+      'outcome',
+      'genesys_pii_log_events_total',
+      'Log events of Kong by what became of them: logged, sampled_out, failed (no entry could be made).',
+      () => Object.entries(totals.outcomes),
+    ),
     {
       name: 'genesys_pii_log_entries_total',
       help: 'Entries that a sink is done with: sent, spilled (to the sink that is its spill), dropped.',
@@ -62,33 +54,25 @@ export function createMetrics(requests: Requests, sinks: SinkRegistry, totals: T
       labels: ['sink'],
       read: () => bySink(({ failures }) => ({ failures }), ''),
     },
-    {
-      name: 'genesys_pii_log_lost_log_events_total',
-      help: 'Requests that access has seen and log has not, after an hour: Kong drops log events under overload.',
-      type: 'counter',
-      labels: [],
-      read: () => one(requests.stats.lost_log_events),
-    },
-    {
-      name: 'genesys_pii_log_waiting_requests',
-      help: 'Requests that are between access and log.',
-      type: 'gauge',
-      labels: [],
-      read: () => one(requests.stats.waiting),
-    },
-    {
-      name: 'genesys_pii_log_captured_bytes',
-      help: 'Bytes of request bodies that wait for their log event.',
-      type: 'gauge',
-      labels: [],
-      read: () => one(requests.stats.captured_bytes),
-    },
-    {
-      name: 'genesys_pii_log_dropped_captures_total',
-      help: 'Request bodies that were let go before their log event came, for want of room or of time.',
-      type: 'counter',
-      labels: [],
-      read: () => one(requests.stats.dropped_captures),
-    },
+    counter(
+      'genesys_pii_log_lost_log_events_total',
+      'Requests that access has seen and log has not, after an hour: Kong drops log events under overload.',
+      () => requests.stats.lost_log_events,
+    ),
+    gauge(
+      'genesys_pii_log_waiting_requests',
+      'Requests that are between access and log.',
+      () => requests.stats.waiting,
+    ),
+    gauge(
+      'genesys_pii_log_captured_bytes',
+      'Bytes of request bodies that wait for their log event.',
+      () => requests.stats.captured_bytes,
+    ),
+    counter(
+      'genesys_pii_log_dropped_captures_total',
+      'Request bodies that were let go before their log event came, for want of room or of time.',
+      () => requests.stats.dropped_captures,
+    ),
   ];
 }

@@ -1,13 +1,12 @@
 /** What the plugin tells a monitoring system: what became of responses, and how much of them is left. */
+import { counter, counterBy } from '../shared/metric-family.js';
 import type { MetricFamily } from '../shared/plugin.js';
-
-const OUTCOMES = ['passed', 'filtered', 'blocked', 'unfiltered', 'refused'] as const;
 
 /**
  * What became of a response: it left as it was, with a filtered body, without its body, or as it was although it could not
  * be filtered (`on_error: pass`). `refused`: the request did not go to the service, as it would change the protocol.
  */
-export type Outcome = (typeof OUTCOMES)[number];
+export type Outcome = 'passed' | 'filtered' | 'blocked' | 'unfiltered' | 'refused';
 
 /** Sums since the process began, over all configurations. */
 export interface Totals {
@@ -39,32 +38,22 @@ export function createTotals(): Totals {
 
 /** Makes the metrics of a process. */
 export function createMetrics(totals: Totals): MetricFamily[] {
-  const one = function* (value: number) {
-    yield { labels: {}, value };
-  };
   return [
-    {
-      name: 'genesys_response_filter_responses_total',
-      help: 'Responses by verdict: passed, filtered, blocked, unfiltered (on_error: pass), refused (Upgrade requests).',
-      type: 'counter',
-      labels: ['verdict'],
-      *read() {
-        for (const verdict of OUTCOMES) yield { labels: { verdict }, value: totals.responses[verdict] };
-      },
-    },
-    {
-      name: 'genesys_response_filter_bytes_in_total',
-      help: 'Bytes of bodies as the service sent them, compressed if it compressed them.',
-      type: 'counter',
-      labels: [],
-      read: () => one(totals.bytesIn),
-    },
-    {
-      name: 'genesys_response_filter_bytes_out_total',
-      help: 'Bytes of what is left of these bodies; nothing of one that is blocked.',
-      type: 'counter',
-      labels: [],
-      read: () => one(totals.bytesOut),
-    },
+    counterBy(
+      'verdict',
+      'genesys_response_filter_responses_total',
+      'Responses by verdict: passed, filtered, blocked, unfiltered (on_error: pass), refused (Upgrade requests).',
+      () => Object.entries(totals.responses),
+    ),
+    counter(
+      'genesys_response_filter_bytes_in_total',
+      'Bytes of bodies as the service sent them, compressed if it compressed them.',
+      () => totals.bytesIn,
+    ),
+    counter(
+      'genesys_response_filter_bytes_out_total',
+      'Bytes of what is left of these bodies; nothing of one that is blocked.',
+      () => totals.bytesOut,
+    ),
   ];
 }

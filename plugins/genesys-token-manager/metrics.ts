@@ -1,4 +1,5 @@
 /** What the plugin tells a monitoring system: never a token, nor a secret. */
+import { counterBy } from '../shared/metric-family.js';
 import type { MetricFamily } from '../shared/plugin.js';
 import type { RegionGroups } from './region-groups.js';
 import type { TokenBroker, TokenOrigin, TokenState } from './token-broker.js';
@@ -58,24 +59,18 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
       uses[source] += 1;
     },
     families: [
-      {
-        name: 'genesys_token_requests_total',
-        help: 'Requests to login by result: granted, refused (repeating cannot mend it), failed.',
-        type: 'counter',
-        labels: ['result'],
-        *read() {
-          for (const [result, value] of requests) yield { labels: { result }, value };
-        },
-      },
-      {
-        name: 'genesys_token_uses_total',
-        help: 'Requests that got a token, by where it came from: memory, redis (another node had asked login), request (to login).',
-        type: 'counter',
-        labels: ['source'],
-        *read() {
-          for (const [source, value] of Object.entries(uses)) yield { labels: { source }, value };
-        },
-      },
+      counterBy(
+        'result',
+        'genesys_token_requests_total',
+        'Requests to login by result: granted, refused (repeating cannot mend it), failed.',
+        () => requests,
+      ),
+      counterBy(
+        'source',
+        'genesys_token_uses_total',
+        'Requests that got a token, by where it came from: memory, redis (another node had asked login), request (to login).',
+        () => Object.entries(uses),
+      ),
       ofTokens(
         'genesys_token_expires_in_seconds',
         'Until the token that is held expires; 0 if none is held.',
