@@ -1,4 +1,4 @@
-/** What operators do, and what goes wrong beside the plugins: wrong certificates, new configurations and lost workers under load. */
+/** What operators do beside the plugins: a wrong certificate, and new configurations under load. */
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,9 +7,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startConnectionLoad } from '../support/connection-load.js';
 import { runs } from '../support/runs.js';
 import { waitFor } from '../support/wait-for.js';
-import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
+import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 
 const OPENSSL_MISSING = runs('openssl', 'version') ? undefined : 'no openssl';
 const AUTHORITY_ID = '11111111-1111-4111-8111-111111111111';
@@ -68,37 +69,17 @@ describe.skipIf(OPENSSL_MISSING)(`a service's certificate${OPENSSL_MISSING ? ` (
   });
 });
 
-/** Sends requests one after the other on some connections until it is told to stop; answers with their statuses. */
-function startLoad(connections: number): { stop(): Promise<number[]>; count(): number } {
-  const statuses: number[] = [];
-  let stopped = false;
-  const workers = Array.from({ length: connections }, async () => {
-    while (!stopped) {
-      const response = await setup.get('/api/v2/tokens/me').catch(() => undefined);
-      await response?.arrayBuffer();
-      statuses.push(response?.status ?? 0);
-    }
-  });
-  return {
-    count: () => statuses.length,
-    async stop() {
-      stopped = true;
-      await Promise.all(workers);
-      return statuses;
-    },
-  };
-}
-
 it('new configurations under load drop no request', async () => {
-  const load = startLoad(8);
+  const read = { method: 'GET', path: '/api/v2/tokens/me', headers: KEY };
+  const load = startConnectionLoad(setup.gateway.url, 8, { read, write: read });
   for (let i = 0; i < 5; i += 1) {
     await setup.reconfigure((config) => {
       config.consumers?.push({ username: `svc-${i}` });
     });
-    const before = load.count();
-    await waitFor('requests with the new configuration', () => load.count() > before + 40);
+    const before = load.sent.length;
+    await waitFor('requests with the new configuration', () => load.sent.length > before + 40);
   }
-  const statuses = await load.stop();
-  expect(statuses.length).toBeGreaterThan(100);
-  expect([...new Set(statuses)]).toEqual([200]);
+  const sent = await load.stop();
+  expect(sent.length).toBeGreaterThan(100);
+  expect([...new Set(sent.map(({ status }) => status))]).toEqual([200]);
 });

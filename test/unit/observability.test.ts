@@ -9,18 +9,11 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { createMetrics } from '../../kong/plugin-server/metrics.js';
-import * as login from '../../plugins/genesys-login/index.js';
-import * as piiLog from '../../plugins/genesys-pii-log/index.js';
-import * as quota from '../../plugins/genesys-quota/index.js';
-import * as responseFilter from '../../plugins/genesys-response-filter/index.js';
-import * as tokenManager from '../../plugins/genesys-token-manager/index.js';
-import type { PluginModule } from '../../plugins/shared/plugin.js';
+import { SUITE } from '../../scripts/config-check/suite.js';
 import { anchorsOf } from '../support/markdown.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const FOLDER = resolve(ROOT, 'kong/observability');
-
-const PLUGINS: readonly PluginModule[] = [login, piiLog, quota, responseFilter, tokenManager];
 
 /** What the plugin server adds to its plugin's families, by prom-client or by itself, as far as it is used; with labels. */
 const PROCESS_METRICS: Readonly<Record<string, readonly string[]>> = {
@@ -39,7 +32,7 @@ const COMMON_LABELS: readonly string[] = ['plugin', 'job', 'instance', 'node'];
 const KNOWN = new Map<string, readonly string[]>();
 for (const name of PROMETHEUS_METRICS) KNOWN.set(name, []);
 for (const [name, labels] of Object.entries(PROCESS_METRICS)) KNOWN.set(name, labels);
-for (const { metrics = [] } of PLUGINS) for (const { name, labels } of metrics) KNOWN.set(name, labels);
+for (const { metrics } of SUITE) for (const { name, labels } of metrics) KNOWN.set(name, labels);
 for (const suffix of ['bucket', 'count', 'sum']) {
   KNOWN.set(`kong_plugin_event_duration_seconds_${suffix}`, ['phase', 'outcome', 'le']);
 }
@@ -132,14 +125,14 @@ it('finds the metrics of an expression', () => {
 });
 
 it('knows the metrics of every plugin, and those of the plugin server by their names', async () => {
-  expect(PLUGINS.map(({ Name }) => Name)).toEqual(PLUGIN_NAMES);
+  expect(SUITE.map(({ name }) => name)).toEqual(PLUGIN_NAMES);
   const { text } = await (await createMetrics('genesys-login', [])).render();
   for (const name of Object.keys(PROCESS_METRICS)) expect(text).toContain(`# TYPE ${name} `);
 });
 
 it('the README names every metric of every plugin, and none that is gone', () => {
   const named = [...readText('README.md').matchAll(/`(genesys_\w+)`/g)].map(([, name]) => name);
-  const told = PLUGINS.flatMap(({ metrics = [] }) => metrics.map(({ name }) => name));
+  const told = SUITE.flatMap(({ metrics }) => metrics.map(({ name }) => name));
   expect(named.sort()).toEqual(told.sort());
 });
 
@@ -246,8 +239,8 @@ describe.skipIf(!hasPromtool)('promtool', () => {
     expect(status, output).toBe(0);
   });
 
-  it.each(PLUGINS.map((plugin) => [plugin.Name, plugin] as const))('can read what %s tells', async (_, plugin) => {
-    const metrics = await createMetrics(plugin.Name, plugin.metrics ?? []);
+  it.each(SUITE.map((plugin) => [plugin.name, plugin] as const))('can read what %s tells', async (_, plugin) => {
+    const metrics = await createMetrics(plugin.name, plugin.metrics);
     metrics.observeEvent('access', 'ended', 1);
     const { output } = promtool(['check', 'metrics'], (await metrics.render()).text);
     // Names of prom-client's own are not ours to choose.
