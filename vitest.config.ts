@@ -5,7 +5,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', 'dist/**'],
     globalSetup: process.env.GATEWAY === 'docker' ? ['test/support/docker-image.ts'] : [],
-    testTimeout: 30_000,
+    // Against hanging, not against slowness: a busy machine is several times slower.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Test files start real processes; two cores run two files at a time.
     maxWorkers: 2,

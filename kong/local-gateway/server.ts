@@ -68,6 +68,8 @@ export async function startHttp(options: HttpOptions): Promise<{ port: number; c
   const server = createServer(onRequest);
   // nginx sets no limit on how long a whole request may take.
   server.requestTimeout = 0;
+  // nginx's keepalive_timeout. After Node's own 5 s a slow client's next request would meet the closing.
+  server.keepAliveTimeout = 75_000;
   const taken = new Set<Duplex>();
   /** Serves a request that Node does not: its connection ends with the answer. */
   const take = (request: IncomingMessage, socket: Duplex): void => {

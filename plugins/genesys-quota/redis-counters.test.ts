@@ -157,5 +157,5 @@ describe.skipIf(REDIS_MISSING)(`counters in a Cluster${REDIS_MISSING ? ` (${REDI
       await redis.close();
       await cluster.stop();
     }
-  }, 30_000);
+  });
 });

@@ -256,7 +256,7 @@ describe.skipIf(REDIS_MISSING)(`nodes on one Redis${REDIS_MISSING ? ` (${REDIS_M
     const last = await one.get();
     expect(ref(await nodes[1].get())).toBe(ref(last));
     await own.stop();
-  }, 30_000);
+  });
 
   it('share through a Cluster', async () => {
     const cluster = await startCluster();
@@ -267,7 +267,7 @@ describe.skipIf(REDIS_MISSING)(`nodes on one Redis${REDIS_MISSING ? ` (${REDIS_M
     expect(outcomes.map(value)).toEqual(['token-1', 'token-1']);
     await Promise.all([openRedis(a.redis).close(), openRedis(b.redis).close()]);
     await cluster.stop();
-  }, 30_000);
+  });
 
   it('share through a master that Sentinels name, and through its replica when it died', async () => {
     const sentinel = await startSentinel();

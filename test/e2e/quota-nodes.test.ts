@@ -110,7 +110,7 @@ describe.skipIf(REDIS_MISSING)(`four plugin servers on one Redis${REDIS_MISSING 
     expect(admitted).toBeGreaterThan(50 * seconds * 0.5);
     // And the first, at once.
     expect(admitted).toBeLessThanOrEqual(50 * tookSeconds + 1);
-  }, 30_000);
+  });
 
   it.each(['reject', 'local'])(
     'stay within their bounds when Redis is lost and comes back empty, with %s',

@@ -75,7 +75,7 @@ describe('a request', () => {
     if (!process.env.LONG) return;
     setup.genesys.control.setFault('api', { latencyMs: 11_000, times: 1 });
     expect((await sent('/api/v2/analytics/conversations/details/query', post))[0]).toBeLessThan(500);
-  }, 30_000);
+  });
 
   it('to a shaped resource asks for five, whatever the client asks for, and passes the page on', async () => {
     setup.genesys.control.reset();
