@@ -140,6 +140,8 @@ function readIdentity({ by, by_name: name }: Pick<RawLimit, 'by' | 'by_name'>, p
     return { by };
   }
   if (name === undefined) throw configError(`${path}.by_name`, `is required if by is ${by}`);
+  // Half a character has no UTF-8, so that neither a request nor a Redis key can hold it.
+  if (/\p{Surrogate}/u.test(name)) throw configError(`${path}.by_name`, 'must be valid Unicode');
   return { by, name: by === 'header' ? name.toLowerCase() : name };
 }
 
