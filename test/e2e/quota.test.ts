@@ -180,6 +180,16 @@ describe.each(policies)('policy %s', (_, policy) => {
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(25);
       return true;
     });
+    const before = setup.genesys.control.counts().apiRequests;
+    for (const path of [
+      '/api/v2/limited;v=1/3',
+      '/api/v2/%6cimited/%33',
+      '/api/v2//LIMITED%2F3',
+      '/api/v2/limited/3/;/',
+    ]) {
+      expect((await send(OTHER, path)).status, path).toBe(429);
+    }
+    expect(setup.genesys.control.counts().apiRequests).toBe(before);
     expect((await send()).status).toBe(200);
   });
 });
