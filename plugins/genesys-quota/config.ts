@@ -127,7 +127,8 @@ function readSpike(spike: NonNullable<RawConfig['spike_arrest']>): Spike {
   const emissionUs = Math.ceil((unit === 's' ? 1_000_000 : 60_000_000) / Number(count));
   const identity = readIdentity(spike, 'spike_arrest');
   return {
-    group: [SPIKE, emissionUs, ...identityParts(identity)].join(':'),
+    // The burst decides how long a counter matters, and so which generation it is in.
+    group: [SPIKE, emissionUs, spike.burst, ...identityParts(identity)].join(':'),
     identity,
     emissionUs,
     burst: spike.burst,
