@@ -80,6 +80,16 @@ describe('readConfig', () => {
     ],
     ['a header without name', { limits: [limit({ by: 'header' })] }, 'config.limits[0].by_name is required'],
     ['a name of nothing', { limits: [limit({ by: 'ip', by_name: 'x' })] }, 'config.limits[0].by_name means nothing'],
+    [
+      'a name that is half a character',
+      { limits: [limit({ by: 'query', by_name: 'x\ud800' })] },
+      'config.limits[0].by_name must be valid Unicode',
+    ],
+    [
+      'a spike by a header that is half a character',
+      { spike_arrest: { rate: '1ps', by: 'header', by_name: '\udc00' } },
+      'config.spike_arrest.by_name must be valid Unicode',
+    ],
     ['a cost over the limit', { limits: [limit({ cost: 11 })] }, 'config.limits[0].cost must not be over the limit'],
     ['a bad path', { limits: [limit({ paths: ['/a', '/b*'] })] }, 'config.limits[0].paths[1] may hold'],
     ['10px', { spike_arrest: { rate: '10px' } }, 'config.spike_arrest.rate must be a number and ps or pm'],

@@ -127,7 +127,8 @@ function readSpike(spike: NonNullable<RawConfig['spike_arrest']>): Spike {
   const emissionUs = Math.ceil((unit === 's' ? 1_000_000 : 60_000_000) / Number(count));
   const identity = readIdentity(spike, 'spike_arrest');
   return {
-    group: [SPIKE, emissionUs, ...identityParts(identity)].join(':'),
+    // The burst decides how long a counter matters, and so which generation it is in.
+    group: [SPIKE, emissionUs, spike.burst, ...identityParts(identity)].join(':'),
     identity,
     emissionUs,
     burst: spike.burst,
@@ -140,6 +141,8 @@ function readIdentity({ by, by_name: name }: Pick<RawLimit, 'by' | 'by_name'>, p
     return { by };
   }
   if (name === undefined) throw configError(`${path}.by_name`, `is required if by is ${by}`);
+  // Half a character has no UTF-8, so that neither a request nor a Redis key can hold it.
+  if (/\p{Surrogate}/u.test(name)) throw configError(`${path}.by_name`, 'must be valid Unicode');
   return { by, name: by === 'header' ? name.toLowerCase() : name };
 }
 

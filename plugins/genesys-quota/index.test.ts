@@ -1,5 +1,5 @@
 /** The plugin on a fake `kong`: what it reads, what clients are told, what the log phase learns. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Kong } from '../shared/pdk.js';
 import { operations, Plugin } from './index.js';
 
@@ -129,6 +129,37 @@ describe('access', () => {
   });
 });
 
+it('spike arrests of one rate and two bursts, in one namespace, do not undo each other', async () => {
+  const [one, two] = [1, 2].map((burst) => {
+    return new Plugin({ namespace: 'bursts', spike_arrest: { rate: '1pm', by: 'global', burst } });
+  });
+  await one?.access(fakeKong());
+  await two?.access(fakeKong());
+  await two?.access(fakeKong());
+  for (const quota of [one, two, one])
+    expect((await exitOf(quota?.access(fakeKong()) ?? expect.fail())).status).toBe(429);
+});
+
+describe('the clock of this machine, set forward by mistake and back again,', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+    return () => vi.useRealTimers();
+  });
+
+  it('neither opens a window nor keeps one from ending', async () => {
+    const quota = plugin({ limits: [{ name: 'small', limit: 1, by: 'global', window: 'minute', algorithm: 'fixed' }] });
+    await quota.access(fakeKong());
+    const nowMs = Date.now();
+    vi.setSystemTime(nowMs + 86_400_000);
+    expect((await exitOf(quota.access(fakeKong()))).status).toBe(429);
+    vi.setSystemTime(nowMs);
+    expect((await exitOf(quota.access(fakeKong()))).status).toBe(429);
+    vi.advanceTimersByTime(60_000);
+    await quota.access(fakeKong());
+    expect((await exitOf(quota.access(fakeKong()))).status).toBe(429);
+  });
+});
+
 describe('log', () => {
   const refused = {
     status: 429,
@@ -155,6 +186,10 @@ describe('log', () => {
   it.each<[string, Fake]>([
     ['of the gateway itself', { mark: null, status: 429, source: 'exit', entry: {} }],
     ['that the gateway made of another', { ...refused, entry: { upstream_status: '503' } }],
+    [
+      'of a request that its client made Kong send without the token',
+      { ...refused, entry: { ...refused.entry, request: { headers: { connection: 'close, Authorization' } } } },
+    ],
   ])('is not misled by a 429 %s', async (_, answer) => {
     const quota = plugin({});
     await quota.log(fakeKong(answer));

@@ -57,3 +57,21 @@ it('a spike arrest of an identity that came too late is shared too', () => {
   const admitted = ['a', 'b', 'c', 'a'].map((id) => counters.admit([spike(id)], 0).reading?.admitted);
   expect(admitted).toEqual([true, true, false, false]);
 });
+
+it('counters of a limit that is not asked any more, as after a change of its window, go when they do not matter', () => {
+  const clock = { nowMs: 1_000_000_000_000 };
+  const counters = createLocalCounters(() => clock.nowMs * 1000);
+  const admit = (group: string, windowMs: number, id: string): void => {
+    const common = { kind: 'fixed', name: 'l', maxIdentities: 100, limit: 9, cost: 1 } as const;
+    counters.admit([{ ...common, group, windowMs, id }], 0);
+  };
+  for (let i = 0; i < 50; i += 1) admit('l:60000', 60_000, String(i));
+  for (const [passedMs, left] of [
+    [60_000, 51],
+    [60_000, 1],
+  ] as const) {
+    clock.nowMs += passedMs;
+    admit('l:1000', 1000, 'a');
+    expect(counters.identities()).toBe(left);
+  }
+});

@@ -20,6 +20,7 @@ const OVERFLOW = '*';
 
 /** The counters of one limit. */
 interface Family {
+  generationMs: number;
   /** Which generation `current` is. */
   generation: number;
   /** Counter of each identity: its count in this window, or its theoretical arrival time. */
@@ -39,9 +40,9 @@ export interface LocalCounters extends Counters {
 
 /**
  * Makes the counters of one namespace.
- * @param wallClockUs microseconds since 1970, so that windows begin when those of other nodes do
+ * @param clockUs microseconds since 1970, so that windows begin when those of other nodes do
  */
-export function createLocalCounters(wallClockUs: () => number): LocalCounters {
+export function createLocalCounters(clockUs: () => number): LocalCounters {
   const families = new Map<string, Family>();
   let latestUs = 0;
   /** Nothing counted by now matters after this. */
@@ -50,17 +51,26 @@ export function createLocalCounters(wallClockUs: () => number): LocalCounters {
   function familyOf(check: Check, nowMs: number): Family {
     let family = families.get(check.group);
     if (family === undefined) {
-      family = { generation: 0, current: new Map(), previous: new Map(), identities: 0 };
+      const empty = { current: new Map(), previous: new Map(), identities: 0 };
+      family = { generationMs: generationMs(check), generation: 0, ...empty };
       families.set(check.group, family);
     }
-    const generation = Math.floor(nowMs / generationMs(check));
+    const generation = Math.floor(nowMs / family.generationMs);
     if (generation !== family.generation) {
       family.previous = generation === family.generation + 1 ? family.current : new Map();
       family.current = new Map();
       family.identities = family.previous.size - (family.previous.has(OVERFLOW) ? 1 : 0);
       family.generation = generation;
+      dropDead(nowMs);
     }
     return family;
+  }
+
+  /** Those that no request asks any more, as after a change of the configuration. */
+  function dropDead(nowMs: number): void {
+    for (const [group, { generationMs: ms, generation }] of families) {
+      if (Math.floor(nowMs / ms) > generation + 1) families.delete(group);
+    }
   }
 
   function count({ family, check, id }: Slot, state: CounterState, nowUs: number): CounterState {
@@ -79,7 +89,7 @@ export function createLocalCounters(wallClockUs: () => number): LocalCounters {
   return {
     admit(checks, maxDelayUs) {
       // A clock that was set back stands still until it is there again.
-      latestUs = Math.max(latestUs, wallClockUs());
+      latestUs = Math.max(latestUs, clockUs());
       const nowUs = latestUs;
       const nowMs = Math.floor(nowUs / 1000);
       const slots = checks.map((check) => {
@@ -98,7 +108,7 @@ export function createLocalCounters(wallClockUs: () => number): LocalCounters {
 
     identities: () => [...families.values()].reduce((sum, { identities }) => sum + identities, 0),
     dropIdle() {
-      if (wallClockUs() / 1000 > idleAtMs) families.clear();
+      if (clockUs() / 1000 > idleAtMs) families.clear();
     },
   };
 }

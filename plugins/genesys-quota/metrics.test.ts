@@ -54,3 +54,26 @@ it('has every label in every sample', () => {
     for (const sample of read()) expect(Object.keys(sample.labels)).toEqual(labels);
   }
 });
+
+it('has one series for a namespace, though its configurations name Redis differently', () => {
+  const namespaces = [50, 60].map((timeout) => {
+    const redis = { port: 1, timeout_ms: timeout };
+    return openNamespace(readConfig({ namespace: 'moved', policy: 'redis', redis }, BARE_HOST));
+  });
+  for (const namespace of namespaces) {
+    namespace.decisions.set('admitted', 3);
+    say(namespace, 'a', '30');
+  }
+  const series = createMetrics(() => namespaces).flatMap(({ name, read }) => {
+    return [...read()].map(({ labels, value }) => [name, ...Object.values(labels).slice(1), value].join(' '));
+  });
+  expect(series.sort()).toEqual([
+    'genesys_quota_decisions_total admitted 6',
+    'genesys_quota_identities 0',
+    'genesys_quota_redis_up 0',
+    'genesys_quota_upstream_allowed_requests 600',
+    'genesys_quota_upstream_closed 0',
+    'genesys_quota_upstream_used_ratio 0.1',
+    'genesys_quota_upstream_used_requests 60',
+  ]);
+});

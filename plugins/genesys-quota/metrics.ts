@@ -3,21 +3,46 @@ import type { MetricFamily } from '../shared/plugin.js';
 import type { Namespace } from './namespaces.js';
 import type { UpstreamAllowance } from './upstream-hints.js';
 
+/** A gauge with a sample for each namespace; one without a value has none. */
+type GaugeOf = (
+  name: string,
+  help: string,
+  read: (namespace: Namespace) => number | undefined,
+  merge: Merge,
+) => MetricFamily;
+/** Configurations that name Redis differently count apart in one namespace, and a series may be there once only. */
+type Merge = (before: number, value: number) => number;
+
+const sum: Merge = (before, value) => before + value;
+const latest: Merge = (_before, value) => value;
+
 /** Makes the metrics of a process. */
 export function createMetrics(openNamespaces: () => readonly Namespace[]): MetricFamily[] {
-  /** No series while Genesys says nothing. Tokens are summed: each has a new name with every renewal. */
-  const ofAllowance = (name: string, help: string, read: (allowance: UpstreamAllowance) => number): MetricFamily => ({
+  const gaugeOf: GaugeOf = (name, help, read, merge) => ({
     name,
     help,
     type: 'gauge',
     labels: ['namespace'],
     *read() {
-      for (const { name: namespace, hints } of openNamespaces()) {
-        const allowance = hints.allowance(performance.now());
-        if (allowance !== undefined) yield { labels: { namespace }, value: read(allowance) };
+      const values = new Map<string, number>();
+      for (const namespace of openNamespaces()) {
+        const value = read(namespace);
+        if (value !== undefined) mergeInto(values, namespace.name, value, merge);
       }
+      for (const [namespace, value] of values) yield { labels: { namespace }, value };
     },
   });
+  /** No series while Genesys says nothing. Tokens are summed: each has a new name with every renewal. */
+  const ofAllowance = (name: string, help: string, read: (allowance: UpstreamAllowance) => number, merge: Merge) =>
+    gaugeOf(
+      name,
+      help,
+      ({ hints }) => {
+        const allowance = hints.allowance(performance.now());
+        return allowance && read(allowance);
+      },
+      merge,
+    );
 
   return [
     {
@@ -26,57 +51,57 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
       type: 'counter',
       labels: ['namespace', 'decision'],
       *read() {
+        const namespaces = new Map<string, Map<string, number>>();
         for (const { name, decisions } of openNamespaces()) {
-          for (const [decision, value] of decisions) yield { labels: { namespace: name, decision }, value };
+          const values = namespaces.get(name) ?? new Map<string, number>();
+          namespaces.set(name, values);
+          for (const [decision, value] of decisions) mergeInto(values, decision, value, sum);
+        }
+        for (const [namespace, decisions] of namespaces) {
+          for (const [decision, value] of decisions) yield { labels: { namespace, decision }, value };
         }
       },
     },
-    {
-      name: 'genesys_quota_identities',
-      help: 'Counters that the process holds in memory; max_identities bounds them for each limit.',
-      type: 'gauge',
-      labels: ['namespace'],
-      *read() {
-        for (const { name, local } of openNamespaces())
-          yield { labels: { namespace: name }, value: local.identities() };
-      },
-    },
-    {
-      name: 'genesys_quota_upstream_closed',
-      help: 'Routes and tokens that Genesys refuses at the moment.',
-      type: 'gauge',
-      labels: ['namespace'],
-      *read() {
-        for (const { name, upstream } of openNamespaces()) {
-          yield { labels: { namespace: name }, value: upstream.closures(performance.now()) };
-        }
-      },
-    },
+    gaugeOf(
+      'genesys_quota_identities',
+      'Counters that the process holds in memory; max_identities bounds them for each limit.',
+      ({ local }) => local.identities(),
+      sum,
+    ),
+    gaugeOf(
+      'genesys_quota_upstream_closed',
+      'Routes and tokens that Genesys refuses at the moment.',
+      ({ upstream }) => upstream.closures(performance.now()),
+      sum,
+    ),
     ofAllowance(
       'genesys_quota_upstream_allowed_requests',
       'Requests in the running minute that Genesys allows the tokens in use, as its answers said last; absent if they say nothing.',
       ({ allowed }) => allowed,
+      sum,
     ),
     ofAllowance(
       'genesys_quota_upstream_used_requests',
       'Requests of these that Genesys has counted.',
       ({ used }) => used,
+      sum,
     ),
     ofAllowance(
       'genesys_quota_upstream_used_ratio',
       'The share of its allowance that the token has used which has used most.',
       ({ highestUse }) => highestUse,
+      Math.max,
     ),
-    {
-      name: 'genesys_quota_redis_up',
-      help: '1 while Redis can be used, 0 while it is away. Only with policy redis.',
-      type: 'gauge',
-      labels: ['namespace'],
-      *read() {
-        for (const { name, shared } of openNamespaces()) {
-          if (shared !== undefined) yield { labels: { namespace: name }, value: shared.redis.isUp() ? 1 : 0 };
-        }
-      },
-    },
+    gaugeOf(
+      'genesys_quota_redis_up',
+      '1 while Redis can be used, 0 while it is away. Only with policy redis.',
+      ({ shared }) => shared && (shared.redis.isUp() ? 1 : 0),
+      latest,
+    ),
   ];
+}
+
+function mergeInto(values: Map<string, number>, key: string, value: number, merge: Merge): void {
+  const before = values.get(key);
+  values.set(key, before === undefined ? value : merge(before, value));
 }

@@ -24,19 +24,31 @@ export interface Namespace {
   decisions: Map<string, number>;
 }
 
+/**
+ * Microseconds since 1970 by the machine's clock as it was when the process started. Set forward by mistake it would open a
+ * window early, and set back again keep one from ending for as long.
+ */
+const STARTED_MS = Date.now() - performance.now();
+const clockUs = (): number => Math.floor((STARTED_MS + performance.now()) * 1000);
+
 const namespaces = new Map<string, Namespace>();
 
 /** The namespace of a configuration; the first call for a Redis begins to connect. */
 export function openNamespace({ namespace: name, redis: settings }: Config): Namespace {
   const key = `${settings?.key ?? ''} ${name}`;
   const known = namespaces.get(key);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    // The last one is the one that was configured last.
+    namespaces.delete(key);
+    namespaces.set(key, known);
+    return known;
+  }
   // Those of configurations that are gone: no request comes any more that would let their counters die.
   for (const { local } of namespaces.values()) local.dropIdle();
   const redis = settings && openRedis(settings);
   const made: Namespace = {
     name,
-    local: createLocalCounters(() => Date.now() * 1000),
+    local: createLocalCounters(clockUs),
     shared: redis && { redis, counters: createRedisCounters(redis, name) },
     upstream: createUpstreamLimits(),
     hints: createUpstreamHints(),
@@ -47,7 +59,7 @@ export function openNamespace({ namespace: name, redis: settings }: Config): Nam
   return made;
 }
 
-/** All of them. */
+/** All of them, in the order in which they were configured. */
 export function openNamespaces(): Namespace[] {
   return [...namespaces.values()];
 }

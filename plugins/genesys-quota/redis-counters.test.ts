@@ -122,7 +122,10 @@ describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MI
       { ref: 'token', route: 'users', poolSize: 3, remainingMs: expect.closeTo(290, -2) },
       { ref: 'token', route: 'queues', poolSize: 3, remainingMs: expect.closeTo(59_990, -2) },
     ]);
+    // A shorter time does not open it earlier.
+    await shareClosure(redis, 'closed', { ref: 'token', route: 'queues', poolSize: 3, remainingMs: 300 });
     const learned = await shared.admit([check], 0, 'learn');
+    expect(learned.closures[1]?.remainingMs).toBeGreaterThan(50_000);
     expect(learned.reading?.admitted).toBe(true);
     expect(learned.closures).toHaveLength(2);
     await waitFor('the shorter one to be over', async () => {

@@ -157,6 +157,9 @@ describe('the cost', () => {
     ['pageSize=1e9', 30],
     ['pageSize=Infinity', 30],
     ['PageSize=100', 2],
+    // Java reads the digits of any script.
+    ['pageSize=\uff11\uff10\uff10', 30],
+    ['pageSize=%D9%A1%D9%A0%D9%A0', 30],
   ])('by ?%s is %i', (query, cost) => {
     const limits = [{ name: 'a', limit: 30, cost: 2, cost_by_query: { name: 'pageSize', per: 25 } }];
     expect(checksOf(config({ limits }), facts({ query: new URLSearchParams(query) }))[0]).toMatchObject({ cost });

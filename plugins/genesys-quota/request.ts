@@ -115,13 +115,18 @@ function concerns({ methods, paths }: Limit, method: string | undefined, path: s
 
 /**
  * The cost of a request, at most the limit. A parameter that is there several times counts by its largest value, since a
- * service may take any of them; one that is no number, or absent, asks for one portion.
+ * service may take any of them; one that is no number, or absent, asks for one portion. Digits of another script, which Java
+ * reads as numbers, are nobody's honest way to ask: all of the limit.
  */
 function costOf({ cost, costByQuery, limit }: Limit, query: URLSearchParams | undefined): number {
   if (costByQuery === undefined) return cost;
-  const asked = (query?.getAll(costByQuery.name) ?? []).map(Number).filter((value) => value > 0);
+  const asked = (query?.getAll(costByQuery.name) ?? []).map(askedFor).filter((value) => value > 0);
   const portions = Math.max(1, ...asked.map((value) => Math.ceil(value / costByQuery.per)));
   return Math.min(limit, cost * portions);
+}
+
+function askedFor(value: string): number {
+  return /(?![0-9])\p{Nd}/u.test(value) ? Number.POSITIVE_INFINITY : Number(value);
 }
 
 /**

@@ -3,11 +3,13 @@ import type { RedisConnection } from '../shared/redis/connection.js';
 import { redisScript } from '../shared/redis/script.js';
 import type { Closure } from './upstream-limits.js';
 
-/** KEYS: the hash. ARGV: field, milliseconds, size of the pool. Drops what is over. */
+/** KEYS: the hash. ARGV: field, milliseconds, size of the pool. Drops what is over, and shortens nothing. */
 const CLOSE = redisScript(`
 local time = redis.call('TIME')
 local now_ms = math.floor(time[1] * 1000 + time[2] / 1000)
 local latest_ms = now_ms + tonumber(ARGV[2])
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if known then latest_ms = math.max(latest_ms, tonumber(string.match(known, '^%d+'))) end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', latest_ms) .. ' ' .. ARGV[3])
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do

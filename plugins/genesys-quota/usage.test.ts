@@ -4,7 +4,7 @@ import { REDIS_MISSING, type RedisServer, startRedis } from '../../test/support/
 import { waitFor } from '../../test/support/wait-for.js';
 import { parseConfig } from '../shared/config.js';
 import { BARE_HOST } from '../shared/host.js';
-import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
+import { openRedis, type RedisCommands, type RedisConnection, RedisUnavailable } from '../shared/redis/connection.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 import { readRedisSettings } from '../shared/redis/settings.js';
 import { createUsage } from './usage.js';
@@ -27,6 +27,58 @@ it('in memory is of this process, and begins anew with the month in UTC', async 
   ]);
   expect(await usage.read('2026-12')).toEqual([{ ...CRM, requests: 1 }]);
   expect(await usage.read('2026-10')).toEqual([]);
+});
+
+describe('while Redis is away', () => {
+  /** Notes what each attempt sends: consumers and requests in turn. */
+  function setUp() {
+    const sent: string[][] = [];
+    const state = { answer: (): Promise<unknown> => Promise.reject(new RedisUnavailable('gone')) };
+    const commands = {
+      evalsha: (_sha: string, _keys: number, ...values: string[]) => {
+        sent.push(values.slice(4));
+        return state.answer();
+      },
+    } as unknown as RedisCommands;
+    const redis = {
+      keyPrefix: 'p',
+      run: (operation: (redis: RedisCommands) => unknown) => operation(commands),
+    } as unknown as RedisConnection;
+    return { sent, state, usage: createUsage('away', redis) };
+  }
+
+  it('holds no more than one count a consumer beside what it has tried to send, however long that is', async () => {
+    const { sent, state, usage } = setUp();
+    for (let i = 0; i < 100; i += 1) {
+      usage.count(CRM, 1, NOVEMBER);
+      usage.count(IVR, 1, NOVEMBER);
+      await usage.flush();
+    }
+    sent.length = 0;
+    state.answer = async () => null;
+    await usage.flush();
+    expect(sent).toEqual([1, 99].map((n) => ['1 svc crm', n, '2 svc-ivr', n]));
+  });
+
+  it('writes what came while it was writing, before a process ends', async () => {
+    const { sent, state, usage } = setUp();
+    let answer: (value: unknown) => void = () => {};
+    const answered = new Promise((resolve) => {
+      answer = resolve;
+    });
+    state.answer = () => answered;
+    usage.count(CRM, 1, NOVEMBER);
+    const first = usage.flush();
+    await waitFor('the first batch to be on its way', () => sent.length === 1);
+    usage.count(IVR, 1, NOVEMBER);
+    const last = usage.flush();
+    answer(null);
+    await Promise.all([first, last]);
+    expect(sent).toEqual([
+      ['1 svc crm', 1],
+      ['2 svc-ivr', 1],
+    ]);
+  });
 });
 
 describe.skipIf(REDIS_MISSING)(`in Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {

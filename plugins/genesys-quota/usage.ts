@@ -54,13 +54,20 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
   /** On its way to Redis, until Redis has said so. */
   const batches: { id: string; month: string; counts: Counts }[] = [];
   let timer: NodeJS.Timeout | undefined;
-  let flushing: Promise<void> | undefined;
+  let flushed = Promise.resolve();
 
   const key = (month: string): string => `${redis?.keyPrefix}:quota:{${namespace}}:usage:${month}`;
 
   async function sendBatches(to: RedisConnection): Promise<void> {
+    // Those that were tried go first, and as they are. What came since is one more batch only when they have gone, however
+    // long Redis is away.
+    await sendAll(to);
     for (const [month, counts] of months) batches.push({ id: randomUUID(), month, counts });
     months.clear();
+    await sendAll(to);
+  }
+
+  async function sendAll(to: RedisConnection): Promise<void> {
     for (let batch = batches[0]; batch !== undefined; batch = batches[0]) {
       const { id, month, counts } = batch;
       const fields = [...counts].flat();
@@ -75,12 +82,9 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
     if (redis === undefined) return Promise.resolve();
     clearTimeout(timer);
     timer = undefined;
-    flushing ??= sendBatches(redis)
-      .catch(() => schedule())
-      .finally(() => {
-        flushing = undefined;
-      });
-    return flushing;
+    // After the one that runs, which does not send what came since it began.
+    flushed = flushed.then(() => sendBatches(redis)).catch(() => schedule());
+    return flushed;
   }
 
   function schedule(): void {

@@ -7,11 +7,14 @@ export interface Relay {
   /** Breaks the connections, and refuses new ones. */
   refuse(): Promise<void>;
   accept(): Promise<void>;
+  /** New connections go to another server, as after a change of a name's address; those that stand stay. */
+  leadTo(port: number): void;
   close(): Promise<void>;
 }
 
 /** Starts it, on a free port. */
-export async function startRelay(targetPort: number): Promise<Relay> {
+export async function startRelay(firstTargetPort: number): Promise<Relay> {
+  let targetPort = firstTargetPort;
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     const target = connect(targetPort, '127.0.0.1');
@@ -48,6 +51,9 @@ export async function startRelay(targetPort: number): Promise<Relay> {
     refuse,
     accept: async () => {
       if (!server.listening) await listen(port);
+    },
+    leadTo(other) {
+      targetPort = other;
     },
     close: async () => {
       if (server.listening) await refuse();

@@ -122,6 +122,7 @@ const TEXTS: Record<string, readonly string[]> = {
   path: FILES.map((name) => join(folder, 'logs', name)),
   ca_file: ['/etc/ssl/certs/ca-certificates.crt', '/dev/zero', '/etc/passwd', 'relative', '/a\0b'],
   signing_key: KEYS,
+  by_name: ['X-Tenant', 'queueId', 'a b:c', 'half\ud800'],
   rate: ['10ps', '300pm', '0ps', '99999999999999999999ps', 'ps', '1e3ps'],
   cache_encryption_key: [Buffer.alloc(32, 7).toString('base64'), `${SECRET}=`],
 };

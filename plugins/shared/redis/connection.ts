@@ -183,7 +183,9 @@ async function createClient(settings: RedisSettings): Promise<Redis | Cluster> {
     if (password !== undefined) client.options.password = password.current();
     return delayMs(attempt);
   };
-  const single = { ...connection, enableOfflineQueue: false, retryStrategy };
+  // Nobody closes the connections of a master that becomes a replica but a Sentinel, and its address may lead elsewhere now.
+  const reconnectOnError = (error: Error): boolean => /\bREADONLY\b/.test(error.message);
+  const single = { ...connection, enableOfflineQueue: false, retryStrategy, reconnectOnError };
   const client =
     topology.kind === 'single'
       ? new ioredis.Redis({ ...single, ...topology.node })
