@@ -136,10 +136,8 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     log(`a promise that nobody waited for failed: ${reason instanceof Error ? reason.stack : String(reason)}`);
   });
 
-  let leaving = false;
+  let leaving: 'taken over' | 'signalled' | undefined;
   const leave = (why: string): void => {
-    if (leaving) process.exit(1);
-    leaving = true;
     operations?.close();
     log(`${why}: finishing what has begun`);
     void server
@@ -147,6 +145,21 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
       .then(() => shutdown(plugin, settings.deadlineMs))
       .catch((error: Error) => log(`not everything was written at the end: ${error.message}`))
       .finally(() => process.exit(0));
+  };
+
+  const onTakenOver = (): void => {
+    leaving = 'taken over';
+    leave('the socket path leads to another process');
+  };
+  /** After a reload, Kong's signal finds the process leaving already: only what has not been written must not be lost. */
+  const onSignal = (signal: string): void => {
+    if (leaving === 'signalled') process.exit(1);
+    if (leaving === undefined) leave(signal);
+    else {
+      log(`${signal}: writing what is left`);
+      server.hurry();
+    }
+    leaving = 'signalled';
   };
 
   const metrics = settings.metrics && (await createMetrics(settings.name, plugin.metrics ?? []));
@@ -159,7 +172,7 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     socketMode: settings.socketMode,
     log,
     observeEvent: metrics?.observeEvent,
-    onTakenOver: () => leave('the socket path leads to another process'),
+    onTakenOver,
   }).catch((error: Error) => {
     log(`${settings.name}: ${error.message}`);
     process.exit(1);
@@ -167,8 +180,8 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
   const operations =
     settings.metrics && metrics && serveOperations(plugin.operations ?? [], metrics, settings.metrics, log);
   startWatchdog(STALL_MS);
-  process.on('SIGTERM', () => leave('SIGTERM'));
-  process.on('SIGINT', () => leave('SIGINT'));
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   log(`${settings.name} ${plugin.Version} listens on ${settings.socketPath}`);
 }
 

@@ -424,6 +424,38 @@ describe('the process', () => {
     expect(await old.exited).toBe(0);
   });
 
+  it('that was replaced ends what still runs, and writes what is left, with its first signal', async () => {
+    const old = await start(['--deadline', '60']);
+    const [busy, unused] = [await kongAt(old), await kongAt(old)];
+    const id = await busy.startInstance({ access: JSON.stringify([['kong.node.get_id', null]]) });
+    let asked = false;
+    const event = busy.event(id, 'access', () => {
+      asked = true;
+      return NO_REPLY;
+    });
+    event.catch(() => {});
+    await waitFor('the call', () => asked);
+    await start([], old.socketPath);
+    await waitFor('the old one to notice', () => old.output().includes('finishing what has begun'));
+    process.kill(old.pid, 'SIGTERM');
+    await expect(event).rejects.toThrow(ConnectionClosed);
+    expect(await old.exited).toBe(0);
+    expect(old.output()).toContain('the probe was told of the end');
+    expect(unused.closed).toBe(true);
+  });
+
+  it('that was replaced ends at once with its second signal', async () => {
+    const old = await start();
+    await run(await kongAt(old), 'access', [['hang-at-end', null]]);
+    await start([], old.socketPath);
+    await waitFor('the end to begin', () => old.output().includes('the probe was told of the end'));
+    process.kill(old.pid, 'SIGTERM');
+    await waitFor('the first signal', () => old.output().includes('writing what is left'));
+    expect(old.process.exitCode).toBeNull();
+    process.kill(old.pid, 'SIGTERM');
+    expect(await old.exited).toBe(1);
+  });
+
   it('leaves when its socket path is gone', async () => {
     const server = await start();
     unlinkSync(server.socketPath);
