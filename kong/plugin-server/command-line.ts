@@ -95,7 +95,8 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
 /** HOST:PORT of a loopback interface; an IPv6 address in brackets. */
 function parseAddress(text: string): { host: string; port: number } {
   const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (!isLoopback(host)) throw new Error(`--metrics ${text}: a loopback address and a port, such as 127.0.0.1:9500`);
+  if (!isLoopback(host) || Number(port) > 65_535)
+    throw new Error(`--metrics ${text}: a loopback address and a port, such as 127.0.0.1:9500`);
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 

@@ -341,6 +341,7 @@ describe('the process', () => {
     [[], '--socket PATH is missing'],
     [['--socket', '/tmp/x', '--socket-mode', '0666'], '--socket-mode 0666'],
     [['--socket', '/tmp/x', '--deadline', 'soon'], '--deadline soon'],
+    [['--socket', '/tmp/x', '--metrics', '127.0.0.1:99999'], '--metrics 127.0.0.1:99999'],
     [['--bogus'], '--bogus'],
     [['--socket', `/tmp/${'long'.repeat(30)}`], 'the socket path is too long'],
     [['--socket', '/nowhere/at/all/s'], 'cannot listen on'],
