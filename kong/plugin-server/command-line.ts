@@ -152,15 +152,15 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     leaving = 'taken over';
     leave('the socket path leads to another process');
   };
-  /** After a reload, Kong's signal finds the process leaving already: only what has not been written must not be lost. */
+  /** Kong's signal after a reload comes once the next process has the path: what is not written soon is lost then. */
   const onSignal = (signal: string): void => {
     if (leaving === 'signalled') process.exit(1);
+    const isReplaced = leaving === 'taken over' || server.isReplaced();
     if (leaving === undefined) leave(signal);
-    else {
-      log(`${signal}: writing what is left`);
-      server.hurry();
-    }
     leaving = 'signalled';
+    if (!isReplaced) return;
+    log(`${signal}: writing what is left`);
+    server.hurry();
   };
 
   const metrics = settings.metrics && (await createMetrics(settings.name, plugin.metrics ?? []));

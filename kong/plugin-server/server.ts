@@ -38,6 +38,8 @@ export interface PluginServer {
    * another process has taken the path over, Kong loses no call: a connection is closed with the answer to its next one.
    */
   drain(timeoutMs: number): Promise<void>;
+  /** Whether the path leads to another process, also when nobody has noticed yet. */
+  isReplaced(): boolean;
   /** Has a drain that is under way end now: what is idle is closed at once, what still runs is cut off after `HURRY_MS`. */
   hurry(): void;
 }
@@ -73,6 +75,7 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
     options.onTakenOver();
   }, OWNERSHIP_CHECK_MS);
 
+  const isReplaced = (): boolean => !isOwner() && existsSync(socketPath);
   const closeIdle = (): void => {
     for (const connection of connections) connection.closeWhenIdle();
   };
@@ -83,7 +86,7 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
   return {
     async drain(timeoutMs) {
       clearInterval(ownershipCheck);
-      const hasSuccessor = !isOwner() && existsSync(socketPath);
+      const hasSuccessor = isReplaced();
       if (isOwner()) unlinkSync(socketPath);
       const closeAnswered = (): void => {
         for (const connection of connections) connection.closeAfterAnswer();
@@ -100,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
       clearTimeout(unused);
       clearTimeout(cut);
     },
+    isReplaced,
     hurry() {
       closeIdle();
       setTimeout(destroyAll, HURRY_MS);

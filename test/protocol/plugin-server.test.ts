@@ -1,7 +1,7 @@
 /** The plugin server as Kong meets it: a process, its socket, and everything that can go wrong between them. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -443,6 +443,26 @@ describe('the process', () => {
     expect(await old.exited).toBe(0);
     expect(old.output()).toContain('the probe was told of the end');
     expect(unused.closed).toBe(true);
+  });
+
+  it('that was replaced and has not noticed yet does so too', async () => {
+    const old = await start(['--deadline', '60']);
+    const busy = await kongAt(old);
+    const id = await busy.startInstance({ access: JSON.stringify([['kong.node.get_id', null]]) });
+    let asked = false;
+    const event = busy.event(id, 'access', () => {
+      asked = true;
+      return NO_REPLY;
+    });
+    event.catch(() => {});
+    await waitFor('the call', () => asked);
+    // What comes in its place need not be a process: the signal must be there before the next look at the path.
+    writeFileSync(`${old.socketPath}.next`, '');
+    renameSync(`${old.socketPath}.next`, old.socketPath);
+    process.kill(old.pid, 'SIGTERM');
+    await expect(event).rejects.toThrow(ConnectionClosed);
+    expect(await old.exited).toBe(0);
+    expect(old.output()).toContain('the probe was told of the end');
   });
 
   it('that was replaced ends at once with its second signal', async () => {
