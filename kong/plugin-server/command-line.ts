@@ -95,7 +95,8 @@ export function parseCommandLine(args: readonly string[], defaultName: string): 
 /** HOST:PORT of a loopback interface; an IPv6 address in brackets. */
 function parseAddress(text: string): { host: string; port: number } {
   const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (!isLoopback(host)) throw new Error(`--metrics ${text}: a loopback address and a port, such as 127.0.0.1:9500`);
+  if (!isLoopback(host) || Number(port) > 65_535)
+    throw new Error(`--metrics ${text}: a loopback address and a port, such as 127.0.0.1:9500`);
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
@@ -136,10 +137,8 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     log(`a promise that nobody waited for failed: ${reason instanceof Error ? reason.stack : String(reason)}`);
   });
 
-  let leaving = false;
+  let leaving: 'taken over' | 'signalled' | undefined;
   const leave = (why: string): void => {
-    if (leaving) process.exit(1);
-    leaving = true;
     operations?.close();
     log(`${why}: finishing what has begun`);
     void server
@@ -147,6 +146,21 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
       .then(() => shutdown(plugin, settings.deadlineMs))
       .catch((error: Error) => log(`not everything was written at the end: ${error.message}`))
       .finally(() => process.exit(0));
+  };
+
+  const onTakenOver = (): void => {
+    leaving = 'taken over';
+    leave('the socket path leads to another process');
+  };
+  /** Kong's signal after a reload comes once the next process has the path: what is not written soon is lost then. */
+  const onSignal = (signal: string): void => {
+    if (leaving === 'signalled') process.exit(1);
+    const isReplaced = leaving === 'taken over' || server.isReplaced();
+    if (leaving === undefined) leave(signal);
+    leaving = 'signalled';
+    if (!isReplaced) return;
+    log(`${signal}: writing what is left`);
+    server.hurry();
   };
 
   const metrics = settings.metrics && (await createMetrics(settings.name, plugin.metrics ?? []));
@@ -159,7 +173,7 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     socketMode: settings.socketMode,
     log,
     observeEvent: metrics?.observeEvent,
-    onTakenOver: () => leave('the socket path leads to another process'),
+    onTakenOver,
   }).catch((error: Error) => {
     log(`${settings.name}: ${error.message}`);
     process.exit(1);
@@ -167,8 +181,8 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
   const operations =
     settings.metrics && metrics && serveOperations(plugin.operations ?? [], metrics, settings.metrics, log);
   startWatchdog(STALL_MS);
-  process.on('SIGTERM', () => leave('SIGTERM'));
-  process.on('SIGINT', () => leave('SIGINT'));
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   log(`${settings.name} ${plugin.Version} listens on ${settings.socketPath}`);
 }
 

@@ -11,6 +11,9 @@ import type { Metrics } from './metrics.js';
 /** How often a port that is taken is tried again: during a reload the process that leaves still has it. */
 const RETRY_MS = 1000;
 
+/** What paths are read against; no request goes there. */
+const BASE_URL = 'http://localhost';
+
 export interface OperationsServer {
   close(): void;
 }
@@ -64,7 +67,9 @@ async function answer(
     send(403, { message: 'for programs on this machine only' });
     return;
   }
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+  const target = request.url ?? '/';
+  if (!URL.canParse(target, BASE_URL)) return send(400, { message: 'no path' });
+  const { pathname, searchParams } = new URL(target, BASE_URL);
   // A process that leaves has closed the port.
   if (request.method === 'GET' && pathname === '/ready') return send(200, { ready: true });
   if (request.method === 'GET' && pathname === '/metrics') {

@@ -96,9 +96,18 @@ describe('the log phase', () => {
 
   it('reads no entry of a request that went well', async () => {
     await log({ status: 200 });
-    await log({ status: 304, source: 'exit' });
-    expect(read).toEqual(['ref', 'status', 'source', 'ref', 'status', 'source']);
+    await log({ status: 304, source: 'exit', ctx: { ...NO_PEER, KONG_BALANCER_START: 13 } });
+    expect(read).toEqual(['ref', 'status', 'source', 'ref', 'status', 'source', 'ctx']);
     expect([refused, reported]).toEqual([[], ['succeeded', 'succeeded']]);
+  });
+
+  it('learns nothing of the service, or of a region, from a hit of a cache', async () => {
+    states.report(states.primary(), 'no peer', 0);
+    const probe = states.choose(10_000, new Set());
+    expect(probe?.isProbe).toBe(true);
+    for (let hit = 0; hit < 2; hit += 1) await log({ status: 200, source: 'exit', region: 'one/1/probe' });
+    expect(reported).toEqual([]);
+    expect(states.describe(0)[0]).toMatchObject({ isUp: false, lost: { goodProbes: 0 } });
   });
 
   it('does nothing for a request in which access left no mark', async () => {

@@ -53,7 +53,10 @@ export async function handleLog(kong: Kong, log: Log): Promise<void> {
   }
   const choice = log.regions && parseRegionMark(regionMark, log.regions.names);
   // The entry is some KiB of JSON: it is asked for only if something went wrong.
-  if (status < 400 && source !== 'error') return report(kong, log, choice, 'succeeded');
+  if (status < 400 && source !== 'error') {
+    if (choice === undefined && log.breaker === undefined) return;
+    return report(kong, log, choice, (await wasSent(kong, source)) ? 'succeeded' : 'unknown');
+  }
   const answer = parseLogEntry(await kong.log.serialize(), Date.now());
   if (ref !== STATIC_REF) judgeToken(ref, answer, log);
   await report(kong, log, choice, await judgeService(kong, answer.status, { status, source }));
@@ -83,6 +86,11 @@ function judgeToken(ref: string, answer: ServiceAnswer, { broker, purgeOnStatuse
   if (connectionHeader.includes(headerName.toLowerCase())) return;
   if (purgeOnStatuses.has(status)) broker.refuse(ref);
   if (status === 429) broker.allowanceOf(ref)?.close(routeOf(upstreamUri), retryAfterMs, performance.now());
+}
+
+/** Whether the request was sent to the service: a plugin may have answered in access after ours, as proxy-cache does. */
+async function wasSent(kong: Kong, source: ResponseSource): Promise<boolean> {
+  return source !== 'exit' || (await kong.nginx.getCtx(TARGET_FOUND)) !== null;
 }
 
 /**

@@ -69,3 +69,23 @@ it('tells of tokens and regions, by labels that stand in every sample, and of no
     }
   }
 });
+
+it('tells of the token in use, not of the one that a former secret got', async () => {
+  const { broker, samples } = make();
+  const { client: former, policy } = readClient({ client_id: 'id', client_secret: 'former' });
+  const { client } = readClient({ client_id: 'id', client_secret: 'new' });
+  await broker.get(former, policy);
+  for (let use = 0; use < 5; use += 1) broker.peek(former)?.allowance.use(NOW_MS);
+  await broker.get(client, policy);
+  broker.peek(client)?.allowance.use(NOW_MS);
+  expect(samples('genesys_token_uses_in_window')).toEqual([{ labels: { client_id: 'id', slot: '0' }, value: 1 }]);
+});
+
+it('tells of a region as the newest configuration has it, also after one that lost it', () => {
+  const { regions, samples } = make();
+  const named = [{ name: 'eu', upstream: 'eu' }];
+  const { states } = regions.open(named, [], { failures: 1, windowMs: 1000, probeAfterMs: 1000 });
+  states.report(states.primary(), 'failed', NOW_MS);
+  regions.open(named, [], { failures: 2, windowMs: 1000, probeAfterMs: 1000 });
+  expect(samples('genesys_region_up')).toEqual([{ labels: { region: 'eu' }, value: 1 }]);
+});

@@ -10,6 +10,8 @@ export type TokenRequestResult = 'granted' | 'refused' | 'failed';
 /** Where a request's token came from: the memory of this process, or what it had to wait for. */
 export type TokenSource = 'memory' | TokenOrigin;
 
+type Sample = ReturnType<MetricFamily['read']> extends Iterable<infer S> ? S : never;
+
 export interface Metrics {
   families: MetricFamily[];
   countTokenRequest(result: TokenRequestResult): void;
@@ -21,20 +23,22 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
   const requests = new Map<TokenRequestResult, number>();
   const uses: Record<TokenSource, number> = { memory: 0, redis: 0, request: 0 };
 
-  /** A gauge of every token. */
+  /** A gauge of every token. The broker tells those first that were used last. */
   const ofTokens = (name: string, help: string, read: (state: TokenState) => number | undefined): MetricFamily => ({
     name,
     help,
     type: 'gauge',
     labels: ['client_id', 'slot'],
-    *read() {
-      for (const state of broker().states()) {
-        const value = read(state);
-        const { clientId, slot } = state.client;
-        if (value !== undefined) yield { labels: { client_id: clientId, slot: String(slot) }, value };
-      }
-    },
+    read: () => firstOfEach(samplesOfTokens(read)),
   });
+
+  function* samplesOfTokens(read: (state: TokenState) => number | undefined): Iterable<Sample> {
+    for (const state of broker().states()) {
+      const value = read(state);
+      const { clientId, slot } = state.client;
+      if (value !== undefined) yield { labels: { client_id: clientId, slot: String(slot) }, value };
+    }
+  }
 
   const ofRegions = (
     family: Omit<MetricFamily, 'labels' | 'read'>,
@@ -42,16 +46,19 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
   ): MetricFamily => ({
     ...family,
     labels: ['region'],
-    *read() {
-      for (const { regions: named, states } of regions.all()) {
-        const described = states.describe(nowMs());
-        for (const [index, { name }] of named.entries()) {
-          const state = described[index];
-          if (state !== undefined) yield { labels: { region: name }, value: read(state) };
-        }
-      }
-    },
+    // The groups tell those first that were configured last. What was counted is added up.
+    read: () => (family.type === 'gauge' ? firstOfEach(samplesOfRegions(read)) : samplesOfRegions(read)),
   });
+
+  function* samplesOfRegions(read: (state: { isUp: boolean; served: number }) => number): Iterable<Sample> {
+    for (const { regions: named, states } of regions.all()) {
+      const described = states.describe(nowMs());
+      for (const [index, { name }] of named.entries()) {
+        const state = described[index];
+        if (state !== undefined) yield { labels: { region: name }, value: read(state) };
+      }
+    }
+  }
 
   return {
     countTokenRequest: (result) => requests.set(result, (requests.get(result) ?? 0) + 1),
@@ -91,4 +98,17 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
       ),
     ],
   };
+}
+
+/**
+ * The first sample of each set of labels. The state of a former secret, or of a former configuration's regions, goes on to
+ * exist under the same labels, and a series has one value: a region that was lost then would be lost for ever.
+ */
+function* firstOfEach(samples: Iterable<Sample>): Iterable<Sample> {
+  const told = new Set<string>();
+  for (const sample of samples) {
+    const labels = JSON.stringify(sample.labels);
+    if (!told.has(labels)) yield sample;
+    told.add(labels);
+  }
 }

@@ -214,6 +214,17 @@ describe('one flight per client', () => {
     expect(received).toHaveLength(2);
   });
 
+  it('tells no further parameter that login repeats: it may be a secret too', async () => {
+    const assertion = 'header.claims/of+it.signature';
+    answer = (response, _n, { body }) => {
+      const description = `bad client_assertion ${assertion} in ${body}`;
+      response.writeHead(400).end(JSON.stringify({ error: 'invalid_client', error_description: description }));
+    };
+    const outcome = await get(client({ extra_params: { client_assertion: assertion, format: 'jwt' } }));
+    const told = 'invalid_client: bad client_assertion [redacted] in client_assertion=[redacted]&format=jwt';
+    expect(outcome).toMatchObject({ kind: 'none', reason: expect.stringContaining(told) });
+  });
+
   it('keeps configurations with another secret, id, scope or endpoint apart', async () => {
     answer = (response, n, { headers }) => {
       const basic = Buffer.from(headers.authorization?.replace('Basic ', '') ?? '', 'base64').toString();

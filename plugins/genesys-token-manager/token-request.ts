@@ -14,6 +14,9 @@ import { classifyAnswer, type LoginResult, trouble } from './token-response.js';
 /** A token answer is a few KiB at most; what is larger is not read. */
 export const MAX_ANSWER_BYTES = 65_536;
 
+/** Shorter parameters are no secrets, and log lines without their text would tell nothing. */
+const SHORTEST_SECRET = 8;
+
 /**
  * Asks login for a token.
  * @param timeoutMs for connecting, the answer and its body together
@@ -45,8 +48,7 @@ export async function requestToken(client: OauthClient, timeoutMs: number, effec
       throw error;
     });
     const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), effects.wallClockMs());
-    const secrets = [credentials, client.clientSecret, formEncode(client.clientSecret)];
-    return classifyAnswer({ status: response.status, body, retryAfterMs }, secrets);
+    return classifyAnswer({ status: response.status, body, retryAfterMs }, [credentials, ...secretsOf(client)]);
   } catch (error) {
     if (abort.signal.aborted) return trouble(`login did not answer within ${Math.round(timeoutMs)} ms`);
     return trouble(`login could not be reached (${errorCode(error)})`);
@@ -55,6 +57,12 @@ export async function requestToken(client: OauthClient, timeoutMs: number, effec
     // Closes the connection of an answer that was not read to its end.
     abort.abort();
   }
+}
+
+/** What login may repeat of a request, as it was given and as it was sent. A further parameter may be an assertion. */
+function secretsOf({ clientSecret, extraParams }: OauthClient): string[] {
+  const long = Object.values(extraParams).filter((value) => value.length >= SHORTEST_SECRET);
+  return [clientSecret, ...long].flatMap((secret) => [secret, formEncode(secret)]);
 }
 
 function grantBody({ authMethod, clientId, clientSecret, scope, extraParams }: OauthClient): string {

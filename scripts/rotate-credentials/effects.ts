@@ -30,10 +30,17 @@ export interface Effects {
 /** No answer that a rotation reads is larger. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
+/** A timer of Node's that is longer runs at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export const realEffects: Effects = {
   nowMs: Date.now,
   random: Math.random,
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  async sleep(ms) {
+    for (let left = ms; left > 0; left -= LONGEST_TIMER_MS) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(left, LONGEST_TIMER_MS)));
+    }
+  },
   async send({ method, url, headers, body, timeoutMs }) {
     const response = await nodeFetch(url, {
       method,

@@ -9,7 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -52,7 +52,8 @@ function writeNew(path: string, text: string, { mode, uid, gid }: Access): void 
   rmSync(path, { force: true });
   const file = openSync(path, 'wx', mode);
   try {
-    writeSync(file, text);
+    // Not writeSync: on a disk that is nearly full it writes a part, and says so by a number only.
+    writeFileSync(file, text);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -15,6 +15,12 @@ export function createEnvFileStore(path: string, names: EntryNames, wanted: read
     return text === undefined ? undefined : fromEntries(readEnv(text), names, wanted);
   };
   const copy = (from: string, to: string): void => replaceFile(to, readFileSync(from, 'utf8'), accessOf(path));
+  /** Takes the lines of the values from another file: those beside them may have been changed since that was made. */
+  const takeFrom = (file: string): void => {
+    const own = wanted.map((value) => names[value] ?? value);
+    const text = withLinesOf(readIfThere(path) ?? '', readFileSync(file, 'utf8'), own);
+    replaceFile(path, text, accessOf(path));
+  };
 
   return {
     description: `environment file ${path}`,
@@ -31,10 +37,10 @@ export function createEnvFileStore(path: string, names: EntryNames, wanted: read
     staged: async (rotationId) => valuesIn(stagedPath(rotationId)),
     async publish(rotationId) {
       if (readIfThere(beforePath(rotationId)) === undefined) copy(path, beforePath(rotationId));
-      copy(stagedPath(rotationId), path);
+      takeFrom(stagedPath(rotationId));
     },
     async restore(rotationId) {
-      if (readIfThere(beforePath(rotationId)) !== undefined) copy(beforePath(rotationId), path);
+      if (readIfThere(beforePath(rotationId)) !== undefined) takeFrom(beforePath(rotationId));
     },
     previous: async (rotationId) => valuesIn(beforePath(rotationId)),
     async finish(rotationId) {
@@ -53,6 +59,21 @@ export function readEnv(text: string): Record<string, string> {
     if (name !== undefined) entries[name] = value.trim().replace(/^(["'])(.*)\1$/, '$2');
   }
   return entries;
+}
+
+/** The text, with the lines of these names as another text has them: where they stand, or last; left out if it has none. */
+export function withLinesOf(text: string, other: string, names: readonly string[]): string {
+  const nameOf = (line: string): string => LINE.exec(line)?.[1] ?? '';
+  const taken = new Map(other.split(/\r?\n/).map((line) => [nameOf(line), line]));
+  const missing = new Set(names.filter((name) => taken.has(name)));
+  const lines = text.split(/\r?\n/).flatMap((line) => {
+    const name = nameOf(line);
+    if (!names.includes(name)) return [line];
+    missing.delete(name);
+    return taken.get(name) ?? [];
+  });
+  if (lines.at(-1) === '') lines.pop();
+  return `${[...lines, ...[...missing].map((name) => taken.get(name))].join('\n')}\n`;
 }
 
 /** Changes lines where they stand; what is new comes last. Values need no quotes: they have no blanks. */

@@ -16,6 +16,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type Access, accessOf, OWNER_ONLY, readIfThere, replaceFile, syncFolder } from './files.js';
 import { type EntryNames, fromEntries, type SecretStore, type SecretValues, toEntries } from './store.js';
 
@@ -71,6 +72,24 @@ export function createFolderStore(folder: string, names: EntryNames, wanted: rea
     syncFolder(folder);
   };
 
+  /** Brings a generation that is not current up to date with what others have changed, such as another rotation. */
+  const takeOthers = (name: string): void => {
+    const own = new Set(wanted.map((value) => names[value] ?? value));
+    const path = join(folder, name);
+    const now = filesNow();
+    for (const file of readdirSync(path)) {
+      if (!own.has(file) && !now.has(file)) rmSync(join(path, file), { recursive: true });
+    }
+    for (const [file, { text, access }] of now) if (!own.has(file)) replaceFile(join(path, file), text, access);
+    syncFolder(path);
+  };
+
+  /** Whether another rotation would go back to this generation. */
+  const isKeptByAnother = (name: string, rotationId: string): boolean =>
+    readdirSync(folder).some(
+      (link) => link.startsWith(before('')) && link !== before(rotationId) && targetOf(join(folder, link)) === name,
+    );
+
   /** Turns plain files into links through `..data`, without a moment in which one is missing. */
   const adoptLayout = (rotationId: string): void => {
     if (currentGeneration() === undefined) {
@@ -103,7 +122,9 @@ export function createFolderStore(folder: string, names: EntryNames, wanted: rea
     async publish(rotationId) {
       adoptLayout(rotationId);
       const current = currentGeneration();
-      if (current !== undefined && current !== generation(rotationId)) {
+      const isDone = isDeepStrictEqual(valuesIn(DATA), valuesIn(generation(rotationId)));
+      if (current !== undefined && current !== generation(rotationId) && !isDone) {
+        takeOthers(generation(rotationId));
         linkTo(current, before(rotationId));
         linkTo(generation(rotationId), DATA);
       }
@@ -111,7 +132,9 @@ export function createFolderStore(folder: string, names: EntryNames, wanted: rea
     },
     async restore(rotationId) {
       const target = targetOf(join(folder, before(rotationId)));
-      if (target !== undefined) linkTo(target, DATA);
+      if (target === undefined || target === currentGeneration()) return;
+      takeOthers(target);
+      linkTo(target, DATA);
     },
     previous: async (rotationId) =>
       targetOf(join(folder, before(rotationId))) === undefined ? undefined : valuesIn(before(rotationId)),
@@ -121,7 +144,8 @@ export function createFolderStore(folder: string, names: EntryNames, wanted: rea
       const unused = [generation(rotationId), `..initial-${rotationId}`, ...(old === undefined ? [] : [old])];
       rmSync(join(folder, before(rotationId)), { force: true });
       for (const name of unused) {
-        if (name !== current) rmSync(join(folder, name), { recursive: true, force: true });
+        if (name !== current && !isKeptByAnother(name, rotationId))
+          rmSync(join(folder, name), { recursive: true, force: true });
       }
       syncFolder(folder);
     },

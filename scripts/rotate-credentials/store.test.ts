@@ -143,6 +143,73 @@ describe.each(STORES)('%s', (_name, open) => {
   });
 });
 
+/** Another credential in the same place, rotated at the same time. */
+const CRM = { client_id: 'crm_id', client_secret: 'crm_secret' };
+const TOGETHER: [name: string, open: (names: Record<string, string>) => SecretStore][] = [
+  ['a folder', (names) => createFolderStore(folder, names, WANTED)],
+  ['an environment file', (names) => createEnvFileStore(join(folder, 'kong.env'), names, WANTED)],
+];
+
+describe.each(TOGETHER)('two rotations in %s', (_name, open) => {
+  const CRM_OLD = { client_id: 'old-crm', client_secret: 'old-crm-secret' };
+  const CRM_NEW = { client_id: 'new-crm', client_secret: 'new-crm-secret' };
+  let store: SecretStore;
+  let crm: SecretStore;
+  beforeEach(() => {
+    const values = {
+      client_id: 'old-id',
+      client_secret: 'old-secret',
+      crm_id: 'old-crm',
+      crm_secret: 'old-crm-secret',
+    };
+    for (const [name, value] of Object.entries(values)) writeFileSync(join(folder, name), value);
+    const lines = Object.entries(values).map(([name, value]) => `export ${name}="${value}"\n`);
+    writeFileSync(join(folder, 'kong.env'), lines.join(''));
+    store = open({});
+    crm = open(CRM);
+  });
+
+  it('each publish their own values, whatever was published since they were staged', async () => {
+    await store.stage('r1', NEW);
+    await crm.stage('r2', CRM_NEW);
+    await crm.publish('r2');
+    await store.publish('r1');
+    expect([await store.current(), await crm.current()]).toEqual([NEW, CRM_NEW]);
+    await crm.publish('r2');
+    await crm.finish('r2');
+    expect(await store.previous('r1')).toEqual(OLD);
+    await store.finish('r1');
+    expect([await store.current(), await crm.current()]).toEqual([NEW, CRM_NEW]);
+  });
+
+  it.each(['r1', 'r2'])('each go back by themselves, %s first, also when the other is over', async (first) => {
+    await store.stage('r1', NEW);
+    await store.publish('r1');
+    await crm.stage('r2', CRM_NEW);
+    await crm.publish('r2');
+    const [one, other] = first === 'r1' ? [store, crm] : [crm, store];
+    await one.restore(first);
+    await one.finish(first);
+    expect(await one.current()).toEqual(first === 'r1' ? OLD : CRM_OLD);
+    expect(await other.current()).toEqual(first === 'r1' ? CRM_NEW : NEW);
+    const second = first === 'r1' ? 'r2' : 'r1';
+    await other.restore(second);
+    await other.finish(second);
+    expect([await store.current(), await crm.current()]).toEqual([OLD, CRM_OLD]);
+  });
+
+  it('the one that is over leaves the other its way back', async () => {
+    await store.stage('r1', NEW);
+    await store.publish('r1');
+    await crm.stage('r2', CRM_NEW);
+    await crm.publish('r2');
+    await store.finish('r1');
+    await crm.restore('r2');
+    await crm.finish('r2');
+    expect([await store.current(), await crm.current()]).toEqual([NEW, CRM_OLD]);
+  });
+});
+
 describe('a folder', () => {
   it('becomes links through ..data, with the modes that the files had, and all other files', async () => {
     const [, open] = STORES[0] ?? [];

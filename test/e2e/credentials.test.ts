@@ -222,6 +222,28 @@ describe('a circuit breaker', () => {
     for (let i = 0; i < 20; i += 1) expect(await status('/api/v2/tokens/me')).toBe(200);
   });
 
+  it('learns nothing from an answer that a plugin gave in place of the service, such as one from a cache', async () => {
+    await setup.reconfigure((config) => {
+      const [service] = config.services;
+      const [route] = service?.routes ?? [];
+      if (service === undefined || route === undefined) throw new Error('no route');
+      const breaker = { failures: 3, window_seconds: 60, open_seconds: 60 };
+      Object.assign(tokenManagerConfig(config), { scope: `credentials-${runs}`, circuit_breaker: breaker });
+      const copy = structuredClone(route) as typeof route & { name: string; paths: string[] };
+      Object.assign(copy, { name: 'answered', paths: ['/answered'] });
+      // Its priority is below ours, as that of proxy-cache.
+      copy.plugins.push({ name: 'request-termination', config: { status_code: 200, message: 'a hit' } });
+      service.routes.push(copy);
+    });
+    setup.genesys.control.setFault('api', { status: 503 });
+    await waitFor('the breaker to open', async () => {
+      if ((await status('/answered')) === 503) return true;
+      await status('/api/v2/tokens/me');
+      return false;
+    });
+    expect(setup.genesys.control.counts().apiRequests).toBeLessThan(8);
+  });
+
   it('does not open for what the client did wrong', async () => {
     await useFresh({ circuit_breaker: { failures: 2, window_seconds: 10, open_seconds: 5 } });
     for (let i = 0; i < 10; i += 1) expect(await status('/api/v2/users/nobody')).toBe(404);

@@ -72,6 +72,16 @@ it('tells of tokens and of requests to login, and no secret', async () => {
   }
 });
 
+it('answers a path that is none', async () => {
+  const { port } = new URL(url);
+  const status = await new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path: '//', timeout: 5000 }, ({ statusCode }) => resolve(statusCode))
+      .on('timeout', () => reject(new Error('no answer')))
+      .on('error', reject);
+  });
+  expect(status).toBe(400);
+});
+
 it('says that it is ready, and what else it knows', async () => {
   expect(await (await fetch(`${url}/ready`)).json()).toEqual({ ready: true });
   const unknown = await fetch(`${url}/nothing`);

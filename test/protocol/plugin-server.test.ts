@@ -1,7 +1,7 @@
 /** The plugin server as Kong meets it: a process, its socket, and everything that can go wrong between them. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -341,6 +341,7 @@ describe('the process', () => {
     [[], '--socket PATH is missing'],
     [['--socket', '/tmp/x', '--socket-mode', '0666'], '--socket-mode 0666'],
     [['--socket', '/tmp/x', '--deadline', 'soon'], '--deadline soon'],
+    [['--socket', '/tmp/x', '--metrics', '127.0.0.1:99999'], '--metrics 127.0.0.1:99999'],
     [['--bogus'], '--bogus'],
     [['--socket', `/tmp/${'long'.repeat(30)}`], 'the socket path is too long'],
     [['--socket', '/nowhere/at/all/s'], 'cannot listen on'],
@@ -422,6 +423,58 @@ describe('the process', () => {
     expect(unused.closed).toBe(false);
     await waitFor('the end of the unused connection', () => unused.closed);
     expect(await old.exited).toBe(0);
+  });
+
+  it('that was replaced ends what still runs, and writes what is left, with its first signal', async () => {
+    const old = await start(['--deadline', '60']);
+    const [busy, unused] = [await kongAt(old), await kongAt(old)];
+    const id = await busy.startInstance({ access: JSON.stringify([['kong.node.get_id', null]]) });
+    let asked = false;
+    const event = busy.event(id, 'access', () => {
+      asked = true;
+      return NO_REPLY;
+    });
+    event.catch(() => {});
+    await waitFor('the call', () => asked);
+    await start([], old.socketPath);
+    await waitFor('the old one to notice', () => old.output().includes('finishing what has begun'));
+    process.kill(old.pid, 'SIGTERM');
+    await expect(event).rejects.toThrow(ConnectionClosed);
+    expect(await old.exited).toBe(0);
+    expect(old.output()).toContain('the probe was told of the end');
+    expect(unused.closed).toBe(true);
+  });
+
+  it('that was replaced and has not noticed yet does so too', async () => {
+    const old = await start(['--deadline', '60']);
+    const busy = await kongAt(old);
+    const id = await busy.startInstance({ access: JSON.stringify([['kong.node.get_id', null]]) });
+    let asked = false;
+    const event = busy.event(id, 'access', () => {
+      asked = true;
+      return NO_REPLY;
+    });
+    event.catch(() => {});
+    await waitFor('the call', () => asked);
+    // What comes in its place need not be a process: the signal must be there before the next look at the path.
+    writeFileSync(`${old.socketPath}.next`, '');
+    renameSync(`${old.socketPath}.next`, old.socketPath);
+    process.kill(old.pid, 'SIGTERM');
+    await expect(event).rejects.toThrow(ConnectionClosed);
+    expect(await old.exited).toBe(0);
+    expect(old.output()).toContain('the probe was told of the end');
+  });
+
+  it('that was replaced ends at once with its second signal', async () => {
+    const old = await start();
+    await run(await kongAt(old), 'access', [['hang-at-end', null]]);
+    await start([], old.socketPath);
+    await waitFor('the end to begin', () => old.output().includes('the probe was told of the end'));
+    process.kill(old.pid, 'SIGTERM');
+    await waitFor('the first signal', () => old.output().includes('writing what is left'));
+    expect(old.process.exitCode).toBeNull();
+    process.kill(old.pid, 'SIGTERM');
+    expect(await old.exited).toBe(1);
   });
 
   it('leaves when its socket path is gone', async () => {

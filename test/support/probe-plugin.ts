@@ -15,6 +15,14 @@ export const Schema = [
   { pipelined: { type: 'boolean', default: false } },
 ] as const;
 
+let hangsAtEnd = false;
+
+/** Says that it was called; after `hang-at-end`, takes for ever. */
+export async function shutdown(): Promise<void> {
+  process.stderr.write('the probe was told of the end\n');
+  if (hangsAtEnd) await new Promise(() => {});
+}
+
 /**
  * `[method, argument]`, or one of the ways to go wrong below, or `echo-header`, `rewrite-body`, `read-body`,
  * `log-request-headers`. */
@@ -88,6 +96,7 @@ async function act(kong: Kong, how: string): Promise<void> {
     throw new Error('the probe throws late');
   }
   if (how === 'hang') await new Promise(() => {});
+  if (how === 'hang-at-end') hangsAtEnd = true;
   if (how === 'spin') for (;;);
   if (how === 'detached-rejection') void Promise.reject(new Error('nobody waits for this'));
   if (how === 'call-after-end') setImmediate(() => void kong.log.err('too late').catch(() => {}));
