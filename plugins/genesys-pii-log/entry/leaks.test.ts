@@ -185,3 +185,18 @@ function plantAddress(random: Random, secrets: string[]): string {
   secrets.push(text);
   return text;
 }
+
+it('a body that is too deep for a JSONPath is left out, and the entry is there', async () => {
+  const text = `${'['.repeat(20_000)}"Ann"${']'.repeat(20_000)}`;
+  const observed = {
+    kong: parseKongEntry(JSON.stringify(kongEntry())),
+    source: 'service',
+    credentialId: 'ann@example.com',
+    requestBody: { bytes: Buffer.from(text), size: text.length, contentType: undefined, contentEncoding: undefined },
+    responseBody: undefined,
+  };
+  const entry = await buildEntry(observed, testConfig({ paths: ['$..x'] }).policy);
+  expect(entry.request.body).toEqual({ truncated: true, omitted: 'unreadable' });
+  // An authentication plugin of one's own may name its credentials as it likes.
+  expect(entry.credential_id).toBe('***REDACTED***');
+});
