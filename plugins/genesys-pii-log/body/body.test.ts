@@ -73,6 +73,40 @@ describe('JSON', () => {
     expect((await log(text)).content).toBe(masked);
   });
 
+  it.each([
+    '𝟒𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏',
+    '④①①①①①①①①①①①①①①①',
+    '⁴¹¹¹¹¹¹¹¹¹¹¹¹¹¹¹',
+    '૪૧૧૧૧૧૧૧૧૧૧૧૧૧૧૧',
+    '௪௧௧௧௧௧௧௧௧௧௧௧௧௧௧௧',
+    '4111\u2066111111111111',
+    '4\ufe0f\u20e3111111111111111',
+    '4111\u034f111111111111',
+    '4111\u20281111 1111 1111',
+    '03ー1234ー5678',
+    '212·555·0100',
+  ])('masks digits of every kind: %s', async (digits) => {
+    expect((await log(JSON.stringify({ a: `is ${digits}!` }))).content).toBe(`{"a":"is ${R}!"}`);
+  });
+
+  it.each([
+    [String.raw`e {"a":"{\"password\":\"hun\\\"ter2\",\"x\":1}"}`, String.raw`e {"a":"{\"password\":${R},\"x\":1}"}`],
+    [`{'password': 'hunter2', 'x': 1}`, `{'password': ${R}, 'x': 1}`],
+    ['login.password=hunter2 user[password]=hunter2', `login.password=${R} user[password]=${R}`],
+    ['see https://x/y?flag&session=hunter2 ok', `see https://x/y?flag&session=${R} ok`],
+  ])('masks by name in a text: %s', async (text, masked) => {
+    expect((await log(text, { contentType: 'text/plain' })).content).toBe(masked);
+    expect((await log(JSON.stringify({ t: `- ${text}` }))).content).toBe(JSON.stringify({ t: `- ${masked}` }));
+  });
+
+  it('masks by the last name of a parameter', async () => {
+    const { content } = await log('user[password]=hunter2&login.password=hunter2&x[y]=1', {
+      contentType: 'application/x-www-form-urlencoded',
+    });
+    expect(content).not.toContain('hunter2');
+    expect(content).toContain('x%5By%5D=1');
+  });
+
   it('masks what begins like many tokens in linear time', async () => {
     const start = performance.now();
     await log('-eyJ'.repeat(130_000), { contentType: 'text/plain', max: 131_072 });

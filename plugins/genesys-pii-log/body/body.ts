@@ -187,7 +187,7 @@ async function logForm({ text, isCut }: Text, masking: Masking, maxBytes: number
     const maskedName = maskJsonString(name, masking, 0, room).text;
     if (value === undefined) shown.push(encodeForm(maskedName));
     else {
-      const rule = fields.ruleOf(name);
+      const rule = fields.ruleOfPath(name);
       const path = paths.step(paths.start, name).hit ?? pointers?.get(pointerTo('', name));
       let masked: { text: string; isCut: boolean };
       if (value === '') masked = { text: '', isCut: false };

@@ -426,7 +426,7 @@ export function maskJsonString(text: string, masking: Masking, nesting: number, 
 }
 
 /** Without one of these there is no name before a value: a form, XML or broken JSON as a string, as services echo them. */
-const MAY_BE_LABELLED = /[=<]|"\s{0,8}:/;
+const MAY_BE_LABELLED = /[=<]|["']\s{0,8}:/;
 
 function findHitsOf(text: string, masking: Masking): Hit[] {
   return MAY_BE_LABELLED.test(text) ? findTextHits(text, masking) : findHits(text, masking.rules);
