@@ -17,8 +17,8 @@ const ESCAPE =
   /%[0-9a-f]{2}|(?<!\\)\\+(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[nrt"\\/])|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|amp|commat|period|plus|nbsp|quot|lt|gt|colon|hyphen|lpar|rpar|sol);?/gi;
 const MAY_ESCAPE = /%[0-9a-f]{2}|\\|&[#a-z]/i;
 /** What `withoutLookAlikes` knows; of what is beyond U+FFFF the first halves. */
-// biome-ignore lint/suspicious/noMisleadingCharacterClass: single code units, in whatever company
 const LOOK_ALIKE =
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: single code units, in whatever company
   /[\u00a0\u00ad\u00b2\u00b3\u00b7\u00b9\u034f\u061c\u0660-\u0669\u06f0-\u06f9\u07c0-\u07c9\u0966-\u0def\u0e50-\u0e59\u0ed0-\u0ed9\u0f20-\u0f29\u1040-\u1049\u1090-\u1099\u17e0-\u17e9\u180b-\u1819\u1946-\u194f\u19d0-\u19d9\u1a80-\u1a99\u1b50-\u1b59\u1bb0-\u1bb9\u1c40-\u1c59\u2000-\u2089\u20e3\u2212\u2460-\u247c\u24ea\u2776-\u2792\u3000\u3002\u30fb\u30fc\ua620-\ua629\ua8d0-\ua8d9\ua900-\ua909\ua9d0-\ua9f9\uaa50-\uaa59\uabf0-\uabf9\ufe00-\ufe0f\ufe52\ufe63\ufe6b\ufeff\uff01-\uff5e\uff70\ud835\ud83e]/;
 
 const NAMED: Readonly<Record<string, string>> = {
