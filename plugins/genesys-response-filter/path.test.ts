@@ -87,6 +87,7 @@ describe('a JSONPath', () => {
     ['$.a.@number()', 'lacks a name (at character 5)'],
     ['$..`a', 'lacks a name (at character 4)'],
     ['$..', 'lacks a name (at character 4)'],
+    ['$..a..b', 'has more than one .., which takes too long (at character 7)'],
     ['$.', 'lacks a name (at character 3)'],
     ['$.a[-1]', 'has brackets that hold neither an index, nor * nor a quoted key (at character 5)'],
     ["$['a',0]", 'has a list of keys and indexes mixed (at character 8)'],

@@ -1,6 +1,7 @@
 /** Bodies of every kind: what is logged of them, and that it is masked before it is cut. */
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { allowedMs } from '../../../test/support/allowed-time.js';
 import type { Tally } from '../mask/tally.js';
 import { testMasking } from '../testing/config.js';
 import { type CapturedBody, type LoggedBody, logBody } from './body.js';
@@ -54,6 +55,85 @@ describe('JSON', () => {
     expect(content).toBe(
       `{"a":"${R}","b":"${R}","c":"${R}","d":"${R}","e":"{\\"customerName\\":\\"${R}\\",\\"n\\":1}","f":"${R}","g":"${R}"}`,
     );
+  });
+
+  it.each([
+    ['4111 1111 1111 1111', R],
+    ['212-555-0100', R],
+    ['{"t":"[1] 4111 1111 1111 1111"}', `{"t":"[1] ${R}"}`],
+    ['{"t":"{} 212-555-0100"}', `{"t":"{} ${R}"}`],
+  ])('takes no groups of digits for documents: %s', async (text, masked) => {
+    expect((await log(text)).content).toBe(masked);
+  });
+
+  it.each([
+    ['{"a":"Bearer hunterpass"}', `{"a":"Bearer ${R}"}`],
+    ['{"a":"authorization.x-eyJhbGciOiJI.eyJzdWIiOiIx.abc"}', `{"a":"authorization.x-${R}"}`],
+  ])('masks tokens: %s', async (text, masked) => {
+    expect((await log(text)).content).toBe(masked);
+  });
+
+  it.each([
+    '𝟒𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏',
+    '④①①①①①①①①①①①①①①①',
+    '⁴¹¹¹¹¹¹¹¹¹¹¹¹¹¹¹',
+    '૪૧૧૧૧૧૧૧૧૧૧૧૧૧૧૧',
+    '௪௧௧௧௧௧௧௧௧௧௧௧௧௧௧௧',
+    '4111\u2066111111111111',
+    '4\ufe0f\u20e3111111111111111',
+    '4111\u034f111111111111',
+    '4111\u20281111 1111 1111',
+    '03ー1234ー5678',
+    '212·555·0100',
+  ])('masks digits of every kind: %s', async (digits) => {
+    expect((await log(JSON.stringify({ a: `is ${digits}!` }))).content).toBe(`{"a":"is ${R}!"}`);
+  });
+
+  it.each([
+    [String.raw`e {"a":"{\"password\":\"hun\\\"ter2\",\"x\":1}"}`, String.raw`e {"a":"{\"password\":${R},\"x\":1}"}`],
+    [`{'password': 'hunter2', 'x': 1}`, `{'password': ${R}, 'x': 1}`],
+    ['login.password=hunter2 user[password]=hunter2', `login.password=${R} user[password]=${R}`],
+    ['see https://x/y?flag&session=hunter2 ok', `see https://x/y?flag&session=${R} ok`],
+  ])('masks by name in a text: %s', async (text, masked) => {
+    expect((await log(text, { contentType: 'text/plain' })).content).toBe(masked);
+    expect((await log(JSON.stringify({ t: `- ${text}` }))).content).toBe(JSON.stringify({ t: `- ${masked}` }));
+  });
+
+  it('masks by the last name of a parameter', async () => {
+    const { content } = await log('user[password]=hunter2&login.password=hunter2&x[y]=1', {
+      contentType: 'application/x-www-form-urlencoded',
+    });
+    expect(content).not.toContain('hunter2');
+    expect(content).toContain('x%5By%5D=1');
+  });
+
+  it('masks what begins like many tokens in linear time', async () => {
+    const start = performance.now();
+    await log('-eyJ'.repeat(130_000), { contentType: 'text/plain', max: 131_072 });
+    expect(performance.now() - start).toBeLessThan(allowedMs(1000));
+  });
+
+  it.each([
+    [
+      'beneath keys that the library has a meaning for',
+      '{"^":{"x":"Ann"},"~":{"x":"Bob"},"@a()":{"x":"Cid"}}',
+      ['$..x'],
+    ],
+    ['at the root', '["Ann"]', ['$']],
+  ])('masks what a JSONPath selects %s', async (_, text, paths) => {
+    const { content } = await log(text, { config: { paths } });
+    expect(content).toBe(text.replace(/"(?:Ann|Bob|Cid)"/g, `"${R}"`));
+  });
+
+  it.each([
+    ['a key that stands twice, for a JSONPath', '{"a":{"x":"Ann"},"a":{}}', '$..x'],
+    ['several documents, for a JSONPath', '{}\n{"x":"Ann"}', '$..x'],
+    ['what is no JSON, for a JSONPath', '{"x":"Ann"}!', '$..x'],
+    ['what is no JSON, for a path', '{"x":"Ann"}!', 'x'],
+  ])('shows nothing of %s', async (_, text, path) => {
+    const logged = await log(text, { config: { paths: [path] } });
+    expect(logged).toMatchObject({ truncated: true, omitted: 'unreadable' });
+    expect(JSON.stringify(logged)).not.toContain('Ann');
   });
 
   it('masks by name in a form, in XML and in broken JSON that stands in a string, as services echo them', async () => {

@@ -6,7 +6,7 @@ import { maskBeginning } from '../mask/beginning.js';
 import { JsonMasker, maskJsonString, maskWhole } from '../mask/json.js';
 import { findTextHits } from '../mask/labels.js';
 import { REDACTED } from '../mask/masks.js';
-import { pointerTo } from '../mask/paths.js';
+import { parseDocument, pointerTo } from '../mask/paths.js';
 import type { Masking } from '../mask/rules.js';
 import { Tally } from '../mask/tally.js';
 import { maskText } from '../mask/text.js';
@@ -122,6 +122,8 @@ async function logText(
   if (declared === 'json' || /^\s*[[{]/.test(read.text)) {
     const logged = await logJson(read, masking, maxBytes);
     if (logged !== undefined) return logged;
+    // Where paths would lead in it cannot be known.
+    if (!masking.rules.paths.isEmpty) return { kind: 'json', truncated: true, omitted: 'unreadable' };
   }
   if (declared === 'form') return logForm(read, masking, maxBytes);
   const { text, isCut } = maskBeginning(read.text, maxBytes, masking, findTextHits);
@@ -139,7 +141,7 @@ async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number
     if (isCut || text.length > MAX_JSONPATH_BYTES) {
       return { kind: 'json', truncated: true, omitted: 'too_large_for_jsonpath' };
     }
-    const document = parseOrUndefined(text);
+    const document = parseDocument(text);
     if (document === undefined) return undefined;
     pointers = await paths.pointersIn(document);
   }
@@ -154,14 +156,6 @@ async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number
   if (result === 'invalid') return undefined;
   masking.tally.addAll(tally);
   return { kind: 'json', ...cut(masker.output, maxBytes, result !== 'done') };
-}
-
-function parseOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Every parameter as a member of a JSON document would be. */
@@ -193,7 +187,7 @@ async function logForm({ text, isCut }: Text, masking: Masking, maxBytes: number
     const maskedName = maskJsonString(name, masking, 0, room).text;
     if (value === undefined) shown.push(encodeForm(maskedName));
     else {
-      const rule = fields.ruleOf(name);
+      const rule = fields.ruleOfPath(name);
       const path = paths.step(paths.start, name).hit ?? pointers?.get(pointerTo('', name));
       let masked: { text: string; isCut: boolean };
       if (value === '') masked = { text: '', isCut: false };

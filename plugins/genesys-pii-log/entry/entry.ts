@@ -97,7 +97,7 @@ export async function buildEntry(observed: Observed, policy: EntryPolicy): Promi
       username: label(kong.consumer.username),
       custom_id: label(kong.consumer.customId),
     },
-    credential_id: observed.credentialId ?? kong.credentialId,
+    credential_id: label(observed.credentialId ?? kong.credentialId),
     client_ip: clientAddress(kong.clientIp, policy.clientIp, policy.addressMask),
     method: kong.method,
     path: maskPath(path, masking),
@@ -133,13 +133,16 @@ function splitUri(uri: string): [string, string | undefined] {
   return mark === -1 ? [uri, undefined] : [uri.slice(0, mark), uri.slice(mark + 1)];
 }
 
+const UNREADABLE: LoggedBody = { truncated: true, omitted: 'unreadable' };
+
 async function bodyOf(
   body: CapturedBody | LoggedBody | undefined,
   masking: Masking,
   maxBytes: number,
 ): Promise<BodyEntry | undefined> {
   if (body === undefined) return undefined;
-  const logged = 'bytes' in body ? await logBody(body, masking, maxBytes) : body;
+  // What makes masking itself fail must not take the whole entry along.
+  const logged = 'bytes' in body ? await logBody(body, masking, maxBytes).catch(() => UNREADABLE) : body;
   const { kind, size, contentType, content, parts, truncated, omitted } = logged;
   return {
     ...(kind === undefined ? {} : { kind }),

@@ -185,3 +185,37 @@ function plantAddress(random: Random, secrets: string[]): string {
   secrets.push(text);
   return text;
 }
+
+it('a body that is too deep for a JSONPath is left out, and the entry is there', async () => {
+  const text = `${'['.repeat(20_000)}"Ann"${']'.repeat(20_000)}`;
+  const observed = {
+    kong: parseKongEntry(JSON.stringify(kongEntry())),
+    source: 'service',
+    credentialId: 'ann@example.com',
+    requestBody: { bytes: Buffer.from(text), size: text.length, contentType: undefined, contentEncoding: undefined },
+    responseBody: undefined,
+  };
+  const entry = await buildEntry(observed, testConfig({ paths: ['$..x'] }).policy);
+  expect(entry.request.body).toEqual({ truncated: true, omitted: 'unreadable' });
+  // An authentication plugin of one's own may name its credentials as it likes.
+  expect(entry.credential_id).toBe('***REDACTED***');
+});
+
+it.each(['native', 'ecs'] as const)(
+  'a line of %s holds nothing that a reader of lines or a terminal obeys',
+  async (format) => {
+    const text = 'a\u0085\u2028\u2029\u009b31m\u007f\u202e\u2066z';
+    const headers = { 'user-agent': text };
+    const observed = {
+      kong: parseKongEntry(JSON.stringify(kongEntry({ request: { headers } }))),
+      source: 'service',
+      credentialId: undefined,
+      requestBody: undefined,
+      responseBody: undefined,
+    };
+    const { json } = toLine(await buildEntry(observed, testConfig().policy), format);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what is looked for
+    expect(json).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/);
+    expect(JSON.stringify(JSON.parse(json))).toContain(JSON.stringify(text).slice(1, -1));
+  },
+);

@@ -14,19 +14,29 @@ export interface Line {
 
 export type Format = 'native' | 'ecs';
 
+/**
+ * What JSON does not escape, but readers of lines take for an end of line (U+0085, U+2028, U+2029), terminals for a command
+ * (U+007F to U+009F), or viewers for an order to show text the other way round.
+ */
+const UNSAFE = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+
+function stringify(value: unknown): string {
+  return JSON.stringify(value).replace(UNSAFE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /** Makes the line of an entry. */
 export function toLine(entry: Entry, format: Format): Line {
   // Lines wait in queues by the thousand: one of its own names needs nothing but its text.
-  if (format === 'native') return nativeLine(JSON.stringify(entry), Date.parse(entry.time), entry.status);
-  const json = JSON.stringify(toEcs(entry));
-  const write = (shown: Entry): string => JSON.stringify(toEcs(shown));
+  if (format === 'native') return nativeLine(stringify(entry), Date.parse(entry.time), entry.status);
+  const json = stringify(toEcs(entry));
+  const write = (shown: Entry): string => stringify(toEcs(shown));
   const { status } = entry;
   return { json, timeMs: Date.parse(entry.time), status, within: (bytes) => shorten(json, bytes, () => entry, write) };
 }
 
 function nativeLine(json: string, timeMs: number, status: number | undefined): Line {
   const read = (): Entry => JSON.parse(json) as Entry;
-  return { json, timeMs, status, within: (bytes) => shorten(json, bytes, read, JSON.stringify) };
+  return { json, timeMs, status, within: (bytes) => shorten(json, bytes, read, stringify) };
 }
 
 function shorten(json: string, maxBytes: number, read: () => Entry, write: (entry: Entry) => string): string {

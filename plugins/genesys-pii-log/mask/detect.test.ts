@@ -136,6 +136,8 @@ it.each([
   ['hyphens', '1-'],
   ['open parentheses', '(1'],
   ['words', 'deadbeef'],
+  ['addresses of both versions', '1::2 1.2.3.4 '],
+  ['open brackets', '@['],
 ])('takes linear time for many %s', (_, unit) => {
   const time = (count: number): number => {
     const text = unit.repeat(count);

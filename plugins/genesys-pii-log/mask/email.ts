@@ -39,8 +39,9 @@ function endOfDomain(text: string, at: number): number {
   const highest = Math.min(text.length, at + 1 + MAX_PART);
   let end = at + 1;
   if (text[end] === '[') {
-    const bracket = text.indexOf(']', end);
-    return bracket !== -1 && bracket < highest ? bracket + 1 : end;
+    // Not in the whole text: there may be as many @[ as it has room for.
+    const bracket = text.slice(end, highest).indexOf(']');
+    return bracket !== -1 ? end + bracket + 1 : end;
   }
   while (end < highest && isDomainCharacter(text.charCodeAt(end))) end++;
   while (end > at + 1 && (text[end - 1] === '.' || text[end - 1] === '-')) end--;

@@ -46,6 +46,8 @@ export type FieldRule = { kind: 'credential' } | { kind: 'field'; name: string }
 export interface FieldNames {
   /** Undefined if the name says nothing. */
   ruleOf(name: string): FieldRule | undefined;
+  /** Also of the last name of several, as in `user[password]`, `login.password`. */
+  ruleOfPath(name: string): FieldRule | undefined;
 }
 
 /** Beyond this a name is none. */
@@ -61,14 +63,21 @@ export function createFieldNames(names: readonly string[]): FieldNames {
     if (!rules.has(normal)) rules.set(normal, { kind: 'field', name });
   }
   const cache = new Map<string, FieldRule | undefined>();
+  function ruleOf(name: string): FieldRule | undefined {
+    if (name.length > MAX_NAME) return undefined;
+    if (cache.has(name)) return cache.get(name);
+    const rule = rules.get(normaliseName(name));
+    if (cache.size >= MAX_CACHED) cache.clear();
+    cache.set(name, rule);
+    return rule;
+  }
+
   return {
-    ruleOf(name) {
-      if (name.length > MAX_NAME) return undefined;
-      if (cache.has(name)) return cache.get(name);
-      const rule = rules.get(normaliseName(name));
-      if (cache.size >= MAX_CACHED) cache.clear();
-      cache.set(name, rule);
-      return rule;
+    ruleOf,
+    ruleOfPath(name) {
+      const rule = ruleOf(name);
+      if (rule !== undefined || name.length > MAX_NAME || !/[.[]/.test(name)) return rule;
+      return ruleOf(name.split(/[.[\]]+/).findLast((part) => part !== '') ?? '');
     },
   };
 }

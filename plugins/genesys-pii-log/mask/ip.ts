@@ -17,10 +17,13 @@ export function findIps(text: string): Finding[] {
   const findings: Finding[] = [];
   if (text.includes(':')) findIpv6(text, findings);
   const before = findings.length;
+  let other = 0;
   if (text.includes('.')) {
     for (const { 0: found, index } of text.matchAll(IPV4)) {
       const end = index + found.length;
-      const isPart = findings.slice(0, before).some((other) => index < other.end && end > other.start);
+      // Both are in order.
+      while (other < before && (findings[other] as Finding).end <= index) other++;
+      const isPart = other < before && (findings[other] as Finding).start < end;
       const isVersion = VERSION.test(text.slice(Math.max(0, index - 12), index));
       if (!isPart && !isVersion && isPersonal(found)) findings.push({ start: index, end, kind: 'ip' });
     }

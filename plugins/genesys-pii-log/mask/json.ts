@@ -91,6 +91,8 @@ export class JsonMasker {
   #keptTo = 0;
   #length = 0;
   #index = 0;
+  /** Whether the first document is no container. */
+  #beganAsScalar = false;
 
   constructor(text: string, masking: Masking, options: JsonMaskerOptions) {
     this.#text = text;
@@ -135,7 +137,13 @@ export class JsonMasker {
         if (this.#length === 0 || this.#options.isCut) throw new UnexpectedEnd();
         return false;
       }
-      if (this.#length > 0) this.#put('\n');
+      // Lines of JSON hold objects and lists. Were they scalars, the groups of a telephone number would be documents.
+      const isScalar = !/[[{]/.test(this.#peek());
+      if (this.#length > 0) {
+        if (isScalar || this.#beganAsScalar) throw new SyntaxFault();
+        this.#put('\n');
+      }
+      this.#beganAsScalar = isScalar;
       this.#value(undefined, { hit: undefined, trail: this.#masking.rules.paths.start }, '', undefined);
       return true;
     }
@@ -177,7 +185,7 @@ export class JsonMasker {
   }
 
   #value(inherited: ValueRule | undefined, { hit, trail }: Arrival, pointer: string, key: KnownKey | undefined): void {
-    const path = hit ?? (pointer === '' ? undefined : this.#options.pointers?.get(pointer));
+    const path = hit ?? this.#options.pointers?.get(pointer);
     const rule = inherited ?? (path === undefined ? undefined : { rule: `path:${path}`, credential: false });
     const character = this.#peek();
     switch (character) {
@@ -418,7 +426,7 @@ export function maskJsonString(text: string, masking: Masking, nesting: number, 
 }
 
 /** Without one of these there is no name before a value: a form, XML or broken JSON as a string, as services echo them. */
-const MAY_BE_LABELLED = /[=<]|"\s{0,8}:/;
+const MAY_BE_LABELLED = /[=<]|["']\s{0,8}:/;
 
 function findHitsOf(text: string, masking: Masking): Hit[] {
   return MAY_BE_LABELLED.test(text) ? findTextHits(text, masking) : findHits(text, masking.rules);

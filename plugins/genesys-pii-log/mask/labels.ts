@@ -6,9 +6,9 @@ import type { FieldNames } from './fields.js';
 import type { Masking } from './rules.js';
 import { findHits, type Hit, merged } from './text.js';
 
-/** A name in quotes and a colon, an XML element, or an attribute or parameter; names are bounded, so a search is linear. */
+/** A name in quotes, which may be escaped as in a string, and a colon, an XML element, or an attribute or parameter; names are bounded, so a search is linear. */
 const LABEL =
-  /"([^"\\\n]{1,64})"\s{0,8}:\s{0,8}|<([\w.:-]{1,64})(?=[\s>])[^<>]{0,512}>|\b([A-Za-z][\w.-]{0,63})\s?=\s?/g;
+  /["']([^"'\\\n]{1,64})\\{0,16}["']\s{0,8}:\s{0,8}|<([\w.:-]{1,64})(?=[\s>])[^<>]{0,512}>|\b([A-Za-z][\w.-]{0,63})\]?\s?=\s?/g;
 
 /** What is masked in a text, in order, without overlaps. */
 export function findTextHits(text: string, { rules }: Masking): Hit[] {
@@ -20,7 +20,7 @@ function labelledValues(text: string, fields: FieldNames): Hit[] {
   LABEL.lastIndex = 0;
   for (let match = LABEL.exec(text); match !== null; match = LABEL.exec(text)) {
     const [label, quoted, element, assigned] = match;
-    const rule = fields.ruleOf(quoted ?? element?.replace(/^.*:/, '') ?? assigned ?? '');
+    const rule = fields.ruleOf(quoted ?? element?.replace(/^.*:/, '') ?? '') ?? fields.ruleOfPath(assigned ?? '');
     const start = match.index + label.length;
     if (rule === undefined) continue;
     const end = element === undefined ? endOfValue(text, start) : endOfElement(text, start, element);
@@ -38,6 +38,7 @@ function endOfValue(text: string, start: number): number {
   const first = text[start];
   if (first === '{' || first === '[') return text.length;
   if (first === '"' || first === "'") return endOfString(text, start, first);
+  if (first === '\\') return endOfEscapedString(text, start);
   const separator = /[\s,;&<>}\]"']/g;
   separator.lastIndex = start;
   return separator.exec(text)?.index ?? text.length;
@@ -47,6 +48,23 @@ function endOfString(text: string, start: number, quote: string): number {
   for (let index = start + 1; index < text.length; index++) {
     if (text[index] === '\\') index++;
     else if (text[index] === quote) return index + 1;
+  }
+  return text.length;
+}
+
+/** To the quote that is escaped as the first one is: those within are escaped more often. */
+function endOfEscapedString(text: string, start: number): number {
+  let quote = start;
+  while (text[quote] === '\\') quote++;
+  const depth = quote - start;
+  if (text[quote] !== '"' && text[quote] !== "'") return quote;
+  let backslashes = 0;
+  for (let index = quote + 1; index < text.length; index++) {
+    if (text[index] === '\\') backslashes++;
+    else {
+      if (text[index] === text[quote] && backslashes <= depth) return index + 1;
+      backslashes = 0;
+    }
   }
   return text.length;
 }

@@ -1,7 +1,11 @@
 /**
  * Paths to values of a JSON document: dotted names, followed while the document is read, and JSONPath, which needs the
  * whole document. Pure but for the JSONPath library, which is loaded when it is first needed.
+ *
+ * Not the language of the response filter's path.ts, on purpose: `**.` begins anywhere, `[*]` is the elements of lists
+ * alone, names hold spaces and quotes as they are, and a JSONPath of any simplicity needs the document.
  */
+import { countMembers, loadSelect } from '../../shared/json-path.js';
 
 /** One step of a dotted path. */
 type Step = { name: string } | { index: number } | { each: true };
@@ -29,6 +33,8 @@ export interface PathRules {
   readonly start: Trail;
   /** Whether there are JSONPaths. */
   readonly needsDocument: boolean;
+  /** Whether there are none at all. */
+  readonly isEmpty: boolean;
   /** @param key of a member, or index of an element */
   step(trail: Trail, key: string | number): Arrival;
   /**
@@ -54,6 +60,7 @@ export function compilePaths(texts: readonly string[]): PathRules {
   return {
     start,
     needsDocument: jsonPaths.length > 0,
+    isEmpty: texts.length === 0,
     step(trail, key) {
       if (trail.length === 0) return NOWHERE;
       let hit: string | undefined;
@@ -105,20 +112,39 @@ function checkJsonPath(text: string): void {
   if (text.includes('^') || text.includes('~')) throw new Error('is a JSONPath to a parent or a name, not to a value');
   if (text.split('..').length > 2) throw new Error('is a JSONPath with more than one .., which takes too long');
   const brackets = text.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, '').replace(/[^[\]]/g, '');
+  if (/[\d*]\s+[\],]|[[,]\s+[-\d*]/.test(text.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, ''))) {
+    throw new Error('is a JSONPath with spaces around an index, which would find nothing');
+  }
   if (!/^(?:\[\])*$/.test(brackets) || /[.[]$/.test(text)) throw new Error('is a JSONPath that does not end');
 }
 
 async function evaluate(paths: readonly string[], document: unknown): Promise<ReadonlyMap<string, string>> {
   const pointers = new Map<string, string>();
   if (paths.length === 0 || typeof document !== 'object' || document === null) return pointers;
-  const { JSONPath } = await import('jsonpath-plus');
+  const select = await loadSelect();
   for (const path of paths) {
-    const found: unknown = JSONPath({ path, json: document, resultType: 'pointer', wrap: true, eval: false });
-    for (const pointer of Array.isArray(found) ? found : []) {
-      if (typeof pointer === 'string' && !pointers.has(pointer)) pointers.set(pointer, path);
+    for (const place of select(document, path)) {
+      const pointer = place.reduce(pointerTo, '');
+      if (!pointers.has(pointer)) pointers.set(pointer, path);
     }
   }
   return pointers;
+}
+
+/** A string of JSON, and the colon behind it if it is a key. */
+const JSON_STRING = /"(?:[^"\\]|\\.)*"(\s*:)?/g;
+
+/** Parses a document for JSONPaths; undefined if it is none, or holds a key twice, of which they would see only one. */
+export function parseDocument(text: string): unknown {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  let keys = 0;
+  for (const [, colon] of text.matchAll(JSON_STRING)) if (colon !== undefined) keys++;
+  return keys === countMembers(document) ? document : undefined;
 }
 
 /** A JSON Pointer's next part (RFC 6901). */

@@ -26,6 +26,14 @@ describe('refuses', () => {
     'a{0,2000}',
     '(?:a?){20}b',
     '^(([a-z])+.)+[A-Z]([a-z])+$',
+    '(?=a{0,999}a{0,999}a{0,3}b)a',
+    'a+(?=a{0,1000}b)',
+    'a+(?=a{100}b)',
+    'a+a{500}b',
+    `a+${'a{16}'.repeat(30)}b`,
+    '[\\t-z]*x[\\t-z]*x[\\t-z]*!',
+    '[^b]*[\\b][^b]*[\\b][^b]*!',
+    '[\\cA-z]*x[\\cA-z]*!',
     '(',
     'a)',
     '[a',
@@ -49,6 +57,9 @@ describe('allows', () => {
     '(\\+49)?[ -]?\\d{3,5}[ -]?\\d{4,8}',
     '\\p{Lu}\\w{3,10}',
     '[^\\s]+\\.pdf',
+    '\\d{9,}(?!\\d)',
+    '[\\t ]+id: \\d+',
+    '\\w+ \\d{100}',
   ])('%s, which ends in time on what is meant to hold it up', (regex) => {
     const rule = compilePattern('p', regex, 'x');
     for (const unit of ['a', '1', 'A', '1-', 'a.', 'account:', ' ', '"accountId":"', 'foo', 'f', '1 ']) {

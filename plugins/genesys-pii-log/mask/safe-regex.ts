@@ -6,6 +6,7 @@
  * - references to groups, which no bound holds for;
  * - a part that varies, or alternatives that begin alike, in a repetition of more than 16: `(a+)+`, `(a|ab)*`;
  * - two such repetitions of the same characters with nothing between that the first cannot match: `.*x.*`, `\d+\d+`;
+ * - more than 64 characters behind such a repetition that it could match, too: `a+a{500}b`;
  * - more than 64 ways to read a text in small choices that overlap: `a?a?a?a?a?a?a?b`;
  * - a lookahead or lookbehind with a repetition that has no bound; bounds above 1000.
  *
@@ -30,6 +31,8 @@ const MAX_BOUND = 1000;
 const MAX_SHORT = 16;
 const MAX_PLACES = 2000;
 const MAX_WAYS = 64;
+/** Read anew for each length of a long repetition before them. */
+const MAX_BEHIND = 64;
 
 /** @throws Error with what is wrong, as the end of a sentence */
 export function checkPattern(source: string): void {
@@ -156,6 +159,7 @@ class Parser {
 
   #classMember(): [set: CharacterSet, point: number | undefined] {
     if (this.#take('\\')) {
+      if (this.#take('b')) return [of('\b'), 8];
       const from = this.#index;
       const set = this.#escape();
       const single = set.reduce((sum, member) => sum + member, 0) === 1 ? set.indexOf(1) : -1;
@@ -197,21 +201,17 @@ class Parser {
         const code = /^(?:\{[0-9a-f]{1,6}\}|[0-9a-f]{4}|[0-9a-f]{2}|[a-z])/i.exec(this.#source.slice(this.#index));
         const text = character === 'x' ? code?.[0].slice(0, 2) : code?.[0];
         this.#index += text?.length ?? 0;
-        const point = character === 'c' ? 0 : Number.parseInt((text ?? '').replace(/[{}]/g, ''), 16);
-        return Number.isNaN(point) || character === 'c' ? full() : of(String.fromCodePoint(Math.min(point, 0x10ffff)));
+        if (character === 'c') return of(String.fromCharCode((text ?? '').charCodeAt(0) & 0x1f));
+        const point = Number.parseInt((text ?? '').replace(/[{}]/g, ''), 16);
+        return Number.isNaN(point) ? full() : of(String.fromCodePoint(Math.min(point, 0x10ffff)));
       }
-      case 't':
-      case 'n':
-      case 'r':
-      case 'f':
-      case 'v':
-      case '0':
-        return where((code) => code < 0x20, false);
       default:
-        return of(character);
+        return of(CONTROLS[character] ?? character);
     }
   }
 }
+
+const CONTROLS: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', f: '\f', v: '\v', '0': '\0' };
 
 /** Refuses what varies in a long repetition, and what looks far around. */
 function checkRepetitions(node: Node): void {
@@ -279,6 +279,8 @@ interface Place {
   long: boolean;
   /** Something of it stands there in every match. */
   required: boolean;
+  /** How many characters stand there at most; of a long repetition 0. */
+  size: number;
   /** In how many ways it, and what follows of the same part, can be read. */
   ways: number;
 }
@@ -287,7 +289,7 @@ interface Place {
 function flatten(node: Node): Place[] {
   switch (node.kind) {
     case 'set':
-      return [{ set: node.set ?? full(), long: false, required: true, ways: 1 }];
+      return [{ set: node.set ?? full(), long: false, required: true, size: 1, ways: 1 }];
     case 'sequence':
       return bounded((node.children ?? []).flatMap(flatten));
     case 'choice': {
@@ -297,6 +299,9 @@ function flatten(node: Node): Place[] {
     }
     case 'repeat':
       return flattenRepeat((node.children as Node[])[0] as Node, node.min ?? 0, node.max ?? 1);
+    case 'look':
+      // What is looked at is read as often as what stands there.
+      return bounded((node.children ?? []).flatMap(flatten)).map((place) => optional(place, 1));
     default:
       return [];
   }
@@ -306,10 +311,11 @@ function flattenRepeat(inner: Node, min: number, max: number): Place[] {
   const places = flatten(inner);
   if (max > MAX_SHORT) {
     // A repetition of exactly so many has one way to be read.
-    return [{ set: union(places.map(({ set }) => set)), long: min !== max, required: min > 0, ways: 1 }];
+    const size = min === max ? max * places.reduce((sum, place) => sum + place.size, 0) : 0;
+    return [{ set: union(places.map(({ set }) => set)), long: min !== max, required: min > 0, size, ways: 1 }];
   }
   if (places.length === 1 && inner.kind === 'set') {
-    return places.map((place) => ({ ...place, required: min > 0, ways: max - min + 1 }));
+    return places.map((place) => ({ ...place, required: min > 0, size: max, ways: max - min + 1 }));
   }
   return bounded(
     Array.from({ length: max }, (_, copy) =>
@@ -333,6 +339,7 @@ function checkNeighbours(places: readonly Place[]): void {
   for (const [index, place] of places.entries()) {
     if (!place.long && place.ways === 1) continue;
     let shares = false;
+    let behind = 0;
     for (const next of places.slice(index + 1)) {
       const overlaps = overlap(place.set, next.set);
       shares ||= overlaps;
@@ -340,6 +347,10 @@ function checkNeighbours(places: readonly Place[]): void {
         throw new Error('has two long repetitions of the same characters with nothing to keep them apart');
       }
       if (next.required && !overlaps) break;
+      behind += next.size;
+      if (place.long && behind > MAX_BEHIND) {
+        throw new Error(`has more than ${MAX_BEHIND} characters behind a long repetition that can match them, too`);
+      }
       if (!place.long && next.required) break;
     }
     if (shares && !place.long) ways *= place.ways;

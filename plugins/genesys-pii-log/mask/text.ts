@@ -26,7 +26,11 @@ export interface Hit {
 const NOTABLE = /[@\d&?#\\]|::|[A-Za-z0-9+/_-]{12}/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII
 const LAYERED = /[%\\&]|[^\x00-\x7f]/;
-const TOKEN = /\bbearer[ +:]{1,3}([\w.~+/=-]{8,})|\b(eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)/gi;
+const BEARER = /\bbearer[ +:]{1,3}([\w.~+/=-]{8,})/gi;
+/** Looked for at the beginning of words alone: a search from each place in a long one would take the square of its length. */
+const JWT_WORD = /(?<![\w-])[\w-]{11,}(?=\.[\w-]{8})/g;
+const JWT_BEGIN = /\beyJ[\w-]{8}/i;
+const JWT_REST = /\.[\w-]+(?:\.[\w-]*)?/y;
 const MAY_HOLD_TOKEN = /bearer|eyJ/i;
 /** A longer word without any space is no text: a file, a signature. It cannot be proven clean. */
 const LONGEST_WORD = 1024;
@@ -57,13 +61,18 @@ export function applyPatterns(text: string, { rules: { patterns, mask }, tally }
 
 /** Finds what the detectors and the allow list of query parameters have masked, in order, without overlaps. */
 export function findHits(text: string, rules: Rules): Hit[] {
-  if ((!NOTABLE.test(text) && !LAYERED.test(text)) || isNeutral(text)) return [];
+  if ((!NOTABLE.test(text) && !LAYERED.test(text) && !mayHoldToken(text)) || isNeutral(text)) return [];
   const hits: Hit[] = [];
   const own: View = { text, origins: undefined };
   const beneath = LAYERED.test(text) ? viewsBeneath(text) : [];
   if (beneath === undefined) return [{ start: 0, end: text.length, kind: 'encoded', value: text }];
   for (const view of [own, ...beneath]) collect(view, rules, hits, 2);
   return merged(hits);
+}
+
+/** `bearer` and the shortest token have fifteen characters. */
+function mayHoldToken(text: string): boolean {
+  return text.length >= 15 && MAY_HOLD_TOKEN.test(text);
 }
 
 function collect(view: View, rules: Rules, hits: Hit[], depth: number): void {
@@ -73,8 +82,15 @@ function collect(view: View, rules: Rules, hits: Hit[], depth: number): void {
   };
   for (const { start, end, kind } of findUrlParts(text, rules.keptParams)) add(start, end, kind);
   if (MAY_HOLD_TOKEN.test(text)) {
-    for (const { 0: found, 1: bearer, index } of text.matchAll(TOKEN)) {
-      add(index + (bearer === undefined ? 0 : found.length - bearer.length), index + found.length, 'credential');
+    for (const { 0: found, 1: token = '', index } of text.matchAll(BEARER)) {
+      add(index + found.length - token.length, index + found.length, 'credential');
+    }
+    for (const { 0: header, index } of text.matchAll(JWT_WORD)) {
+      const begin = header.search(JWT_BEGIN);
+      if (begin === -1) continue;
+      JWT_REST.lastIndex = index + header.length;
+      JWT_REST.test(text);
+      add(index + begin, JWT_REST.lastIndex, 'credential');
     }
   }
   for (const { start, end, kind } of detect(text, rules.kinds)) add(start, end, kind);

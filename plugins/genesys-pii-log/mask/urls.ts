@@ -7,8 +7,8 @@ export interface UrlPart extends Span {
 }
 
 const QUERY_END = /[\s"'<>\\]/g;
-/** What a ? or # must be followed by to begin parameters. */
-const FIRST_NAME = /[^=&\s"'<>#?\\]{1,128}=/y;
+/** What a ? or # must be followed by to begin parameters; those before the first = may have no value. */
+const FIRST_NAME = /[^=\s"'<>#?\\]{1,128}=/y;
 const USER_INFO = /:\/\/([^\s/?#@"'<>\\]{1,256})@/g;
 
 /**

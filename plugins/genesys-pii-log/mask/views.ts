@@ -16,9 +16,10 @@ const MAX_LAYERS = 4;
 const ESCAPE =
   /%[0-9a-f]{2}|(?<!\\)\\+(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[nrt"\\/])|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|amp|commat|period|plus|nbsp|quot|lt|gt|colon|hyphen|lpar|rpar|sol);?/gi;
 const MAY_ESCAPE = /%[0-9a-f]{2}|\\|&[#a-z]/i;
-/** What `plainOf` knows. */
+/** What `withoutLookAlikes` knows; of what is beyond U+FFFF the first halves. */
 const LOOK_ALIKE =
-  /[\u00a0\u00ad\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u09e6-\u09ef\u0e50-\u0e59\u2000-\u206f\u2212\u3000\u3002\ufe52\ufe63\ufe6b\ufeff\uff01-\uff5e]/;
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: single code units, in whatever company
+  /[\u00a0\u00ad\u00b2\u00b3\u00b7\u00b9\u034f\u061c\u0660-\u0669\u06f0-\u06f9\u07c0-\u07c9\u0966-\u0def\u0e50-\u0e59\u0ed0-\u0ed9\u0f20-\u0f29\u1040-\u1049\u1090-\u1099\u17e0-\u17e9\u180b-\u1819\u1946-\u194f\u19d0-\u19d9\u1a80-\u1a99\u1b50-\u1b59\u1bb0-\u1bb9\u1c40-\u1c59\u2000-\u2089\u20e3\u2212\u2460-\u247c\u24ea\u2776-\u2792\u3000\u3002\u30fb\u30fc\ua620-\ua629\ua8d0-\ua8d9\ua900-\ua909\ua9d0-\ua9f9\uaa50-\uaa59\uabf0-\uabf9\ufe00-\ufe0f\ufe52\ufe63\ufe6b\ufeff\uff01-\uff5e\uff70\ud835\ud83e]/;
 
 const NAMED: Readonly<Record<string, string>> = {
   amp: '&',
@@ -122,8 +123,31 @@ function decodeEscape(found: string): string {
   return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd';
 }
 
-/** Decimal digits of other scripts, by the code of their zero. */
-const ZEROS = [0x0660, 0x06f0, 0x0966, 0x09e6, 0x0e50, 0xff10];
+/** Of each row of digits (Unicode's Nd below U+10000, and what NFKC makes digits of) its first code, and the digit that it is. */
+const ROWS: readonly (readonly [code: number, digit: number, count: number])[] = [
+  ...[
+    0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66, 0x0de6, 0x0e50,
+    0x0ed0, 0x0f20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50,
+    0x2080, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
+  ].map((zero) => [zero, 0, 10] as const),
+  [0xb2, 2, 2],
+  [0xb9, 1, 1],
+  [0x2070, 0, 1],
+  [0x2074, 4, 6],
+  [0x24ea, 0, 1],
+  ...[0x2460, 0x2474, 0x2776, 0x2780, 0x278a].map((one) => [one, 1, 9] as const),
+];
+const DIGITS = new Map(
+  ROWS.flatMap(([code, digit, count]) =>
+    Array.from({ length: count }, (_, i) => [code + i, 0x30 + digit + i] as const),
+  ),
+);
+
+/** The digit that two halves of a character beyond U+FFFF are: mathematical, or of seven segments; 0 if they are none. */
+function astralDigit(high: number, low: number): number {
+  if (high === 0xd835 && low >= 0xdfce) return 0x30 + ((low - 0xdfce) % 10);
+  return high === 0xd83e && low >= 0xdff0 && low <= 0xdff9 ? 0x30 + low - 0xdff0 : 0;
+}
 
 /** Undefined if there is none. */
 function withoutLookAlikes(view: View): View | undefined {
@@ -134,11 +158,14 @@ function withoutLookAlikes(view: View): View | undefined {
   const units: string[] = [];
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
-    const plain = code < 0x80 ? code : plainOf(code);
+    const isHigh = code === 0xd835 || code === 0xd83e;
+    const digit = isHigh ? astralDigit(code, text.charCodeAt(index + 1)) : 0;
+    const plain = digit !== 0 ? digit : code < 0x80 ? code : plainOf(code);
     if (plain !== code) changed = true;
     if (plain === 0) continue;
     origins[length++] = originOf(view, index);
     units.push(String.fromCharCode(plain));
+    if (digit !== 0) index++;
   }
   if (!changed) return undefined;
   origins[length] = originOf(view, text.length);
@@ -148,16 +175,32 @@ function withoutLookAlikes(view: View): View | undefined {
 /** The ASCII character that a reader takes it for; 0 for one that is not seen; itself if there is none. */
 function plainOf(code: number): number {
   if (code === 0xad || (code >= 0x200b && code <= 0x200f) || (code >= 0x202a && code <= 0x202e)) return 0;
-  if (code === 0xfeff || (code >= 0x2060 && code <= 0x2064)) return 0;
-  if (code === 0xa0 || (code >= 0x2000 && code <= 0x200a) || code === 0x202f || code === 0x205f || code === 0x3000) {
+  if (code === 0xfeff || (code >= 0x2060 && code <= 0x206f) || (code >= 0xfe00 && code <= 0xfe0f)) return 0;
+  if (code === 0x034f || code === 0x061c || code === 0x20e3 || (code >= 0x180b && code <= 0x180f)) return 0;
+  if (
+    code === 0xa0 ||
+    (code >= 0x2000 && code <= 0x200a) ||
+    code === 0x2028 ||
+    code === 0x2029 ||
+    code === 0x202f ||
+    code === 0x205f ||
+    code === 0x3000
+  ) {
     return 0x20;
   }
   if ((code >= 0x2010 && code <= 0x2015) || code === 0x2212 || code === 0xfe63) return 0x2d;
+  // The long vowel, which stands for a hyphen in Japanese numbers.
+  if (code === 0x30fc || code === 0xff70) return 0x2d;
+  const digit = DIGITS.get(code);
+  if (digit !== undefined) return digit;
   if (code >= 0xff01 && code <= 0xff5e) return code - 0xfee0;
-  if (code === 0x2024 || code === 0xfe52 || code === 0x3002) return 0x2e;
+  if (code === 0x2024 || code === 0xfe52 || code === 0x3002 || isMiddleDot(code)) return 0x2e;
   if (code === 0xfe6b) return 0x40;
-  const zero = ZEROS.find((first) => code >= first && code <= first + 9);
-  return zero === undefined ? code : 0x30 + code - zero;
+  return code;
+}
+
+function isMiddleDot(code: number): boolean {
+  return code === 0xb7 || code === 0x2022 || code === 0x2027 || code === 0x30fb;
 }
 
 /** Where a character of a view stands in the original. */

@@ -118,9 +118,13 @@ describe('an answer', () => {
     const items = [{ create: { status: 201 } }, { create: { status: 429 } }, { create: { status: 400 } }];
     answer = { status: 200, body: JSON.stringify({ took: 1, errors: true, items }) };
     const { remaining, refused, isTransient } = await failure({ framing: 'elasticsearch_bulk' });
-    expect({ lines: remaining?.map(({ json }) => json), refused, isTransient }).toEqual({
+    expect({
+      lines: remaining?.map(({ json }) => json),
+      refused: refused.map(({ json }) => json),
+      isTransient,
+    }).toEqual({
       lines: ['{"n":2}'],
-      refused: 1,
+      refused: ['{"n":3}'],
       isTransient: true,
     });
   });

@@ -98,13 +98,15 @@ function judgeBulk(body: string, lines: readonly Line[]): void {
   );
   if (statuses.length !== lines.length) throw new SendFailure('the receiver gave an answer that cannot be read');
   const remaining = lines.filter((_, index) => statuses[index] === 429 || (statuses[index] ?? 0) >= 500);
-  const refused = statuses.filter((status) => status >= 400 && status < 500 && status !== 429).length;
-  if (remaining.length + refused > 0) {
-    throw new SendFailure(`the receiver took ${lines.length - remaining.length - refused} of ${lines.length} entries`, {
-      remaining,
-      refused,
-    });
+  const refused = lines.filter((_, index) => isRefusal(statuses[index] ?? 0));
+  if (remaining.length + refused.length > 0) {
+    const taken = lines.length - remaining.length - refused.length;
+    throw new SendFailure(`the receiver took ${taken} of ${lines.length} entries`, { remaining, refused });
   }
+}
+
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 429;
 }
 
 /** Loaded with the first batch: a process must start small. */

@@ -130,13 +130,57 @@ it('waits as long as the receiver asks', async () => {
 
 it('sends again only what has not arrived', async () => {
   const { transport, sent } = fakeTransport(async (lines) => {
-    if (lines.length === 4) throw new SendFailure('half', { remaining: lines.slice(2), refused: 1 });
+    if (lines.length === 4) throw new SendFailure('half', { remaining: lines.slice(2), refused: lines.slice(0, 1) });
   });
   const { sink, clock } = make({ transport: { ...transport, lingerMs: 10 } });
   writeAll(sink, 4);
   await clock.advance(10_000);
   expect(numbers(sent)).toEqual([2, 3]);
   expect(sink.stats).toMatchObject({ received: 4, sent: 3, dropped: 1, waiting: 0 });
+});
+
+const isReport = ([line]: readonly Line[]): boolean => line?.json.includes('"report"') === true;
+
+it.each<[string, () => SendFailure]>([
+  ['for good', () => new SendFailure('400', { isTransient: false })],
+  ['as Elasticsearch does', () => new SendFailure('0 of 1', { remaining: [], refused: [testLine('report')] })],
+])('sends what follows a report that is refused %s', async (_, refuse) => {
+  const { transport, sent } = fakeTransport(async (lines) => {
+    if (isReport(lines)) throw refuse();
+  });
+  const { sink, clock } = make({ transport, lostEvents: () => 1 });
+  writeAll(sink, 25);
+  await clock.advance(60_000);
+  expect(numbers(sent)).toHaveLength(25);
+  expect(sink.stats).toMatchObject({ sent: 25, dropped: 0, waiting: 0, failures: 1, lastFailure: refuse().message });
+});
+
+it('keeps what follows a report that does not arrive', async () => {
+  let failures = 2;
+  const { transport, sent } = fakeTransport(async (lines) => {
+    if (isReport(lines) && failures-- > 0) throw new SendFailure('no name server', { remaining: lines });
+  });
+  const { sink, clock } = make({ transport, lostEvents: () => 1 });
+  writeAll(sink, 25);
+  await clock.advance(60_000);
+  expect(numbers(sent)).toHaveLength(25);
+  expect(sent.filter((json) => json.includes('"report"'))).toHaveLength(1);
+  expect(sink.stats).toMatchObject({ sent: 25, dropped: 0, waiting: 0 });
+});
+
+it('spills the entries of a batch that are refused one by one', async () => {
+  const { transport } = fakeTransport(async (lines) => {
+    const refused = lines.filter(({ json }) => json === testLine(3).json);
+    if (refused.length > 0) throw new SendFailure('some', { remaining: [], refused });
+  });
+  const spilled = fakeTransport(async () => {});
+  const clock = createFakeClock();
+  const { sink: spill } = make({ transport: spilled.transport, clock });
+  const { sink } = make({ transport, spill, clock });
+  writeAll(sink, 10);
+  await clock.advance(1000);
+  expect(numbers(spilled.sent)).toEqual([3]);
+  expect(sink.stats).toMatchObject({ received: 10, sent: 9, spilled: 1, dropped: 0, waiting: 0 });
 });
 
 it('loses nothing to an outage with a spill', async () => {

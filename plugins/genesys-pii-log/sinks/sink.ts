@@ -251,8 +251,8 @@ class QueuedSink implements Sink {
     if (!this.#isFailing) this.#warning ??= `the sink ${name} fails: ${failure.message}`;
     this.#isFailing = true;
     if (failure.remaining !== undefined) {
-      this.#sent += batch.length - failure.remaining.length - failure.refused;
-      this.#dropped += failure.refused;
+      this.#sent += batch.length - failure.remaining.length - failure.refused.length;
+      for (const line of failure.refused) this.#giveUp(line);
       this.#batch = [...failure.remaining];
       if (this.#batch.length === 0) return;
     }
@@ -275,20 +275,36 @@ class QueuedSink implements Sink {
     });
   }
 
-  /** Tells the receiver of the gap, before what follows it. */
+  /**
+   * Tells the receiver of the gap, before what follows it. One that refuses to be told gets what follows all the same.
+   * @throws SendFailure that says nothing of the batch: none of it has been sent
+   */
   async #report(): Promise<void> {
     const { lostEvents, transport, name, clock } = this.#options;
     const dropped = this.#dropped;
     const lost = lostEvents();
     if (dropped === this.#reportedDropped && lost === this.#reportedLost) return;
+    const time = new Date(clock.wallClockMs()).toISOString();
     const json = JSON.stringify({
       type: 'report',
-      time: new Date(clock.wallClockMs()).toISOString(),
+      time,
+      // A data stream of Elasticsearch takes nothing without.
+      '@timestamp': time,
       sink: name,
       dropped: dropped - this.#reportedDropped,
       lost_log_events: lost - this.#reportedLost,
     });
-    await transport.send([{ json, timeMs: clock.wallClockMs(), status: undefined, within: () => json }]);
+    try {
+      await transport.send([{ json, timeMs: clock.wallClockMs(), status: undefined, within: () => json }]);
+    } catch (error) {
+      if (!(error instanceof SendFailure)) throw error;
+      const { message, isTransient, retryAfterMs, remaining } = error;
+      const isRefused = !isTransient || remaining?.length === 0;
+      if (!isRefused) throw new SendFailure(message, { retryAfterMs });
+      this.#failures++;
+      this.#lastFailure = message;
+      this.#warning ??= `the sink ${name} fails: its receiver refuses reports (${message})`;
+    }
     this.#reportedDropped = dropped;
     this.#reportedLost = lost;
   }

@@ -25,18 +25,23 @@ export class SendFailure extends Error {
   readonly retryAfterMs: number;
   /** Those that have not arrived, if some have. */
   readonly remaining: readonly Line[] | undefined;
-  /** How many of the others were refused for good. */
-  readonly refused: number;
+  /** Those of the others that were refused for good. */
+  readonly refused: readonly Line[];
 
   constructor(
     message: string,
-    options: { isTransient?: boolean; retryAfterMs?: number; remaining?: readonly Line[]; refused?: number } = {},
+    options: {
+      isTransient?: boolean;
+      retryAfterMs?: number;
+      remaining?: readonly Line[];
+      refused?: readonly Line[];
+    } = {},
   ) {
     super(message);
     this.isTransient = options.isTransient ?? true;
     this.retryAfterMs = options.retryAfterMs ?? 0;
     this.remaining = options.remaining;
-    this.refused = options.refused ?? 0;
+    this.refused = options.refused ?? [];
   }
 }
 
