@@ -137,30 +137,31 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     log(`a promise that nobody waited for failed: ${reason instanceof Error ? reason.stack : String(reason)}`);
   });
 
-  let leaving: 'taken over' | 'signalled' | undefined;
-  const leave = (why: string): void => {
+  let isLeaving = false;
+  const hurry = new AbortController();
+  const leave = async (why: string): Promise<void> => {
+    if (isLeaving) return;
+    isLeaving = true;
     operations?.close();
     log(`${why}: finishing what has begun`);
-    void server
-      .drain(settings.deadlineMs)
-      .then(() => shutdown(plugin, settings.deadlineMs))
-      .catch((error: Error) => log(`not everything was written at the end: ${error.message}`))
-      .finally(() => process.exit(0));
+    const drained = server.drain(settings.deadlineMs);
+    try {
+      await Promise.race([drained, aborted(hurry.signal)]);
+      await shutdown(plugin, settings.deadlineMs, hurry.signal);
+      await drained;
+      // Events that still ran have left something to write.
+      await shutdown(plugin, settings.deadlineMs, hurry.signal);
+    } catch (error) {
+      log(`not everything was written at the end: ${(error as Error).message}`);
+    }
+    process.exit(0);
   };
 
-  const onTakenOver = (): void => {
-    leaving = 'taken over';
-    leave('the socket path leads to another process');
-  };
-  /** Kong's signal after a reload comes once the next process has the path: what is not written soon is lost then. */
+  /** Kong waits for nothing after its signal, not even for a worker's connections to close: what is to be written goes first. */
   const onSignal = (signal: string): void => {
-    if (leaving === 'signalled') process.exit(1);
-    const isReplaced = leaving === 'taken over' || server.isReplaced();
-    if (leaving === undefined) leave(signal);
-    leaving = 'signalled';
-    if (!isReplaced) return;
-    log(`${signal}: writing what is left`);
-    server.hurry();
+    if (hurry.signal.aborted) process.exit(1);
+    hurry.abort();
+    void leave(signal);
   };
 
   const metrics = settings.metrics && (await createMetrics(settings.name, plugin.metrics ?? []));
@@ -173,7 +174,7 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     socketMode: settings.socketMode,
     log,
     observeEvent: metrics?.observeEvent,
-    onTakenOver,
+    onTakenOver: () => void leave('the socket path leads to another process'),
   }).catch((error: Error) => {
     log(`${settings.name}: ${error.message}`);
     process.exit(1);
@@ -186,10 +187,17 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
   log(`${settings.name} ${plugin.Version} listens on ${settings.socketPath}`);
 }
 
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
 /** Lets a plugin end what it has begun beside its events, but not for ever. */
-async function shutdown(plugin: PluginModule, timeoutMs: number): Promise<void> {
+async function shutdown(plugin: PluginModule, timeoutMs: number, hurry: AbortSignal): Promise<void> {
   const late = new Promise<void>((resolve) => {
     setTimeout(resolve, timeoutMs);
   });
-  await Promise.race([plugin.shutdown?.(), late]);
+  await Promise.race([plugin.shutdown?.(hurry), late]);
 }

@@ -29,19 +29,12 @@ export interface ServerOptions extends ConnectionOptions {
 /** After a takeover, how long a connection that Kong keeps may lie unused until it is closed. */
 const UNUSED_MS = 500;
 
-/** Kong kills a process 0.04 to 0.1 s after its SIGTERM (measured, 3.9.3); what is to be written needs the rest of that. */
-const HURRY_MS = 10;
-
 export interface PluginServer {
   /**
    * Takes no new connection, lets running events end, closes everything. Resolves at the latest after `timeoutMs`. Where
    * another process has taken the path over, Kong loses no call: a connection is closed with the answer to its next one.
    */
   drain(timeoutMs: number): Promise<void>;
-  /** Whether the path leads to another process, also when nobody has noticed yet. */
-  isReplaced(): boolean;
-  /** Has a drain that is under way end now: what is idle is closed at once, what still runs is cut off after `HURRY_MS`. */
-  hurry(): void;
 }
 
 /**
@@ -75,19 +68,14 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
     options.onTakenOver();
   }, OWNERSHIP_CHECK_MS);
 
-  const isReplaced = (): boolean => !isOwner() && existsSync(socketPath);
-  const closeIdle = (): void => {
-    for (const connection of connections) connection.closeWhenIdle();
-  };
-  const destroyAll = (): void => {
-    for (const connection of connections) connection.destroy();
-  };
-
   return {
     async drain(timeoutMs) {
       clearInterval(ownershipCheck);
-      const hasSuccessor = isReplaced();
+      const hasSuccessor = !isOwner() && existsSync(socketPath);
       if (isOwner()) unlinkSync(socketPath);
+      const closeIdle = (): void => {
+        for (const connection of connections) connection.closeWhenIdle();
+      };
       const closeAnswered = (): void => {
         for (const connection of connections) connection.closeAfterAnswer();
       };
@@ -98,15 +86,12 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
       if (hasSuccessor) closeAnswered();
       else closeIdle();
       const unused = setTimeout(closeIdle, UNUSED_MS);
-      const cut = setTimeout(destroyAll, timeoutMs);
+      const cut = setTimeout(() => {
+        for (const connection of connections) connection.destroy();
+      }, timeoutMs);
       await closed;
       clearTimeout(unused);
       clearTimeout(cut);
-    },
-    isReplaced,
-    hurry() {
-      closeIdle();
-      setTimeout(destroyAll, HURRY_MS);
     },
   };
 }

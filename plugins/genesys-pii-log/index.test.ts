@@ -69,7 +69,7 @@ it('writes the entries of all instances to one file, and what is left when the p
     await instance.access(kong as unknown as Kong);
     await instance.log(kong as unknown as Kong);
   }
-  await plugin.shutdown();
+  await plugin.shutdown(AbortSignal.abort());
   const lines = (await readFile(path, 'utf8')).trim().split('\n');
   expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual(['request', 'request', 'request']);
   const { body } = (await plugin.operations[0]?.run(new URLSearchParams())) ?? {};

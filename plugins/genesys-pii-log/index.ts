@@ -33,8 +33,8 @@ export const metrics = createMetrics(requests, sinks, totals);
 const FLUSH_MS = 5000;
 
 /** Sends what is left, when the process ends. */
-export function shutdown(): Promise<void> {
-  return sinks.flush(FLUSH_MS);
+export function shutdown(hurry: AbortSignal): Promise<void> {
+  return sinks.flush(FLUSH_MS, hurry);
 }
 
 /** One configuration, on routes that are not buffered: no response body is logged. */

@@ -96,8 +96,12 @@ export interface PluginModule {
   EntityChecks?: readonly Record<string, unknown>[];
   operations?: readonly Operation[];
   metrics?: readonly MetricFamily[];
-  /** Called once when the process is about to end, after its last event; it is waited for, within the deadline. */
-  shutdown?(): Promise<void>;
+  /**
+   * Writes what waits, as the process is about to end; it is waited for, within the deadline. Called when a signal has come
+   * and after the last event, one call after the other.
+   * @param hurry aborted with the first signal: Kong kills a process within 0.1 s of it (measured, 3.9.3)
+   */
+  shutdown?(hurry: AbortSignal): Promise<void>;
   Version: string;
   Priority: number;
   Name: string;

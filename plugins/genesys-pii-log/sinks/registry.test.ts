@@ -20,7 +20,7 @@ it('a spill that several sinks share has room for all that they give up when the
   for (const [index, sink] of settings.map((each) => registry.sinkOf(each)).entries()) {
     for (let n = 0; n < 50; n++) sink.write(testLine(index * 50 + n));
   }
-  await registry.flush(500);
+  await registry.flush(500, new AbortController().signal);
   const lines = readFileSync(path, 'utf8').trim().split('\n');
   expect(new Set(lines).size).toBe(100);
   expect(registry.stats.map(({ dropped }) => dropped)).toEqual([0, 0, 0]);

@@ -28,7 +28,8 @@ export interface SinkRegistry {
   /** The sink of settings, opened with its first entry. */
   sinkOf(settings: SinkSettings): Sink;
   readonly stats: SinkStats[];
-  flush(deadlineMs: number): Promise<void>;
+  /** See {@link Sink.flush}. */
+  flush(deadlineMs: number, hurry: AbortSignal): Promise<void>;
 }
 
 /** Sinks of configurations that are gone stay until there are so many. */
@@ -81,8 +82,8 @@ export function createSinkRegistry(lostEvents: () => number): SinkRegistry {
     get stats() {
       return [...sinks.values()].map(({ stats }) => stats);
     },
-    async flush(deadlineMs) {
-      await Promise.all([...sinks.values()].map((sink) => sink.flush(deadlineMs)));
+    async flush(deadlineMs, hurry) {
+      await Promise.all([...sinks.values()].map((sink) => sink.flush(deadlineMs, hurry)));
     },
   };
 }

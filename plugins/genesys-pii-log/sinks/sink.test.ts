@@ -202,19 +202,45 @@ it('ends within its deadline, and what has not arrived is counted', async () => 
   });
   const { sink, clock } = make({ transport: { ...transport, lingerMs: 60_000 } });
   writeAll(sink, 9);
-  const flushed = sink.flush(1000);
+  const flushed = sink.flush(1000, new AbortController().signal);
   await clock.advance(0);
   await flushed;
   expect(sink.stats).toMatchObject({ sent: 9, waiting: 0 });
   writeAll(sink, 60);
   await clock.advance(0);
-  const late = sink.flush(1000);
+  const late = sink.flush(1000, new AbortController().signal);
   await clock.advance(1000);
   await late;
   const { received, sent: arrived, dropped, waiting } = sink.stats;
   expect({ received, total: arrived + dropped, waiting }).toEqual({ received: 69, total: 69, waiting: 0 });
   expect(dropped).toBeGreaterThan(0);
 });
+
+it.each(['before', 'while'])(
+  'spills soon what a slow receiver has not taken, if a signal came %s it flushes',
+  async (when) => {
+    const { transport } = fakeTransport(() => new Promise(() => {}));
+    const spillTransport = fakeTransport(async () => {}, { lingerMs: 60_000 });
+    const { sink: spill } = make({ transport: spillTransport.transport });
+    const { sink, clock } = make({ transport, spill });
+    writeAll(sink, 25);
+    await clock.advance(0);
+    const signal = new AbortController();
+    if (when === 'before') signal.abort();
+    let isFlushed = false;
+    const flushed = sink.flush(5000, signal.signal).then(() => {
+      isFlushed = true;
+    });
+    if (when === 'while') {
+      await clock.advance(500);
+      expect(isFlushed).toBe(false);
+      signal.abort();
+    }
+    await clock.advance(10);
+    await flushed;
+    expect(numbers(spillTransport.sent).sort((a, b) => a - b)).toEqual(Array.from({ length: 25 }, (_, n) => n));
+  },
+);
 
 it('adds up, whatever happens, with a receiver that fails half the time', async () => {
   const random = createRandom('sink');
