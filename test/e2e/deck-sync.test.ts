@@ -203,7 +203,9 @@ withDeck(
     for (const { file, state } of texts) {
       const example = join(folder, 'example.yml');
       // An example of a plugin names the service that it stands on.
-      const services = /^services:/m.test(state) ? '' : 'services: [{ name: genesys-cloud, url: "https://a.example" }]\n';
+      const services = /^services:/m.test(state)
+        ? ''
+        : 'services: [{ name: genesys-cloud, url: "https://a.example" }]\n';
       writeFileSync(example, `_format_version: "3.0"\n${services}${state}`);
       const env = { ...process.env, DECK_TERRAFORM_PASSWORD: 'a', DECK_CRM_CALLERS_KEY: 'a', DECK_ANALYTICS: 'off' };
       expect(() => execFileSync(DECK, ['file', 'validate', example], { env, stdio: 'pipe' }), file).not.toThrow();
