@@ -1,6 +1,6 @@
 /** `npm run check-config -- kong.yml...`: what is wrong with a configuration, without a gateway. One line a fault. */
-import { parseArgs } from 'node:util';
 import { ConfigError } from '../kong/local-gateway/config/types.js';
+import { answerHelp, readArguments } from './arguments.js';
 import { checkDocuments } from './config-check/check.js';
 import { readStateFile } from './config-check/documents.js';
 import { RULES } from './config-check/rules.js';
@@ -9,7 +9,7 @@ import { readVariants } from './config-check/suite.js';
 const USAGE = 'usage: npm run check-config -- [--stage NAME] [--variant NAME=PLUGIN]... [--skip-rule RULE]... FILE...';
 
 function main(args: string[]): number {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments(USAGE, {
     args,
     options: {
       stage: { type: 'string' },
@@ -35,6 +35,7 @@ function main(args: string[]): number {
   return 0;
 }
 
+answerHelp(USAGE);
 try {
   process.exitCode = main(process.argv.slice(2));
 } catch (error) {

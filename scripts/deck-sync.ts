@@ -8,6 +8,7 @@ import { join, relative, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { readDocument } from '../kong/local-gateway/config/document.js';
 import type { PlainObject } from '../kong/local-gateway/config/schema.js';
+import { answerHelp } from './arguments.js';
 import { checkDocuments } from './config-check/check.js';
 import { deckVariablesIn } from './config-check/references.js';
 import { readVariants } from './config-check/suite.js';
@@ -17,7 +18,7 @@ import { assertDeckVersion } from './deck/deck-version.js';
 import { lintRules, readLintResults } from './deck/lint.js';
 import { secretsOfEnvironment, secretsOfState } from './deck/redact.js';
 import { changeLines, markdownReport, summaryLine } from './deck/report.js';
-import { deckEnvironment, isOnline, readSettings, type Settings } from './deck/settings.js';
+import { deckEnvironment, isOnline, readSettings, type Settings, USAGE } from './deck/settings.js';
 
 const KONG = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../kong' : '../../kong');
 /** Beside success and failure: the gateway is not as it should be. */
@@ -174,6 +175,7 @@ function failOn(deck: Deck, command: string, { errors }: DeckResult): void {
   if (errors.length > 0) throw new Error(`deck gateway ${command}: ${errors.map(deck.redact).join('; ')}`);
 }
 
+answerHelp(USAGE);
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

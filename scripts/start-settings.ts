@@ -1,6 +1,8 @@
 /** What `npm start` is told: its options, and real credentials in the environment. Pure. */
-import { parseArgs } from 'node:util';
 import { parseRegion, type Region } from '../plugins/shared/regions.js';
+import { readArguments } from './arguments.js';
+
+export const USAGE = 'usage: npm start -- [--gateway local|kong] [--port N] [--simulator-port N]';
 
 /** The command line of `npm start`. */
 export interface Settings {
@@ -31,7 +33,7 @@ export function readCredentials(env: NodeJS.ProcessEnv): Credentials | undefined
 
 /** @throws Error of one line, for an option that does not fit */
 export function readSettings(args: string[]): Settings {
-  const { values } = parseArgs({
+  const { values } = readArguments(USAGE, {
     args,
     options: {
       gateway: { type: 'string', default: 'local' },

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalGateway } from '../kong/local-gateway/index.js';
 import { DEFAULT_CLIENT, startGenesysCloud } from '../test/genesys-cloud/index.js';
+import { answerHelp } from './arguments.js';
 import {
   DEMO_ACCESS,
   type Destination,
@@ -17,7 +18,7 @@ import {
 } from './development-config.js';
 import { startNativeKong } from './native-kong.js';
 import { LEFT_OUT_LOCALLY, PLUGINS, pluginServerCommands } from './plugin-servers.js';
-import { readCredentials, readSettings, type Settings } from './start-settings.js';
+import { readCredentials, readSettings, type Settings, USAGE } from './start-settings.js';
 
 /** What has been started, to be stopped in reverse. */
 const stops: (() => Promise<void>)[] = [];
@@ -114,9 +115,11 @@ Genesys' own tools log in at the gateway (docs/genesys-tools.md):
 }
 
 function portTaken(option: string) {
-  return (error: NodeJS.ErrnoException): never => {
-    if (error.code !== 'EADDRINUSE') throw error;
-    const port = /:(\d+)$/.exec(error.message)?.[1] ?? 'it';
+  return (error: Error): never => {
+    // The simulator words it anew, and keeps what the socket said.
+    const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
+    if (code !== 'EADDRINUSE') throw error;
+    const port = /:(\d+)$/.exec(message)?.[1] ?? 'it';
     throw new Error(`port ${port} is taken: stop what listens there, or choose another with ${option}`);
   };
 }
@@ -127,6 +130,7 @@ async function stop(exitCode: number): Promise<void> {
   process.exit(exitCode);
 }
 
+answerHelp(USAGE);
 let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {

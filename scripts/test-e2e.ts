@@ -1,20 +1,16 @@
 /**
- * `npm run test:e2e -- --gateway local|kong|docker`: the end-to-end suite on one gateway. Other arguments go to vitest.
- * Where no container engine answers, `docker` says so and succeeds: a machine without one is no fault of what is tested.
+ * `npm run test:e2e -- --gateway local|kong|docker`: the end-to-end suite on one gateway. Other arguments go to
+ * vitest, its options after another `--`. Where no container engine answers, `docker` says so and succeeds: a machine without one is no fault of what is tested.
  */
 import { spawn } from 'node:child_process';
-import { parseArgs } from 'node:util';
 import { dockerMissing } from '../test/support/docker-kong.js';
 import { NOT_IN_A_CONTAINER } from '../test/support/docker-kong-settings.js';
+import { answerHelp, readArguments } from './arguments.js';
 
-const { values, positionals } = parseArgs({
-  options: { gateway: { type: 'string', default: 'local' } },
-  allowPositionals: true,
-});
-if (!['local', 'kong', 'docker'].includes(values.gateway)) {
-  console.error(`--gateway ${values.gateway}: local, kong or docker`);
-  process.exit(1);
-}
+const USAGE = 'usage: npm run test:e2e -- [--gateway local|kong|docker] [FILE...] [-- OPTION-OF-VITEST...]';
+
+answerHelp(USAGE);
+const { values, positionals } = settings();
 const args = positionals.length > 0 ? positionals : ['test/e2e'];
 if (values.gateway === 'docker') {
   const missing = await dockerMissing();
@@ -33,3 +29,18 @@ const vitest = spawn('npx', ['--no', 'vitest', 'run', ...args], {
   env: { ...process.env, GATEWAY: values.gateway },
 });
 vitest.on('exit', (code) => process.exit(code ?? 1));
+
+function settings() {
+  try {
+    const read = readArguments(USAGE, {
+      options: { gateway: { type: 'string', default: 'local' } },
+      allowPositionals: true,
+    });
+    const { gateway } = read.values;
+    if (!['local', 'kong', 'docker'].includes(gateway)) throw new Error(`--gateway ${gateway}: local, kong or docker`);
+    return read;
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(1);
+  }
+}

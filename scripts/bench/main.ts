@@ -4,7 +4,7 @@
  * requests unless `--requests` says otherwise.
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { answerHelp, readArguments } from '../arguments.js';
 import { kongMissing } from '../native-kong.js';
 import { benchPiiLog } from './cases/pii-log.js';
 import { benchQuota } from './cases/quota.js';
@@ -20,14 +20,10 @@ import { nginxMissing } from './static-upstream.js';
 const RESULTS = 'bench-results.json';
 const USUAL_PARTS = ['server', 'filter-alone', 'token', 'quota', 'filter', 'log', 'suite', 'start'];
 const PARTS = [...USUAL_PARTS, 'memory'];
+const USAGE = `usage: npm run bench -- [--gateway kong|local] [--only PART,...] [--requests N]; parts: ${PARTS.join(', ')}`;
 
-const { values } = parseArgs({
-  options: {
-    gateway: { type: 'string', default: kongMissing() === undefined ? 'kong' : 'local' },
-    only: { type: 'string', default: USUAL_PARTS.join(',') },
-    requests: { type: 'string', default: '1000000' },
-  },
-});
+answerHelp(USAGE);
+const { values } = readCommandLine();
 const chosen = values.only.split(',');
 const kind = gatewayKind(values.gateway);
 const fault =
@@ -49,6 +45,21 @@ await benchOn(kind, results);
 writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
 console.log(`written to ${RESULTS}`);
 process.exit(0);
+
+function readCommandLine() {
+  try {
+    return readArguments(USAGE, {
+      options: {
+        gateway: { type: 'string', default: kongMissing() === undefined ? 'kong' : 'local' },
+        only: { type: 'string', default: USUAL_PARTS.join(',') },
+        requests: { type: 'string', default: '1000000' },
+      },
+    });
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(1);
+  }
+}
 
 /** What needs no gateway. */
 async function benchAlone(into: Record<string, unknown>): Promise<void> {

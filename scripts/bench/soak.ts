@@ -6,12 +6,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../test/genesys-cloud/index.js';
 import { memoryFolder } from '../../test/support/memory-folder.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../test/support/redis-server.js';
 import { waitFor } from '../../test/support/wait-for.js';
+import { answerHelp, readArguments } from '../arguments.js';
 import { type Declarative, kongMissing, startNativeKong } from '../native-kong.js';
 import { type ExternalPlugin, PLUGINS, pluginServerCommands } from '../plugin-servers.js';
 import { openFiles, residentBytes } from '../processes.js';
@@ -19,6 +19,7 @@ import { type Probe, quantile, startPacedLoad } from './paced-load.js';
 import { judgeSoak, type Sample, type Verdict } from './soak-verdict.js';
 import { nginxMissing, startStaticUpstream } from './static-upstream.js';
 
+const USAGE = 'usage: npm run soak -- [--minutes N] [--gateway kong|local]';
 const RESULTS = 'soak-results.json';
 const CONNECTIONS = 16;
 const SAMPLE_MS = 10_000;
@@ -42,7 +43,7 @@ interface Soaked {
 const closers: (() => Promise<void>)[] = [];
 
 function readSettings(): { minutes: number; gateway: 'kong' | 'local' } {
-  const { values } = parseArgs({
+  const { values } = readArguments(USAGE, {
     options: { minutes: { type: 'string', default: '60' }, gateway: { type: 'string', default: 'kong' } },
   });
   const minutes = Number(values.minutes);
@@ -319,6 +320,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 }
 
+answerHelp(USAGE);
 try {
   process.exitCode = await soak(readSettings());
 } catch (error) {

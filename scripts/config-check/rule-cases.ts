@@ -132,6 +132,21 @@ consumers: [{ username: c }]`,
     consumers(`{ username: c, plugins: [${LIMIT}], keyauth_credentials: [{ key: hunter2 }] }`),
     'consumers[c].keyauth_credentials[0].key',
   ),
+  kept(
+    'the secret of a jwt credential that has a public key',
+    consumers(
+      `{ username: c, plugins: [${LIMIT}], jwt_secrets: [{ key: "c:k1", algorithm: RS256, secret: unused, rsa_public_key: x }] }`,
+    ),
+  ),
+  broken(
+    'literal-secret',
+    'of a jwt credential without one',
+    consumers(
+      `{ username: c, plugins: [${LIMIT}], jwt_secrets: [{ key: a, secret: hunter2 }, { key: b, algorithm: HS512, secret: hunter2 }] }`,
+    ),
+    'consumers[c].jwt_secrets[0].secret',
+    'consumers[c].jwt_secrets[1].secret',
+  ),
   broken(
     'literal-secret',
     'a vault reference where Kong resolves none',

@@ -1,6 +1,6 @@
 /** What `npm run deck:sync` is told: options, and what decK takes from the environment. Pure. */
-import { parseArgs } from 'node:util';
 import { isLoopback } from '../../plugins/shared/loopback.js';
+import { readArguments } from '../arguments.js';
 import { STAGES } from '../config-check/rules.js';
 
 /**
@@ -9,6 +9,11 @@ import { STAGES } from '../config-check/rules.js';
  */
 const MODES = ['render', 'check', 'diff', 'drift', 'sync'] as const;
 export type Mode = (typeof MODES)[number];
+
+export const USAGE = [
+  `usage: npm run deck:sync -- --stage ${STAGES.join('|')} [--mode ${MODES.join('|')}] [--report FILE] [--state FILE]`,
+  '[--overlay FILE]... [--no-overlay] [--select-tag TAG] [--max-deletions N] [--approve-deletions N] [--variant NAME=PLUGIN]...',
+].join(' ');
 
 export interface Settings {
   mode: Mode;
@@ -39,7 +44,7 @@ export function isOnline(mode: Mode): boolean {
  * @throws Error of one line
  */
 export function readSettings(args: string[], kongFolder: string): Settings {
-  const { values } = parseArgs({
+  const { values } = readArguments(USAGE, {
     args,
     options: {
       mode: { type: 'string', default: 'sync' },

@@ -16,6 +16,7 @@ import {
   type KongWithPostgres,
   startKongWithPostgres,
 } from '../support/kong-with-postgres.js';
+import { codeBlocks, readDocuments } from '../support/markdown.js';
 import { waitFor } from '../support/wait-for.js';
 
 const DECK = process.env.DECK_BIN ?? 'deck';
@@ -185,6 +186,29 @@ withDeck(
       const found = new Set([...output.matchAll(/line \d+: ([a-z-]+): /g)].map(([, rule]) => rule));
       expect([what, ...found]).toEqual([what, ...(violates === undefined ? [] : [violates])]);
       expect(output).not.toContain('hunter2');
+    }
+  },
+  120_000,
+);
+
+withDeck(
+  'decK takes the examples of the documents',
+  () => {
+    const texts = readDocuments().flatMap(({ file, text }) =>
+      codeBlocks(text)
+        .filter((block) => block.language === 'yaml' && /^(services|plugins|consumers):/m.test(block.text))
+        .map((block) => ({ file, state: block.text.replace(/^_format_version.*\n/, '') })),
+    );
+    expect(texts.length).toBeGreaterThan(5);
+    for (const { file, state } of texts) {
+      const example = join(folder, 'example.yml');
+      // An example of a plugin names the service that it stands on.
+      const services = /^services:/m.test(state)
+        ? ''
+        : 'services: [{ name: genesys-cloud, url: "https://a.example" }]\n';
+      writeFileSync(example, `_format_version: "3.0"\n${services}${state}`);
+      const env = { ...process.env, DECK_TERRAFORM_PASSWORD: 'a', DECK_CRM_CALLERS_KEY: 'a', DECK_ANALYTICS: 'off' };
+      expect(() => execFileSync(DECK, ['file', 'validate', example], { env, stdio: 'pipe' }), file).not.toThrow();
     }
   },
   120_000,
