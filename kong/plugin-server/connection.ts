@@ -10,7 +10,7 @@ import type { Phase, PluginInstance } from '../../plugins/shared/plugin.js';
 import { decode } from './codec.js';
 import { answerFailure, type FailureCode } from './failure.js';
 import { FrameReader, FrameWriter } from './frames.js';
-import type { Instance, Instances } from './instances.js';
+import { ConfigurationRefused, type Instance, type Instances } from './instances.js';
 import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
 import { METHODS, type Method } from './methods.js';
 import type { EventOutcome, ObserveEvent } from './metrics.js';
@@ -126,7 +126,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     if (cmd_handle_event) {
       handleEvent(sequence, cmd_handle_event.instance_id, cmd_handle_event.event_name);
     } else if (cmd_start_instance) {
-      startInstance(sequence, cmd_start_instance.config);
+      sendStatus(sequence, instances.start(cmd_start_instance.config));
     } else if (cmd_close_instance) {
       const id = cmd_close_instance.instance_id;
       answerAbout(sequence, id, instances.close(id));
@@ -135,16 +135,6 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       answerAbout(sequence, id, instances.get(id));
     } else {
       throw new Error('Kong sent a call that ProtoBuf:1 does not know');
-    }
-  }
-
-  function startInstance(sequence: number, config: Buffer): void {
-    try {
-      sendStatus(sequence, instances.start(config));
-    } catch (error) {
-      // Kong answers the client with 500 when the connection closes here, and tries again with the next request.
-      log(`configuration refused: ${(error as Error).message}`);
-      socket.destroy();
     }
   }
 
@@ -201,7 +191,9 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     // A handler whose connection has gone, or that goes on after its exit, learns of it by a PdkError: nothing to tell.
     if (event.ended && error instanceof PdkError) return;
     const description = error instanceof Error ? error.message : String(error);
-    log(`${pluginName} ${event.phase}: ${error instanceof Error ? (error.stack ?? description) : description}`);
+    // Where the operator's mistake was found in our code is nothing to him.
+    const stack = error instanceof Error && !(error instanceof ConfigurationRefused) ? error.stack : undefined;
+    log(`${pluginName} ${event.phase}: ${stack ?? description}`);
     if (event.ended) return;
     event.ended = true;
     observe(event, 'failed');

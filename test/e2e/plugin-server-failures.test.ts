@@ -78,7 +78,11 @@ describe('the plugin server', () => {
         if (entry.name === TOKEN_MANAGER) entry.config.client_secret = '{vault://env/not-there}';
       }
     });
-    expect(await status()).toBe(500);
+    const response = await setup.get('/api/v2/tokens/me');
+    expect([response.status, await response.json()]).toMatchObject([500, { code: 'gateway.plugin.error' }]);
+    // At err: shipped settings log no more than notice.
+    const reason = /\[err\w*\].*genesys-token-manager access: configuration refused: config\.client_secret/;
+    await waitFor('the reason', () => reason.test(setup.gateway.log()));
     await setup.reconfigure(() => {});
     expect(await status()).toBe(200);
     expect(setup.genesys.control.counts().unauthorized).toBe(0);

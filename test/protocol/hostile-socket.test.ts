@@ -414,7 +414,7 @@ it('the text of a configuration that is no JSON does not get into the log', asyn
   const server = await start(PROBE);
   const config = Buffer.from('{"client_secret":s3cret}');
   await sendBad(server, frame(callBytes({ cmd_start_instance: { name: 'probe', config } })), false);
-  await waitFor('the log line', () => server.output().includes('configuration refused'));
+  await waitFor('the log line', () => server.output().includes('config is no JSON'));
   expect(server.output()).not.toContain('s3cret');
 });
 

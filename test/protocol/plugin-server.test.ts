@@ -259,13 +259,34 @@ describe('instances', () => {
     await expect(kong.event(id, 'access')).rejects.toThrow(ConnectionClosed);
   });
 
-  it('that are unknown, or refused by the plugin, close the connection and no other', async () => {
+  it('that are unknown close the connection and no other', async () => {
     const server = await start();
     const [kong, other] = [await kongAt(server), await kongAt(server)];
     await expect(kong.event(123456, 'access')).rejects.toThrow(ConnectionClosed);
-    await expect((await kongAt(server)).startInstance({ refuse: 'no such region' })).rejects.toThrow(ConnectionClosed);
-    expect(server.output()).toContain('configuration refused: no such region');
     expect((await run(other, 'access', [])).exit).toBeUndefined();
+  });
+
+  it('whose configuration the plugin refuses let nothing pass, say why, and are asked for anew after a while', async () => {
+    const server = await start();
+    const id = await (await kongAt(server)).startInstance({ refuse: 'no such region' });
+    for (const phase of ['access', 'response']) {
+      const result = await (await kongAt(server)).event(id, phase, replies());
+      expect(result.exit?.status).toBe(500);
+      expect(errorOf(result)).toMatchObject({ code: 'gateway.plugin.error', contextId: 'request-id-1' });
+      const [first] = result.calls;
+      expect([first?.method, JSON.stringify(first?.argument)]).toEqual([
+        'kong.log.err',
+        expect.stringContaining(`probe ${phase}: configuration refused: no such region`),
+      ]);
+    }
+    expect(methodsOf(await (await kongAt(server)).event(id, 'log'))).toEqual([]);
+    await waitFor('it to be dropped', async () => {
+      const kong = await kongAt(server);
+      return kong.event(id, 'log').then(
+        () => false,
+        (error) => error instanceof ConnectionClosed,
+      );
+    });
   });
 });
 
