@@ -164,6 +164,7 @@ describe('undesigned', () => {
     ['a blocked body', 'broken', ours('gateway.response.blocked', 502, blocked)],
     ['a write whose answer is withheld', 'write', ours('gateway.plugin.timeout', 201, blocked)],
     ["Kong's 500", 'write', kong(500)],
+    ["Kong's body with the status of a long answer that breaks off", 'large', kong(200)],
     ["Kong's 401", 'no-key', kong(401)],
     ["Kong's 403", 'wrong-group', kong(403)],
     ['an error of the service', 'read', answer(503, { code: 'service.unavailable', message: 'm' })],

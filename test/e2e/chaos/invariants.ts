@@ -245,6 +245,9 @@ const CODES_IN_TROUBLE = new Set([
   'gateway.plugin.timeout',
 ]);
 
+/** Answers of the service that may break off within their body: by a fault that the suite sets, or as they are long. */
+const BREAKS_OFF: ReadonlySet<Kind> = new Set(['broken', 'write', 'large']);
+
 /** Of the service, filtered: faults that the suite sets, and a token that expired while its request was held up. */
 const STATUSES_OF_SERVICE = new Set([401, 500, 503]);
 
@@ -264,7 +267,7 @@ export function undesigned(kind: Kind, answer: Answer): string[] {
       return CONTENT[kind]?.includes(status) ? [] : wrong;
     case 'kong':
       // A service that breaks off within its body leaves its status and Kong's body (measured on Kong 3.9.3).
-      return STATUSES_OF_KONG.has(status) || ((kind === 'broken' || kind === 'write') && status < 300) ? [] : wrong;
+      return STATUSES_OF_KONG.has(status) || (BREAKS_OFF.has(kind) && status < 300) ? [] : wrong;
     case 'service':
       return STATUSES_OF_SERVICE.has(status) ? [] : wrong;
     case 'gateway':
