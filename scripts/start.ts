@@ -6,8 +6,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deafSockets } from '../kong/install/readiness.js';
 import { startLocalGateway } from '../kong/local-gateway/index.js';
 import { DEFAULT_CLIENT, startGenesysCloud } from '../test/genesys-cloud/index.js';
+import { waitFor } from '../test/support/wait-for.js';
 import { answerHelp } from './arguments.js';
 import {
   DEMO_ACCESS,
@@ -75,6 +77,7 @@ async function startLocal(
     },
   }).catch(portTaken('--port'));
   stops.push(() => gateway.close());
+  await pluginServersListen(folder);
   console.log(`Gateway (local, for development and tests)  ${gateway.url}`);
   console.log(`  without Kong's own plugins ${LEFT_OUT_LOCALLY.join(', ')}`);
   return gateway.url;
@@ -87,8 +90,15 @@ async function startKong(
 ): Promise<string> {
   const kong = await startNativeKong({ config, plugins: PLUGINS, env, port });
   stops.push(() => kong.close());
+  await pluginServersListen(kong.prefix);
   console.log(`Gateway (Kong)  ${kong.url}, its log ${kong.errorLogPath}`);
   return kong.url;
+}
+
+/** A gateway accepts before its plugin servers do, and answers 500 until then. */
+async function pluginServersListen(folder: string): Promise<void> {
+  const sockets = PLUGINS.map((plugin) => pluginServerCommands(plugin, folder).socket);
+  await waitFor('the plugin servers', async () => (await deafSockets(sockets)).length === 0, 60_000);
 }
 
 function printExamples(

@@ -33,7 +33,8 @@ export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|hel
 export async function run(args: readonly string[], here: Here): Promise<string> {
   const { settings, format, ready } = readArguments(args, here);
   if (!ready) return format(settings);
-  const deaf = await deafSockets(settings);
+  const sockets = settings.filter(([name]) => name.endsWith('_socket')).map(([, path]) => path);
+  const deaf = await deafSockets(sockets);
   if (deaf.length > 0) throw new Error(`not ready: nobody listens on ${deaf.join(', ')}`);
   return '';
 }

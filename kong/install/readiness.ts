@@ -3,13 +3,11 @@
  * which its own health checks do not show.
  */
 import { connect } from 'node:net';
-import type { Setting } from './plugin-server-settings.js';
 
 const TIMEOUT_MS = 2000;
 
-/** The sockets, by their settings, to which nobody can connect. */
-export async function deafSockets(settings: readonly Setting[]): Promise<string[]> {
-  const sockets = settings.filter(([name]) => name.endsWith('_socket')).map(([, path]) => path);
+/** The sockets, by their paths, to which nobody can connect. */
+export async function deafSockets(sockets: readonly string[]): Promise<string[]> {
   const listen = await Promise.all(sockets.map(accepts));
   return sockets.filter((_, index) => !listen[index]);
 }
