@@ -10,7 +10,7 @@ import type { Phase, PluginInstance } from '../../plugins/shared/plugin.js';
 import { decode } from './codec.js';
 import { answerFailure, type FailureCode } from './failure.js';
 import { FrameReader, FrameWriter } from './frames.js';
-import { ConfigurationRefused, type Instance, type Instances } from './instances.js';
+import type { Instance, Instances } from './instances.js';
 import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
 import { METHODS, type Method } from './methods.js';
 import type { EventOutcome, ObserveEvent } from './metrics.js';
@@ -191,9 +191,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     // A handler whose connection has gone, or that goes on after its exit, learns of it by a PdkError: nothing to tell.
     if (event.ended && error instanceof PdkError) return;
     const description = error instanceof Error ? error.message : String(error);
-    // Where the operator's mistake was found in our code is nothing to him.
-    const stack = error instanceof Error && !(error instanceof ConfigurationRefused) ? error.stack : undefined;
-    log(`${pluginName} ${event.phase}: ${stack ?? description}`);
+    log(`${pluginName} ${event.phase}: ${error instanceof Error ? (error.stack ?? description) : description}`);
     if (event.ended) return;
     event.ended = true;
     observe(event, 'failed');

@@ -23,9 +23,11 @@ const REFUSED_TTL_MS = 1000;
 const MAX_INSTANCE_ID = 2 ** 31 - 1;
 
 /** Why an instance fails every event. */
-export class ConfigurationRefused extends Error {
+class ConfigurationRefused extends Error {
   constructor(reason: string) {
     super(`configuration refused: ${reason}`);
+    // Where the operator's mistake was found in our code is nothing to him.
+    this.stack = this.message;
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the plugin tells a monitoring system: what becomes of entries, and how much was masked; nothing of what was in it. */
-import { counter, counterBy, gauge } from '../shared/metric-family.js';
-import type { MetricFamily } from '../shared/plugin.js';
+import { counter, counterBy, gauge, merged, sum } from '../shared/metric-family.js';
+import type { MetricFamily, MetricSample } from '../shared/plugin.js';
 import type { Requests } from './requests.js';
 import type { SinkRegistry } from './sinks/registry.js';
 import type { SinkStats } from './sinks/sink.js';
@@ -8,18 +8,18 @@ import type { Totals } from './totals.js';
 
 /** Makes the metrics of a process. */
 export function createMetrics(requests: Requests, sinks: SinkRegistry, totals: Totals): MetricFamily[] {
-  /** Sinks of several configurations may have one name, and a sample must stand alone. */
-  const bySink = function* (read: (stats: SinkStats) => Record<string, number>, label: string) {
-    const sums = new Map<string, Map<string, number>>();
+  /** Sinks of several configurations may have one name. */
+  const bySink = (read: (stats: SinkStats) => Record<string, number>, label: string) =>
+    merged(samplesOfSinks(read, label), sum);
+
+  function* samplesOfSinks(read: (stats: SinkStats) => Record<string, number>, label: string): Iterable<MetricSample> {
     for (const stats of sinks.stats) {
-      const sum = sums.get(stats.name) ?? new Map<string, number>();
-      for (const [key, value] of Object.entries(read(stats))) sum.set(key, (sum.get(key) ?? 0) + value);
-      sums.set(stats.name, sum);
+      for (const [key, value] of Object.entries(read(stats))) {
+        yield { labels: label === '' ? { sink: stats.name } : { sink: stats.name, [label]: key }, value };
+      }
     }
-    for (const [sink, sum] of sums) {
-      for (const [key, value] of sum) yield { labels: label === '' ? { sink } : { sink, [label]: key }, value };
-    }
-  };
+  }
+
   return [
     counterBy(
       'rule',

@@ -1,5 +1,6 @@
 /** What the plugin tells a monitoring system. */
-import type { MetricFamily } from '../shared/plugin.js';
+import { latest, type Merge, merged, sum } from '../shared/metric-family.js';
+import type { MetricFamily, MetricSample } from '../shared/plugin.js';
 import type { Namespace } from './namespaces.js';
 import type { UpstreamAllowance } from './upstream-hints.js';
 
@@ -10,28 +11,29 @@ type GaugeOf = (
   read: (namespace: Namespace) => number | undefined,
   merge: Merge,
 ) => MetricFamily;
-/** Configurations that name Redis differently count apart in one namespace, and a series may be there once only. */
-type Merge = (before: number, value: number) => number;
-
-const sum: Merge = (before, value) => before + value;
-const latest: Merge = (_before, value) => value;
-
-/** Makes the metrics of a process. */
+/** Makes the metrics of a process. Configurations that name Redis differently count apart in one namespace. */
 export function createMetrics(openNamespaces: () => readonly Namespace[]): MetricFamily[] {
   const gaugeOf: GaugeOf = (name, help, read, merge) => ({
     name,
     help,
     type: 'gauge',
     labels: ['namespace'],
-    *read() {
-      const values = new Map<string, number>();
-      for (const namespace of openNamespaces()) {
-        const value = read(namespace);
-        if (value !== undefined) mergeInto(values, namespace.name, value, merge);
-      }
-      for (const [namespace, value] of values) yield { labels: { namespace }, value };
-    },
+    read: () => merged(samplesOf(read), merge),
   });
+
+  function* samplesOf(read: (namespace: Namespace) => number | undefined): Iterable<MetricSample> {
+    for (const namespace of openNamespaces()) {
+      const value = read(namespace);
+      if (value !== undefined) yield { labels: { namespace: namespace.name }, value };
+    }
+  }
+
+  function* samplesOfDecisions(): Iterable<MetricSample> {
+    for (const { name, decisions } of openNamespaces()) {
+      for (const [decision, value] of decisions) yield { labels: { namespace: name, decision }, value };
+    }
+  }
+
   /** No series while Genesys says nothing. Tokens are summed: each has a new name with every renewal. */
   const ofAllowance = (name: string, help: string, read: (allowance: UpstreamAllowance) => number, merge: Merge) =>
     gaugeOf(
@@ -50,17 +52,7 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
       help: 'Requests by decision: admitted, the name of the limit that refused them, closed (by Genesys), unavailable (Redis).',
       type: 'counter',
       labels: ['namespace', 'decision'],
-      *read() {
-        const namespaces = new Map<string, Map<string, number>>();
-        for (const { name, decisions } of openNamespaces()) {
-          const values = namespaces.get(name) ?? new Map<string, number>();
-          namespaces.set(name, values);
-          for (const [decision, value] of decisions) mergeInto(values, decision, value, sum);
-        }
-        for (const [namespace, decisions] of namespaces) {
-          for (const [decision, value] of decisions) yield { labels: { namespace, decision }, value };
-        }
-      },
+      read: () => merged(samplesOfDecisions(), sum),
     },
     gaugeOf(
       'genesys_quota_identities',
@@ -99,9 +91,4 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
       latest,
     ),
   ];
-}
-
-function mergeInto(values: Map<string, number>, key: string, value: number, merge: Merge): void {
-  const before = values.get(key);
-  values.set(key, before === undefined ? value : merge(before, value));
 }

@@ -1,6 +1,6 @@
 /** What the plugin tells a monitoring system: never a token, nor a secret. */
-import { counterBy } from '../shared/metric-family.js';
-import type { MetricFamily } from '../shared/plugin.js';
+import { counterBy, first, merged, sum } from '../shared/metric-family.js';
+import type { MetricFamily, MetricSample } from '../shared/plugin.js';
 import type { RegionGroups } from './region-groups.js';
 import type { TokenBroker, TokenOrigin, TokenState } from './token-broker.js';
 
@@ -9,8 +9,6 @@ export type TokenRequestResult = 'granted' | 'refused' | 'failed';
 
 /** Where a request's token came from: the memory of this process, or what it had to wait for. */
 export type TokenSource = 'memory' | TokenOrigin;
-
-type Sample = ReturnType<MetricFamily['read']> extends Iterable<infer S> ? S : never;
 
 export interface Metrics {
   families: MetricFamily[];
@@ -29,10 +27,10 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
     help,
     type: 'gauge',
     labels: ['client_id', 'slot'],
-    read: () => firstOfEach(samplesOfTokens(read)),
+    read: () => merged(samplesOfTokens(read), first),
   });
 
-  function* samplesOfTokens(read: (state: TokenState) => number | undefined): Iterable<Sample> {
+  function* samplesOfTokens(read: (state: TokenState) => number | undefined): Iterable<MetricSample> {
     for (const state of broker().states()) {
       const value = read(state);
       const { clientId, slot } = state.client;
@@ -46,11 +44,11 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
   ): MetricFamily => ({
     ...family,
     labels: ['region'],
-    // The groups tell those first that were configured last. What was counted is added up.
-    read: () => (family.type === 'gauge' ? firstOfEach(samplesOfRegions(read)) : samplesOfRegions(read)),
+    // The groups tell those first that were configured last: a region that an older one has lost is not lost for that.
+    read: () => merged(samplesOfRegions(read), family.type === 'gauge' ? first : sum),
   });
 
-  function* samplesOfRegions(read: (state: { isUp: boolean; served: number }) => number): Iterable<Sample> {
+  function* samplesOfRegions(read: (state: { isUp: boolean; served: number }) => number): Iterable<MetricSample> {
     for (const { regions: named, states } of regions.all()) {
       const described = states.describe(nowMs());
       for (const [index, { name }] of named.entries()) {
@@ -98,17 +96,4 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
       ),
     ],
   };
-}
-
-/**
- * The first sample of each set of labels. The state of a former secret, or of a former configuration's regions, goes on to
- * exist under the same labels, and a series has one value: a region that was lost then would be lost for ever.
- */
-function* firstOfEach(samples: Iterable<Sample>): Iterable<Sample> {
-  const told = new Set<string>();
-  for (const sample of samples) {
-    const labels = JSON.stringify(sample.labels);
-    if (!told.has(labels)) yield sample;
-    told.add(labels);
-  }
 }

@@ -56,6 +56,12 @@ export interface OperationAnswer {
   body: unknown;
 }
 
+/** A value of a metric family, under its labels. */
+export interface MetricSample {
+  labels: Record<string, string>;
+  value: number;
+}
+
 /** Something that a plugin tells of itself to a monitoring system, in Prometheus' terms. */
 export interface MetricFamily {
   /** In Prometheus' style: a prefix, the unit, `_total` for a counter. */
@@ -65,7 +71,7 @@ export interface MetricFamily {
   /** Names of the labels; never one whose values a client can choose. */
   labels: readonly string[];
   /** The values of now; of a counter, all that was ever counted. */
-  read(): Iterable<{ labels: Record<string, string>; value: number }>;
+  read(): Iterable<MetricSample>;
 }
 
 /**

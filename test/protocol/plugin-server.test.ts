@@ -54,6 +54,23 @@ async function run(
   return kong.event(id, phase, answer);
 }
 
+/** Starts an event that runs until it is ended: by the reply to its one call. */
+async function startEvent(kong: KongDriver): Promise<{ end(): Promise<EventResult> }> {
+  const id = await kong.startInstance({ access: JSON.stringify([['kong.node.get_id', null]]) });
+  let asked = false;
+  const event = kong.event(id, 'access', () => {
+    asked = true;
+    return NO_REPLY;
+  });
+  await waitFor('the call', () => asked);
+  return {
+    end() {
+      kong.sendBytes(Buffer.from('0a016e', 'hex'));
+      return event;
+    },
+  };
+}
+
 /** Kong's replies by method; everything else is answered empty. */
 function replies(values: Record<string, unknown> = {}) {
   const all: Record<string, unknown> = {
@@ -392,18 +409,11 @@ describe('the process', () => {
   it('lets a running event end on SIGTERM, then leaves and removes its socket', async () => {
     const server = await start();
     const [busy, idle] = [await kongAt(server), await kongAt(server)];
-    const id = await busy.startInstance({ access: JSON.stringify([['kong.node.get_id', null]]) });
-    let asked = false;
-    const event = busy.event(id, 'access', () => {
-      asked = true;
-      return NO_REPLY;
-    });
-    await waitFor('the call', () => asked);
+    const held = await startEvent(busy);
     process.kill(server.pid, 'SIGTERM');
     await waitFor('the idle connection closes', () => idle.closed);
     expect(server.process.exitCode).toBeNull();
-    busy.sendBytes(Buffer.from('0a016e', 'hex'));
-    expect((await event).exit).toBeUndefined();
+    expect((await held.end()).exit).toBeUndefined();
     expect(await server.exited).toBe(0);
     expect(existsSync(server.socketPath)).toBe(false);
   });
@@ -451,13 +461,7 @@ describe('the process', () => {
     async (which) => {
       const old = await start();
       const busy = await kongAt(old);
-      const id = await busy.startInstance({ access: JSON.stringify([['kong.node.get_id', null]]) });
-      let asked = false;
-      const event = busy.event(id, 'access', () => {
-        asked = true;
-        return NO_REPLY;
-      });
-      await waitFor('the call', () => asked);
+      const held = await startEvent(busy);
       const timesTold = (): number => old.output().split('the probe was told of the end').length - 1;
       if (which === 'that was replaced') {
         await start([], old.socketPath);
@@ -467,8 +471,7 @@ describe('the process', () => {
       process.kill(old.pid, 'SIGTERM');
       await waitFor('the first writing', () => timesTold() === 1);
       expect(old.process.exitCode).toBeNull();
-      busy.sendBytes(Buffer.from('0a016e', 'hex'));
-      expect((await event).exit).toBeUndefined();
+      expect((await held.end()).exit).toBeUndefined();
       expect(await old.exited).toBe(0);
       expect(timesTold()).toBe(2);
     },

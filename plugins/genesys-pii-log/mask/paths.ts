@@ -111,8 +111,9 @@ function checkJsonPath(text: string): void {
   }
   if (text.includes('^') || text.includes('~')) throw new Error('is a JSONPath to a parent or a name, not to a value');
   if (text.split('..').length > 2) throw new Error('is a JSONPath with more than one .., which takes too long');
-  const brackets = text.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, '').replace(/[^[\]]/g, '');
-  if (/[\d*]\s+[\],]|[[,]\s+[-\d*]/.test(text.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, ''))) {
+  const unquoted = text.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, '');
+  const brackets = unquoted.replace(/[^[\]]/g, '');
+  if (/[\d*]\s+[\],]|[[,]\s+[-\d*]/.test(unquoted)) {
     throw new Error('is a JSONPath with spaces around an index, which would find nothing');
   }
   if (!/^(?:\[\])*$/.test(brackets) || /[.[]$/.test(text)) throw new Error('is a JSONPath that does not end');
