@@ -1,8 +1,9 @@
 /**
- * The access phase: marks the request as seen, and keeps its body for the log phase if that is asked for. It never refuses
- * a request: what cannot be kept is not logged.
+ * The access phase: marks the request as seen, and keeps its body for the log phase if that is asked for. It refuses only
+ * what the request guard does; what cannot be kept is not logged.
  */
 import { randomBytes } from 'node:crypto';
+import { readGuarded, refusalOf, refuseRequest } from '../shared/http/request-guard.js';
 import type { Kong } from '../shared/pdk.js';
 import { HARD_LIMIT, WINDOW } from './body/body.js';
 import { declaredKind, parseMediaType } from './body/kind.js';
@@ -24,13 +25,18 @@ export interface Access {
 export async function handleAccess(kong: Kong, { requests, logsBody }: Access): Promise<void> {
   const id = requests.begin();
   void kong.ctx.shared.set(REQUEST_MARKER, id);
-  if (!logsBody) return;
-  const [length, transferEncoding, contentType, contentEncoding] = await Promise.all([
-    kong.request.getHeader('content-length'),
-    kong.request.getHeader('transfer-encoding'),
-    kong.request.getHeader('content-type'),
-    kong.request.getHeader('content-encoding'),
+  const header = (name: string) => (logsBody ? kong.request.getHeader(name) : undefined);
+  const [connection, upstreamUri, length, transferEncoding, contentType, contentEncoding] = await Promise.all([
+    ...readGuarded(kong),
+    header('content-length'),
+    header('transfer-encoding'),
+    header('content-type'),
+    header('content-encoding'),
   ]);
+  // Before the body is read: Kong sends a body that was read even if its length has gone with the Connection header.
+  const refusal = refusalOf({ connection, upstreamUri });
+  if (refusal !== undefined) return refuseRequest(kong, refusal);
+  if (!logsBody) return;
   // HTTP/2 needs neither a length nor an encoding.
   const hasBody =
     length === undefined ? transferEncoding !== undefined || contentType !== undefined : Number(length) > 0;

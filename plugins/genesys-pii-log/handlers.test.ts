@@ -1,5 +1,6 @@
 /** The phases on a fake `kong` that has only what Kong carries out in each: what is read, and when it is not. */
 import { beforeEach, expect, it } from 'vitest';
+import { guarded } from '../../test/support/guarded.js';
 import type { Kong } from '../shared/pdk.js';
 import { type Access, handleAccess } from './access.js';
 import type { Entry } from './entry/entry.js';
@@ -62,6 +63,7 @@ interface Request {
 async function access({ headers = {}, body = Buffer.alloc(0) }: Request, logsBody = true): Promise<void> {
   const kong = {
     ctx,
+    nginx: { getVar: guarded(async () => '') },
     request: {
       getHeader: async (name: string) => headers[name],
       getRawBody: async () => {

@@ -2,6 +2,7 @@
  * The access phase: reads what the limits need, asks for admission, and either goes on with RateLimit headers or answers
  * 429, or 503. A refused request has consumed nothing.
  */
+import { refusalOf, refuseRequest } from '../shared/http/request-guard.js';
 import { oneLine } from '../shared/one-line.js';
 import type { Kong } from '../shared/pdk.js';
 import { type Admission, type AdmissionSettings, admit } from './admission.js';
@@ -24,8 +25,9 @@ const LOG_KEY = 'genesys_quota.refused_by';
 /** Runs the access phase. Rejects only if Kong does. */
 export async function handleAccess(kong: Kong, { config, plan, namespace }: Access): Promise<void> {
   const { maxWaitMs, onRedisError, followUpstream, hideHeaders } = config;
-  const mayBeClosed = followUpstream && namespace.upstream.isAnyClosed(performance.now());
-  const request = await readRequest(kong, plan, mayBeClosed);
+  const request = await readRequest(kong, plan);
+  const refusal = refusalOf(request);
+  if (refusal !== undefined) return refuseRequest(kong, refusal);
   const settings: AdmissionSettings = {
     namespace,
     maxWaitMs,
@@ -33,8 +35,7 @@ export async function handleAccess(kong: Kong, { config, plan, namespace }: Acce
     followUpstream,
     onRedisFault: (message) => logFault(kong, message),
   };
-  const upstreamUri = () => request.upstreamUri ?? kong.nginx.getVar('upstream_uri');
-  const admission = await admit(checksOf(config, request), upstreamUri, settings);
+  const admission = await admit(checksOf(config, request), request.upstreamUri, settings);
   const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
   namespace.decisions.set(decision, (namespace.decisions.get(decision) ?? 0) + 1);
   const notice = namespace.shared?.redis.takeNotice();

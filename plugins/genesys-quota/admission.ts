@@ -34,11 +34,11 @@ const FIRST_CONTACT_MS = 3000;
 
 /**
  * Decides on one request.
- * @param upstreamUri of the request; asked for only while Genesys has closed something
+ * @param upstreamUri of the request
  */
 export async function admit(
   checks: readonly Check[],
-  upstreamUri: () => string | Promise<string>,
+  upstreamUri: string,
   settings: AdmissionSettings,
 ): Promise<Admission> {
   const hold = startHold(settings.maxWaitMs);
@@ -51,7 +51,7 @@ export async function admit(
 
 async function admitOrHold(
   checks: readonly Check[],
-  upstreamUri: () => string | Promise<string>,
+  upstreamUri: string,
   settings: AdmissionSettings,
   hold: Hold | undefined,
 ): Promise<Admission> {
@@ -64,7 +64,7 @@ async function admitOrHold(
   let mode: ClosureMode = followUpstream ? 'report' : 'ignore';
   for (;;) {
     if (followUpstream && upstream.isAnyClosed(performance.now())) {
-      const route = routeKey(routeOf(await upstreamUri()));
+      const route = routeKey(routeOf(upstreamUri));
       const waitMs = upstream.waitMs(route, performance.now());
       if (waitMs > 0) {
         if (hold === undefined || waitMs > hold.leftMs()) return { kind: 'closed', waitMs };

@@ -1,5 +1,6 @@
 /** The plugin on a fake `kong`: what it reads, what clients are told, what the log phase learns. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { guarded } from '../../test/support/guarded.js';
 import type { Kong } from '../shared/pdk.js';
 import { operations, Plugin } from './index.js';
 
@@ -42,7 +43,7 @@ function fakeKong({ mark = 't/1', status = 200, source = 'service', entry = {}, 
       serialize: call('serialize', () => JSON.stringify(entry)),
       setSerializeValue: call('setSerializeValue', () => undefined),
     },
-    nginx: { getVar: call('getVar', (name) => (name === 'upstream_uri' ? '/api/v2/users' : 'request-1')) },
+    nginx: { getVar: guarded(call('getVar', () => 'request-1')) },
     response: {
       getStatus: call('status', () => status),
       getSource: call('source', () => source),

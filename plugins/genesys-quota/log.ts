@@ -65,10 +65,8 @@ async function wasNotAsked(kong: Kong, status: number, source: ResponseSource): 
 }
 
 async function learnRefusal(kong: Kong, { name, upstream, shared }: Namespace, mark: TokenMark): Promise<void> {
-  const { status, retryAfterMs, upstreamUri, connectionHeader } = parseLogEntry(await kong.log.serialize(), Date.now());
+  const { status, retryAfterMs, upstreamUri } = parseLogEntry(await kong.log.serialize(), Date.now());
   if (status !== 429) return;
-  // Kong drops what the client's Connection header names: this request went without the token.
-  if (mark !== UNKNOWN && connectionHeader.includes('authorization')) return;
   const closure = { ...mark, route: routeKey(routeOf(upstreamUri)), remainingMs: retryAfterMs };
   upstream.close(closure, performance.now());
   // Without Redis the other nodes learn it from Genesys.

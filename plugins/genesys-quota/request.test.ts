@@ -1,5 +1,6 @@
 /** What is read of a request, and what it asks of which limit. */
 import { describe, expect, it } from 'vitest';
+import { guarded } from '../../test/support/guarded.js';
 import { BARE_HOST } from '../shared/host.js';
 import type { Kong } from '../shared/pdk.js';
 import { readConfig } from './config.js';
@@ -8,6 +9,7 @@ import { checksOf, planReads, type RequestFacts, readRequest } from './request.j
 const config = (raw: Record<string, unknown>) => readConfig(raw, BARE_HOST);
 const facts = (changes: Partial<RequestFacts> = {}): RequestFacts => ({
   method: 'GET',
+  connection: '',
   upstreamUri: '/api/v2/users',
   query: new URLSearchParams(),
   consumer: { id: 'c1', username: 'one' },
@@ -21,7 +23,7 @@ const ids = (limit: Record<string, unknown>, ...requests: Partial<RequestFacts>[
   requests.map((changes) => checksOf(config({ limits: [{ name: 'a', limit: 9, ...limit }] }), facts(changes))[0]?.id);
 
 describe('what is read', () => {
-  async function reads(raw: Record<string, unknown>, withPath = false): Promise<string[]> {
+  async function reads(raw: Record<string, unknown>): Promise<string[]> {
     const called: string[] = [];
     const namespace = (prefix: string) =>
       new Proxy(
@@ -33,8 +35,12 @@ describe('what is read', () => {
               void called.push([prefix, name, ...args].join(' ')),
         },
       );
-    const kong = { request: namespace('request'), client: namespace('client'), nginx: namespace('nginx') };
-    await readRequest(kong as unknown as Kong, planReads(config(raw)), withPath);
+    const kong = {
+      request: namespace('request'),
+      client: namespace('client'),
+      nginx: { getVar: guarded(async () => '') },
+    };
+    await readRequest(kong as unknown as Kong, planReads(config(raw)));
     return called;
   }
 
@@ -55,7 +61,6 @@ describe('what is read', () => {
       'client getConsumer',
       'client getCredential',
       'client getForwardedIp',
-      'nginx getVar upstream_uri',
       'request getHeader x-tenant',
       'request getMethod',
       'request getRawQuery',
@@ -69,11 +74,7 @@ describe('what is read', () => {
       nginx: { getVar: async () => '/x' },
     };
     const plan = planReads(config({ limits: [{ name: 'a', limit: 1, methods: ['GET'] }] }));
-    expect((await readRequest(kong as unknown as Kong, plan, false)).method).toBe('GET');
-  });
-
-  it('is the path too, while something is closed', async () => {
-    expect(await reads({}, true)).toEqual(['nginx getVar upstream_uri', 'client getConsumer']);
+    expect((await readRequest(kong as unknown as Kong, plan)).method).toBe('GET');
   });
 });
 

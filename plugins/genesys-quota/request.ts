@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { forwardedMethod } from '../shared/forwarded-method.js';
+import { readGuarded } from '../shared/http/request-guard.js';
 import { servicePath } from '../shared/path-pattern.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Config, Identity, Limit } from './config.js';
@@ -13,7 +14,6 @@ import type { Consumer } from './usage.js';
 /** What a configuration reads of its requests. */
 export interface ReadPlan {
   method: boolean;
-  path: boolean;
   query: boolean;
   credential: boolean;
   ip: boolean;
@@ -24,8 +24,10 @@ export interface ReadPlan {
 /** What was read; undefined is what was not read, or is not there. */
 export interface RequestFacts {
   method: string | undefined;
+  /** All lines of the Connection header. */
+  connection: string;
   /** As sent to the service, as nginx gives it. */
-  upstreamUri: string | undefined;
+  upstreamUri: string;
   query: URLSearchParams | undefined;
   consumer: Consumer | undefined;
   credentialId: string | undefined;
@@ -39,7 +41,6 @@ export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>): 
   const uses = (by: Identity['by']): boolean => identities.some((identity) => identity.by === by);
   return {
     method: limits.some(({ methods }) => methods !== undefined),
-    path: limits.some(({ paths }) => paths !== undefined),
     query: uses('query') || limits.some(({ costByQuery }) => costByQuery !== undefined),
     credential: uses('credential'),
     ip: uses('ip'),
@@ -47,14 +48,11 @@ export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>): 
   };
 }
 
-/**
- * Reads a request.
- * @param withPath reads the path though no limit uses it
- */
-export async function readRequest(kong: Kong, plan: ReadPlan, withPath: boolean): Promise<RequestFacts> {
-  const [method, upstreamUri, query, consumer, credential, ip, ...headers] = await Promise.all([
+/** Reads a request. */
+export async function readRequest(kong: Kong, plan: ReadPlan): Promise<RequestFacts> {
+  const [connection, upstreamUri, method, query, consumer, credential, ip, ...headers] = await Promise.all([
+    ...readGuarded(kong),
     plan.method ? kong.request.getMethod() : undefined,
-    plan.path || withPath ? kong.nginx.getVar('upstream_uri') : undefined,
     plan.query ? kong.request.getRawQuery() : undefined,
     kong.client.getConsumer(),
     plan.credential ? kong.client.getCredential() : undefined,
@@ -67,8 +65,9 @@ export async function readRequest(kong: Kong, plan: ReadPlan, withPath: boolean)
     if (value !== undefined) values.set(name, value);
   });
   return {
-    method: method === undefined ? undefined : forwardedMethod(method),
+    connection,
     upstreamUri,
+    method: method === undefined ? undefined : forwardedMethod(method),
     query: query === undefined ? undefined : new URLSearchParams(query),
     consumer,
     credentialId: credential?.id,
@@ -79,7 +78,7 @@ export async function readRequest(kong: Kong, plan: ReadPlan, withPath: boolean)
 
 /** What a request asks of the limits that concern it. */
 export function checksOf({ limits, spike, maxIdentities }: Config, request: RequestFacts): Check[] {
-  const path = request.upstreamUri === undefined ? undefined : servicePath(request.upstreamUri);
+  const path = limits.some(({ paths }) => paths !== undefined) ? servicePath(request.upstreamUri) : '';
   const checks: Check[] = [];
   for (const limit of limits) {
     if (!concerns(limit, request.method, path)) continue;
@@ -108,9 +107,9 @@ export function checksOf({ limits, spike, maxIdentities }: Config, request: Requ
   return checks;
 }
 
-function concerns({ methods, paths }: Limit, method: string | undefined, path: string | undefined): boolean {
+function concerns({ methods, paths }: Limit, method: string | undefined, path: string): boolean {
   if (methods !== undefined && !methods.has(method ?? '')) return false;
-  return paths === undefined || paths.some((pattern) => pattern.matches(path ?? ''));
+  return paths === undefined || paths.some((pattern) => pattern.matches(path));
 }
 
 /**

@@ -1,5 +1,6 @@
-/** The access phase: one read, and nothing more for a request that Kong will buffer. */
+/** The access phase: one round trip, and nothing more for a request that Kong will buffer. */
 import { expect, it } from 'vitest';
+import { guarded } from '../../test/support/guarded.js';
 import type { Kong } from '../shared/pdk.js';
 import { handleAccess } from './access.js';
 import { createTotals } from './metrics.js';
@@ -8,10 +9,10 @@ function fakeKong(variables: Record<string, string>) {
   const calls: unknown[][] = [];
   const kong = {
     nginx: {
-      getVar: async (name: string) => {
+      getVar: guarded(async (name: string) => {
         calls.push(['getVar', name]);
         return variables[name] ?? '';
-      },
+      }),
     },
     response: {
       exit: async (...args: unknown[]) => {

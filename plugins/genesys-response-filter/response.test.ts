@@ -129,9 +129,9 @@ describe('a blocked response', () => {
     const calls = await handled({ body: '{"secret":', headers });
     expect(calls.slice(0, -1)).toEqual([
       ['log.err', 'a response is blocked: its body is not JSON at byte 10'],
-      ['getVar', 'kong_request_id'],
       ['clearHeader', 'content-encoding'],
       ['clearHeader', 'etag'],
+      ['getVar', 'kong_request_id'],
     ]);
     const [method, status, body, sent] = calls.at(-1) ?? [];
     expect([method, status]).toEqual(['exit', 502]);

@@ -1,5 +1,5 @@
 /** The response phase: one round trip to read the exchange, and what the verdict says, written with the end of the event. */
-import { gatewayError } from '../shared/gateway-error.js';
+import { answerError } from '../shared/http/answer.js';
 import type { HeaderMap, HeaderValues, Kong } from '../shared/pdk.js';
 import type { Config } from './config.js';
 import type { Totals } from './metrics.js';
@@ -55,18 +55,11 @@ export async function handleResponse(kong: Kong, config: Config, totals: Totals)
   }
   totals.count('blocked', body.length, 0);
   void kong.log.err(`a response is blocked: ${verdict.reason}`);
-  const contextId = await kong.nginx.getVar('kong_request_id');
-  const answer = gatewayError(
-    'gateway.response.blocked',
-    "The gateway did not let the service's response through",
-    verdict.status === undefined ? { contextId } : { contextId, status: verdict.status },
-  );
   void clear(kong, headers, [...verdict.removeHeaders, ...BODY_HEADERS]);
-  await kong.response.exit(answer.status, answer.body, {
-    ...answer.headers,
+  await answerError(kong, 'gateway.response.blocked', "The gateway did not let the service's response through", {
+    ...(verdict.status === undefined ? {} : { status: verdict.status }),
     // What the service said of its own answer must not keep this one in a cache.
-    'Cache-Control': 'no-store',
-    [BLOCKED_HEADER]: 'blocked',
+    headers: { 'Cache-Control': 'no-store', [BLOCKED_HEADER]: 'blocked' },
   });
 }
 

@@ -1,9 +1,11 @@
 /**
  * The access phase: a request gets the credential, or an answer that says when to come back. With a token in memory it
- * costs two calls of Kong's PDK, which leave in the same write as the end of the event, and nothing is read.
+ * costs one read of what the client may use to take the credential elsewhere, and one write with the end of the event.
  */
-import { type GatewayErrorCode, gatewayError } from '../shared/gateway-error.js';
+import type { GatewayErrorCode } from '../shared/gateway-error.js';
 import { routeOf } from '../shared/genesys-route.js';
+import { answerError } from '../shared/http/answer.js';
+import { readGuarded, refusalOf, refuseRequest } from '../shared/http/request-guard.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
 import { formatTokenMark, REFUSED_MARK, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
 import type { Credential } from './config.js';
@@ -30,6 +32,9 @@ export interface Access extends Injection {
 /** Runs the access phase. Rejects only if Kong does. */
 export async function handleAccess(kong: Kong, access: Access): Promise<void> {
   const { credential, breaker } = access;
+  const [connection, upstreamUri] = await Promise.all(readGuarded(kong));
+  const refusal = refusalOf({ connection, upstreamUri });
+  if (refusal !== undefined) return refuseUnsafe(kong, refusal);
   if (breaker !== undefined) {
     const waitMs = await breaker.enter(kong);
     if (waitMs > 0) return refuseOpen(kong, waitMs);
@@ -38,7 +43,7 @@ export async function handleAccess(kong: Kong, access: Access): Promise<void> {
     await inject(kong, access, credential.headerValue(), STATIC_MARK, [credential.takeWarning()]);
     return;
   }
-  const route = credential.dependsOnRoute() ? routeOf(await kong.nginx.getVar('upstream_uri')) : undefined;
+  const route = credential.dependsOnRoute() ? routeOf(upstreamUri) : undefined;
   const answer = credential.take(route);
   const outcome = answer instanceof Promise ? await answer : answer;
   if (outcome.kind !== 'token') return refuse(kong, credential, outcome);
@@ -90,18 +95,14 @@ function refuseOpen(kong: Kong, waitMs: number): Promise<void> {
   return exit(kong, 'gateway.upstream.unavailable', message, seconds);
 }
 
-/** Answers in place of the service. */
-export async function exit(
-  kong: Kong,
-  code: GatewayErrorCode,
-  message: string,
-  retryAfterSeconds?: number,
-): Promise<void> {
+/** Refuses a request that would take the credential to a place that its client chose. */
+export function refuseUnsafe(kong: Kong, reason: string): Promise<void> {
   void kong.ctx.shared.set(TOKEN_MARK, REFUSED_MARK);
-  const contextId = await kong.nginx.getVar('kong_request_id');
-  const { status, body, headers } = gatewayError(code, message, {
-    contextId,
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-  });
-  await kong.response.exit(status, body, headers);
+  return refuseRequest(kong, reason);
+}
+
+/** Answers in place of the service. */
+export function exit(kong: Kong, code: GatewayErrorCode, message: string, retryAfterSeconds?: number): Promise<void> {
+  void kong.ctx.shared.set(TOKEN_MARK, REFUSED_MARK);
+  return answerError(kong, code, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
 }

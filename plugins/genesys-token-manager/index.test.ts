@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { guarded } from '../../test/support/guarded.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
 import type { PluginModule } from '../shared/plugin.js';
 import * as plugin from './index.js';
@@ -63,7 +64,7 @@ async function access(instance: Pick<plugin.Plugin, 'access'>): Promise<{ header
   const kong = {
     ctx: { shared: { set: async () => undefined } },
     log: { err: async () => undefined, warn: async () => undefined },
-    nginx: { getVar: async () => 'request-1' },
+    nginx: { getVar: guarded(async () => 'request-1') },
     response: {
       exit: async (status: number) => {
         result.status = status;

@@ -56,7 +56,7 @@ class TokensWithoutLog implements PluginInstance {
     const breaker = rest.breaker && createServiceBreaker(rest.breaker, rest.serviceId);
     const injection: Injection = { headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
     const isShared = credential.kind !== 'static' && credential.sharedCache !== undefined;
-    const log = { broker, purgeOnStatuses, headerName, learnsUse: isShared, breaker };
+    const log = { broker, purgeOnStatuses, learnsUse: isShared, breaker };
     if (credential.kind === 'regional') {
       const access = createRegionalAccess(credential, injection);
       const names = access.regions.map(({ name }) => name);

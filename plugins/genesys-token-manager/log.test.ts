@@ -72,7 +72,6 @@ async function log(answer: Answer) {
       allowanceOf: (of: string) => (of === 'ref-1' ? allowance : undefined),
     } as unknown as TokenBroker,
     purgeOnStatuses: new Set([401]),
-    headerName: 'Authorization',
     learnsUse,
     breaker: breaks
       ? {
@@ -128,19 +127,6 @@ describe('the log phase', () => {
     ['a plugin said 401, and the service was not asked', { status: 401, source: 'exit', entry: {} }, false],
     ['a plugin made 401 of something else', { status: 401, source: 'exit', entry: answered(200) }, false],
     ['the service said 401 before it was asked again', { status: 404, entry: answered('401, 404') }, false],
-    [
-      'the client had the token taken out',
-      {
-        status: 401,
-        entry: answered(401, { request: { headers: { connection: ['close', 'keep-alive, Authorization'] } } }),
-      },
-      false,
-    ],
-    [
-      'the client had another header taken out',
-      { status: 401, entry: answered(401, { request: { headers: { connection: 'x-other' } } }) },
-      true,
-    ],
   ])('if %s: refused %j', async (_, answer, isRefused) => {
     await log(answer);
     expect(refused).toEqual(isRefused ? ['ref-1'] : []);

@@ -17,7 +17,6 @@ import type { TokenBroker } from './token-broker.js';
 export interface Log {
   broker: TokenBroker;
   purgeOnStatuses: ReadonlySet<number>;
-  headerName: string;
   /** Other requests than ours use the same tokens: what Genesys counted is read. */
   learnsUse: boolean;
   breaker: ServiceBreaker | undefined;
@@ -79,11 +78,9 @@ function reportRegion(
   if (transition === 'regained') void kong.log.notice(`region ${name} holds again`);
 }
 
-function judgeToken(ref: string, answer: ServiceAnswer, { broker, purgeOnStatuses, headerName }: Log): void {
-  const { status, retryAfterMs, upstreamUri, connectionHeader } = answer;
+function judgeToken(ref: string, answer: ServiceAnswer, { broker, purgeOnStatuses }: Log): void {
+  const { status, retryAfterMs, upstreamUri } = answer;
   if (status === undefined) return;
-  // Kong drops what the client's Connection header names: this request went without the token.
-  if (connectionHeader.includes(headerName.toLowerCase())) return;
   if (purgeOnStatuses.has(status)) broker.refuse(ref);
   if (status === 429) broker.allowanceOf(ref)?.close(routeOf(upstreamUri), retryAfterMs, performance.now());
 }

@@ -1,5 +1,6 @@
 /** The access phase with regions, on a fake `kong` that records the calls in their order. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { guarded } from '../../test/support/guarded.js';
 import type { Kong } from '../shared/pdk.js';
 import { createAllowance } from './allowance.js';
 import { createRegionStates, type RegionStates } from './region-states.js';
@@ -67,7 +68,7 @@ function start(
       warn: record('log.warn', nothing),
       setSerializeValue: record('log.setSerializeValue', nothing),
     },
-    nginx: { getVar: record('nginx.getVar', () => 'request-1') },
+    nginx: { getVar: guarded(record('nginx.getVar', () => 'request-1')) },
     request: { getMethod: record('request.getMethod', () => method) },
     response: { exit: record('response.exit', nothing), setHeader: record('response.setHeader', nothing) },
     service: {

@@ -5,9 +5,10 @@
  * without regions.
  */
 import { routeOf } from '../shared/genesys-route.js';
+import { readGuarded, refusalOf } from '../shared/http/request-guard.js';
 import type { Kong } from '../shared/pdk.js';
 import { formatTokenMark } from '../shared/token-mark.js';
-import { exit, type Injection, inject, refuse, renewalWarning } from './access.js';
+import { exit, type Injection, inject, refuse, refuseUnsafe, renewalWarning } from './access.js';
 import type { Effects } from './effects.js';
 import { formatRegionMark, REGION_MARK } from './region-mark.js';
 import type { Choice, RegionStates } from './region-states.js';
@@ -60,6 +61,9 @@ const NOT_IN_TIME: NoTokenYet = { kind: 'none', reason: 'login takes too long', 
 /** Runs the access phase. Rejects only if Kong does. */
 export async function handleRegionalAccess(kong: Kong, access: RegionalAccess): Promise<void> {
   const { regions, states, methods, effects } = access;
+  const [connection, upstreamUri] = await Promise.all(readGuarded(kong));
+  const refusal = refusalOf({ connection, upstreamUri });
+  if (refusal !== undefined) return refuseUnsafe(kong, refusal);
   const tried = new Set<number>();
   let mayMove: Promise<boolean> | undefined;
   // As the client wrote it: an invented method is none that may land in another organisation.
@@ -76,7 +80,9 @@ export async function handleRegionalAccess(kong: Kong, access: RegionalAccess): 
     if (region === undefined) throw new Error('there is no such region');
     const isKnown = await kong.service.setUpstream(region.upstream);
     if (!isKnown && !choice.isProbe) return refuseUnknown(kong, region);
-    const outcome = isKnown ? await takeToken(kong, access, region, choice, tried, isMovable) : unknownUpstream(region);
+    const outcome = isKnown
+      ? await takeToken(upstreamUri, access, region, choice, tried, isMovable)
+      : unknownUpstream(region);
     if (outcome.kind === 'token') return send(kong, access, region, choice, outcome);
     // Another organisation's rate limit is no remedy for this one's.
     if (outcome.kind === 'exhausted' && !choice.isProbe) return refuse(kong, region.pool, outcome);
@@ -109,14 +115,14 @@ function unknownUpstream({ upstream }: ServingRegion): NoTokenYet {
  * and a probe not at all.
  */
 async function takeToken(
-  kong: Kong,
+  upstreamUri: string,
   { states, tokenWaitMs: waitMs, effects }: RegionalAccess,
   { pool }: ServingRegion,
   choice: Choice,
   tried: ReadonlySet<number>,
   isMovable: () => Promise<boolean>,
 ): Promise<Taken> {
-  const route = pool.dependsOnRoute() ? routeOf(await kong.nginx.getVar('upstream_uri')) : undefined;
+  const route = pool.dependsOnRoute() ? routeOf(upstreamUri) : undefined;
   const taken = pool.take(route);
   if (!(taken instanceof Promise)) return taken;
   if (choice.isProbe) {

@@ -5,13 +5,20 @@
 import type { HeaderValues } from '../shared/pdk.js';
 
 /**
- * What the service must not see: the client's own credentials, and the identity that Kong's authentication plugins
- * attach (kong/constants.lua and plugins/oauth2 of Kong 3.9.3; X-Credential-Username is that of Kong before 3.0).
+ * What the service must not see: the client's own credentials, also those that the route did not ask for; the identity that
+ * Kong's authentication plugins attach (kong/constants.lua and plugins/oauth2 of Kong 3.9.3; X-Credential-Username is that
+ * of Kong before 3.0); and the headers by which some frameworks take a request for one of another method, which the route
+ * may not allow.
  */
 const WITHHELD = [
   'Authorization',
   'Proxy-Authorization',
   'Cookie',
+  'apikey',
+  'X-API-Key',
+  'X-HTTP-Method',
+  'X-HTTP-Method-Override',
+  'X-Method-Override',
   'X-Anonymous-Consumer',
   'X-Authenticated-Groups',
   'X-Authenticated-Scope',

@@ -10,6 +10,7 @@ export const GATEWAY_ERRORS = {
   'gateway.upstream.unavailable': 503,
   'gateway.quota.exceeded': 429,
   'too.many.requests.retry.after': 429,
+  'gateway.request.refused': 403,
   'gateway.response.blocked': 502,
   'gateway.plugin.error': 500,
   'gateway.plugin.timeout': 504,

@@ -9,8 +9,6 @@ export interface ServiceAnswer {
   retryAfterMs: number;
   /** Path and query as sent to the service. */
   upstreamUri: string;
-  /** The headers that the client declared to be of its connection only, in lower case. */
-  connectionHeader: string[];
 }
 
 /** For a 429 without Retry-After. */
@@ -25,16 +23,13 @@ export function parseLogEntry(json: string, wallClockMs: number): ServiceAnswer 
   const entry = JSON.parse(json) as {
     upstream_status?: unknown;
     upstream_uri?: unknown;
-    request?: { headers?: Record<string, unknown> };
     response?: { headers?: Record<string, unknown> };
   };
   const retryAfter = texts(entry.response?.headers?.['retry-after'])[0] ?? null;
-  const connection = texts(entry.request?.headers?.connection).flatMap((value) => value.split(','));
   return {
     status: lastStatus(entry.upstream_status),
     retryAfterMs: parseRetryAfter(retryAfter, wallClockMs) ?? DEFAULT_RETRY_AFTER_MS,
     upstreamUri: typeof entry.upstream_uri === 'string' ? entry.upstream_uri : '',
-    connectionHeader: connection.map((name) => name.trim().toLowerCase()),
   };
 }
 
