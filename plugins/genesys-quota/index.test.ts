@@ -187,10 +187,6 @@ describe('log', () => {
   it.each<[string, Fake]>([
     ['of the gateway itself', { mark: null, status: 429, source: 'exit', entry: {} }],
     ['that the gateway made of another', { ...refused, entry: { upstream_status: '503' } }],
-    [
-      'of a request that its client made Kong send without the token',
-      { ...refused, entry: { ...refused.entry, request: { headers: { connection: 'close, Authorization' } } } },
-    ],
   ])('is not misled by a 429 %s', async (_, answer) => {
     const quota = plugin({});
     await quota.log(fakeKong(answer));
