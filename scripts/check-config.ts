@@ -3,7 +3,7 @@ import { ConfigError } from '../kong/local-gateway/config/types.js';
 import { answerHelp, readArguments } from './arguments.js';
 import { checkDocuments } from './config-check/check.js';
 import { readStateFile } from './config-check/documents.js';
-import { RULES } from './config-check/rules.js';
+import { RULES, WARNINGS } from './config-check/rules.js';
 import { readVariants } from './config-check/suite.js';
 
 const USAGE = 'usage: npm run check-config -- [--stage NAME] [--variant NAME=PLUGIN]... [--skip-rule RULE]... FILE...';
@@ -20,13 +20,15 @@ function main(args: string[]): number {
   });
   if (positionals.length === 0) throw new Error(USAGE);
   for (const rule of values['skip-rule']) {
-    if (!Object.hasOwn(RULES, rule)) throw new Error(`--skip-rule ${rule}: one of ${Object.keys(RULES).join(', ')}`);
+    const known = Object.keys({ ...RULES, ...WARNINGS });
+    if (!known.includes(rule)) throw new Error(`--skip-rule ${rule}: one of ${known.join(', ')}`);
   }
-  const { faults, plugins } = checkDocuments(positionals.map(readStateFile), {
+  const { faults, warnings, plugins } = checkDocuments(positionals.map(readStateFile), {
     variants: readVariants(values.variant),
     stage: values.stage,
     skipRules: new Set(values['skip-rule']),
   });
+  for (const { file, path, message } of warnings) console.error(`${file}: ${path}: warning: ${message}`);
   for (const { file, path, message } of faults) console.error(`${file}: ${path}: ${message}`);
   if (faults.length > 0) return 1;
   console.log(

@@ -33,7 +33,7 @@ export interface PluginServerCommands {
 export const PLUGINS: readonly ExternalPlugin[] = PLUGIN_NAMES.map((name) => ({ name, script: `bin/${name}.js` }));
 
 /** Kong's own plugins in kong.yml that the local gateway does not know: it goes without them. */
-export const LEFT_OUT_LOCALLY = ['bot-detection', 'cors', 'prometheus', 'proxy-cache'];
+export const LEFT_OUT_LOCALLY = ['bot-detection', 'cors', 'pre-function', 'prometheus', 'proxy-cache'];
 
 /** The settings for a plugin whose socket lies in `folder`. Commands are absolute: Kong gives the process no PATH. */
 export function pluginServerCommands(

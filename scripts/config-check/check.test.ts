@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { checkDocuments } from './check.js';
 import { RULES } from './rules.js';
@@ -55,4 +55,28 @@ it("decK's shared configurations are looked into", () => {
   expect(check(shared, 'plugins: [{ name: genesys-quota, _config: common }]')).toEqual([
     expect.stringContaining('1.yml: plugins[genesys-quota].config.max_wait_ms: value should be between'),
   ]);
+});
+
+describe('a configuration without a guard in front', () => {
+  const service = { name: 's', host: 'example.com' };
+  const guard = (changes: object) => ({
+    name: 'pre-function',
+    config: { rewrite: ['if ngx.var.http_connection then end'] },
+    ...changes,
+  });
+  const warnings = (plugins: object[]) =>
+    checkDocuments([{ file: 'kong.yml', value: { services: [service], plugins } }], {
+      ...OPTIONS,
+      skipRules: new Set(),
+    }).warnings.map(({ path }) => path);
+
+  it.each<[string, object[], string[]]>([
+    ['it is missing', [], ['services[s]']],
+    ['it is on a route only', [guard({ route: 'r' })], ['services[s]']],
+    ['it is off', [guard({ enabled: false })], ['services[s]']],
+    ['it looks at something else', [guard({ config: { rewrite: ['return'] } })], ['services[s]']],
+    ['it is there', [guard({})], []],
+  ])('is warned of if %s', (_, plugins, paths) => {
+    expect(warnings(plugins)).toEqual(paths);
+  });
 });

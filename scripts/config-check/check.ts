@@ -2,7 +2,7 @@
 import { checkPairing } from '../../plugins/genesys-login/pairing.js';
 import { type Document, type Fault, faultOf, listEntities } from './entities.js';
 import { checkPlugin } from './plugin-check.js';
-import { RULES } from './rules.js';
+import { RULES, WARNINGS } from './rules.js';
 import { suitePlugin } from './suite.js';
 
 export interface CheckOptions {
@@ -16,6 +16,8 @@ export interface CheckOptions {
 
 export interface CheckResult {
   faults: Fault[];
+  /** What works, and is better otherwise. */
+  warnings: Fault[];
   /** How many configurations of our plugins there are. */
   plugins: number;
 }
@@ -37,8 +39,8 @@ export function checkDocuments(documents: readonly Document[], options: CheckOpt
     faults.push(...checkPairing(value).map((fault) => ({ file, ...fault })));
   }
   const context = { entities, stage: options.stage };
-  for (const [name, rule] of Object.entries(RULES)) {
-    if (!options.skipRules.has(name)) faults.push(...rule(context));
-  }
-  return { faults, plugins };
+  const apply = (rules: typeof RULES): Fault[] =>
+    Object.entries(rules).flatMap(([name, rule]) => (options.skipRules.has(name) ? [] : rule(context)));
+  faults.push(...apply(RULES));
+  return { faults, warnings: apply(WARNINGS), plugins };
 }

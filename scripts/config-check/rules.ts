@@ -27,6 +27,28 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'streaming-unbuffered': streamingUnbuffered,
 };
 
+/** What works, and is better otherwise: printed, and no fault. */
+export const WARNINGS: Readonly<Record<string, Rule>> = { 'connection-guard': connectionGuard };
+
+/**
+ * Kong clears each header that a client's Connection names, after all plugins have run. Our plugins refuse such requests
+ * on their routes; a global pre-function, as kong.yml has it, does on all others.
+ */
+function connectionGuard({ entities }: RuleContext): Fault[] {
+  const plugins = ofKind(entities, 'plugins').filter(({ value }) => value.enabled !== false);
+  const guards = plugins.some((plugin) => {
+    const { config } = plugin.value;
+    if (plugin.value.name !== 'pre-function' || scopeOf(plugin) !== undefined || !isPlainObject(config)) return false;
+    return Array.isArray(config.rewrite) && config.rewrite.some((chunk) => String(chunk).includes('http_connection'));
+  });
+  const service = ofKind(entities, 'services')[0];
+  if (guards || service === undefined) return [];
+  const message =
+    'has no pre-function in front that refuses what a Connection header may name (kong/kong.yml has one): ' +
+    'routes without a plugin of this suite lose headers that a client names';
+  return [faultOf(service, '', message)];
+}
+
 /** Kong's own is a minute, longer than any client waits. */
 function serviceReadTimeout({ entities }: RuleContext): Fault[] {
   return ofKind(entities, 'services')
