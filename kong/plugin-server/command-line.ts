@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { isLoopback } from '../../plugins/shared/loopback.js';
-import { type PluginModule, VARIANTS } from '../../plugins/shared/plugin.js';
+import { type PluginModule, type RunningPlugin, VARIANTS } from '../../plugins/shared/plugin.js';
 import { describePlugin } from './dump.js';
 import { createInstances } from './instances.js';
 import { createMetrics } from './metrics.js';
@@ -147,10 +147,10 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     const drained = server.drain(settings.deadlineMs);
     try {
       await Promise.race([drained, aborted(hurry.signal)]);
-      await shutdown(plugin, settings.deadlineMs, hurry.signal);
+      await shutdown(running, settings.deadlineMs, hurry.signal);
       await drained;
       // Events that still ran have left something to write.
-      await shutdown(plugin, settings.deadlineMs, hurry.signal);
+      await shutdown(running, settings.deadlineMs, hurry.signal);
     } catch (error) {
       log(`not everything was written at the end: ${(error as Error).message}`);
     }
@@ -164,7 +164,8 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     void leave(signal);
   };
 
-  const metrics = settings.metrics && (await createMetrics(settings.name, plugin.metrics ?? []));
+  const running = plugin.start?.() ?? plugin;
+  const metrics = settings.metrics && (await createMetrics(settings.name, running.metrics ?? []));
   const instances = createInstances(plugin.Plugin, settings);
   const server = await startServer({
     pluginName: settings.name,
@@ -180,7 +181,7 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     process.exit(1);
   });
   const operations =
-    settings.metrics && metrics && serveOperations(plugin.operations ?? [], metrics, settings.metrics, log);
+    settings.metrics && metrics && serveOperations(running.operations ?? [], metrics, settings.metrics, log);
   startWatchdog(STALL_MS);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
@@ -195,7 +196,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Lets a plugin end what it has begun beside its events, but not for ever. */
-async function shutdown(plugin: PluginModule, timeoutMs: number, hurry: AbortSignal): Promise<void> {
+async function shutdown(plugin: RunningPlugin, timeoutMs: number, hurry: AbortSignal): Promise<void> {
   const late = new Promise<void>((resolve) => {
     setTimeout(resolve, timeoutMs);
   });

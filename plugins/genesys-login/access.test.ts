@@ -2,9 +2,10 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { jwtVerify } from 'jose';
 import { expect, it } from 'vitest';
+import { runPhase } from '../runtime/run-phase.js';
 import { BARE_HOST } from '../shared/host.js';
 import type { Kong } from '../shared/pdk.js';
-import { handleAccess } from './access.js';
+import { accessStep } from './access.js';
 import { readConfig } from './config.js';
 
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -43,7 +44,8 @@ async function ask(request: Request) {
       },
     },
   };
-  await handleAccess(kong as unknown as Kong, config, { nowMs: () => nowMs, uniqueId: () => 'unique' });
+  const step = accessStep(config, { nowMs: () => nowMs, uniqueId: () => 'unique' });
+  await runPhase([step], kong as unknown as Kong);
   if (exit === undefined) throw new Error('the request went on');
   const [status, text, headers] = exit;
   return { status, body: JSON.parse(text) as Record<string, unknown>, headers, bodyRead };

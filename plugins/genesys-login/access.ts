@@ -3,8 +3,10 @@
  * and knows nothing of the token that the gateway holds.
  */
 import { randomUUID } from 'node:crypto';
-import type { Kong } from '../shared/pdk.js';
-import { type LoginAnswer, type Refusal, refusalAnswer, tokenAnswer } from './answers.js';
+import { log } from '../runtime/effects.js';
+import { type Reader, type Step, step } from '../runtime/step.js';
+import type { Consumer, Credential } from '../shared/pdk.js';
+import { type LoginAnswer, refusalAnswer, tokenAnswer } from './answers.js';
 import type { Config } from './config.js';
 import { grantFault } from './grant.js';
 import { claimsOf, signToken } from './token.js';
@@ -20,30 +22,51 @@ export interface Effects {
 
 export const realEffects: Effects = { nowMs: Date.now, uniqueId: randomUUID };
 
-/** Runs the access phase. Rejects only if Kong does, or if signing fails. */
-export async function handleAccess(kong: Kong, config: Config, effects: Effects): Promise<void> {
-  const { status, body, headers } = await answer(kong, config, effects);
-  const warning = config.signingKey.takeWarning();
-  if (warning !== undefined) void kong.log.warn(warning);
-  await kong.response.exit(status, body, headers);
+/** Makes the step that answers each request of one configuration. */
+export function accessStep(config: Config, effects: Effects): Step {
+  return step(readLogin, async (login) => {
+    const { status, body, headers } = await answerTo(login, config, effects);
+    const warning = config.signingKey.takeWarning();
+    return { effects: warning === undefined ? [] : [log('warn', warning)], answer: { status, body, headers } };
+  });
 }
 
-async function answer(kong: Kong, config: Config, effects: Effects): Promise<LoginAnswer> {
+/** What is read of a login. */
+interface Login {
+  method: string;
+  credential: Credential | undefined;
+  consumer: Consumer | undefined;
+  body: Buffer | 'too large';
+}
+
+async function readLogin({ request, client }: Reader): Promise<Login> {
   const [method, credential, consumer, length] = await Promise.all([
-    kong.request.getMethod(),
-    kong.client.getCredential(),
-    kong.client.getConsumer(),
-    kong.request.getHeader('content-length'),
+    request.getMethod(),
+    client.getCredential(),
+    client.getConsumer(),
+    request.getHeader('content-length'),
   ]);
+  const mayRead = method === 'POST' && credential !== undefined && consumer !== undefined && consumer.username !== '';
+  if (!mayRead || Number(length) > MAX_BODY_BYTES) return { method, credential, consumer, body: 'too large' };
+  // A body without Content-Length is measured here; one that Kong has spilled to a file is not read beyond the limit.
+  const body = await request.getRawBody(MAX_BODY_BYTES).catch(() => undefined);
+  const isTooLarge = body === undefined || body.length > MAX_BODY_BYTES;
+  return { method, credential, consumer, body: isTooLarge ? 'too large' : body };
+}
+
+async function answerTo(
+  { method, credential, consumer, body }: Login,
+  { keyId, lifetimeSeconds, signingKey }: Config,
+  effects: Effects,
+): Promise<LoginAnswer> {
   if (method !== 'POST') return refusalAnswer('method');
   // The consumer for whom Kong lets a wrong secret through has no credential, and so has a request without any plugin
   // that authenticates.
   if (credential === undefined || consumer === undefined) return refusalAnswer('invalid_client');
   if (consumer.username === '') return refusalAnswer('unauthorized_client');
-  if (Number(length) > MAX_BODY_BYTES) return refusalAnswer('body_too_large');
-  const refusal = await bodyRefusal(kong);
-  if (refusal !== undefined) return refusalAnswer(refusal);
-  const { keyId, lifetimeSeconds, signingKey } = config;
+  if (body === 'too large') return refusalAnswer('body_too_large');
+  const fault = grantFault(body.toString('utf8'));
+  if (fault !== undefined) return refusalAnswer(fault);
   const nowSeconds = Math.floor(effects.nowMs() / 1000);
   const claims = claimsOf({
     username: consumer.username,
@@ -53,11 +76,4 @@ async function answer(kong: Kong, config: Config, effects: Effects): Promise<Log
     id: effects.uniqueId(),
   });
   return tokenAnswer(await signToken(claims, keyId, signingKey.current()), lifetimeSeconds);
-}
-
-async function bodyRefusal(kong: Kong): Promise<Refusal | undefined> {
-  // A body without Content-Length is measured here; one that Kong has spilled to a file is not read beyond the limit.
-  const body = await kong.request.getRawBody(MAX_BODY_BYTES).catch(() => undefined);
-  if (body === undefined || body.length > MAX_BODY_BYTES) return 'body_too_large';
-  return grantFault(body.toString('utf8'));
 }

@@ -89,17 +89,8 @@ export interface PluginClass {
  */
 export const VARIANTS = ['without-bodies', 'without-log'] as const;
 
-/** What a plugin's index.ts exports. */
-export interface PluginModule {
-  Plugin: PluginClass;
-  /** Instead of `Plugin`, by the flag that asks for it. */
-  variants?: Partial<Record<(typeof VARIANTS)[number], PluginClass>>;
-  /** The fields of `config`. */
-  Schema: readonly SchemaField[];
-  /** Fields beside `config`, such as `protocols`. */
-  PluginSchema?: readonly SchemaField[];
-  /** Rules over several fields of `config` (Kong: `entity_checks`). */
-  EntityChecks?: readonly Record<string, unknown>[];
+/** A plugin's state, as the process sees it. */
+export interface RunningPlugin {
   operations?: readonly Operation[];
   metrics?: readonly MetricFamily[];
   /**
@@ -108,6 +99,23 @@ export interface PluginModule {
    * @param hurry aborted with the first signal: Kong kills a process within 0.1 s of it (measured, 3.9.3)
    */
   shutdown?(hurry: AbortSignal): Promise<void>;
+}
+
+/** What a plugin's index.ts exports. */
+export interface PluginModule extends RunningPlugin {
+  Plugin: PluginClass;
+  /** Instead of `Plugin`, by the flag that asks for it. */
+  variants?: Partial<Record<(typeof VARIANTS)[number], PluginClass>>;
+  /** The fields of `config`. */
+  Schema: readonly SchemaField[];
+  /** Fields beside `config`, such as `protocols`. */
+  PluginSchema?: readonly SchemaField[] | undefined;
+  /** Rules over several fields of `config` (Kong: `entity_checks`). */
+  EntityChecks?: readonly Record<string, unknown>[] | undefined;
+  /** Checks a configuration without starting anything. @throws ConfigError */
+  readConfig?(config: unknown, host: Host): unknown;
+  /** Starts the plugin's state, once a process; a second call answers the same. Without it the first instance does. */
+  start?(): RunningPlugin;
   Version: string;
   Priority: number;
   Name: string;

@@ -37,7 +37,9 @@ const MODULES: readonly [PluginModule, SuitePlugin['readConfig']][] = [
 export const SUITE: readonly SuitePlugin[] = MODULES.map(([module, readConfig]) => ({
   name: module.Name,
   fields: schemaOf(module),
-  metrics: module.metrics ?? [],
+  get metrics() {
+    return (module.start?.() ?? module).metrics ?? [];
+  },
   priority: module.Priority,
   version: module.Version,
   readConfig,

@@ -1,0 +1,83 @@
+/**
+ * Makes a plugin's module of its part: what kong-js-pdk's contract asks for (plugins/shared/plugin.ts), so that it runs
+ * in our plugin server and in kong-pdk's own.
+ */
+import { configError } from '../shared/config.js';
+import { BARE_HOST, type Host } from '../shared/host.js';
+import type { Kong } from '../shared/pdk.js';
+import type { Phase, PluginClass, PluginInstance, PluginModule, SchemaField } from '../shared/plugin.js';
+import type { Part, RunningPart } from './part.js';
+import { runPhase } from './run-phase.js';
+import type { Step } from './step.js';
+
+/** What a plugin is besides its part. */
+export interface PluginIdentity<Config> {
+  name: string;
+  version: string;
+  /** Kong runs higher priorities first. */
+  priority: number;
+  /** Fields next to `config`, such as `protocols`. */
+  pluginFields?: readonly SchemaField[];
+  part: Part<Config>;
+}
+
+/** Makes the exports of a plugin's index.ts. The part's state starts with the first instance, or with `start`. */
+export function kongModule<Config>({ name, version, priority, pluginFields, part }: PluginIdentity<Config>) {
+  let running: RunningPart<Config> | undefined;
+  const start = (): RunningPart<Config> => {
+    running ??= part.start();
+    return running;
+  };
+  const variants = Object.entries(part.optionalPhases ?? {}).map(([flag, { phase, neededBy }]) => {
+    const check = (config: Config): void => {
+      const field = neededBy(config);
+      if (field !== undefined) throw configError(field, `needs the ${phase} phase, which --${flag} leaves out`);
+    };
+    const phases = part.phases.filter((each) => each !== phase);
+    return [flag, pluginClass(part, phases, start, check)] as const;
+  });
+  return {
+    Name: name,
+    Version: version,
+    Priority: priority,
+    Schema: part.fields,
+    PluginSchema: pluginFields,
+    EntityChecks: part.entityChecks,
+    Plugin: pluginClass(part, part.phases, start, () => {}),
+    variants: Object.fromEntries(variants),
+    /** Checks a configuration without starting anything. */
+    readConfig: part.readConfig,
+    start,
+  } satisfies PluginModule;
+}
+
+/** A class with a method for each phase: Kong runs the phases that the prototype has. */
+function pluginClass<Config>(
+  part: Part<Config>,
+  phases: readonly Phase[],
+  start: () => RunningPart<Config>,
+  check: (config: Config) => void,
+): PluginClass {
+  class Plugin implements PluginInstance {
+    access?(kong: Kong): Promise<void>;
+    response?(kong: Kong): Promise<void>;
+    log?(kong: Kong): Promise<void>;
+    readonly steps: Readonly<Record<string, readonly Step[]>>;
+
+    constructor(config: unknown, host: Host = BARE_HOST) {
+      const read = part.readConfig(config, host);
+      check(read);
+      this.steps = Object.fromEntries(
+        Object.entries(start().stepsOf(read)).map(([phase, step]) => [phase, step === undefined ? [] : [step]]),
+      );
+    }
+  }
+  for (const phase of phases) {
+    Object.defineProperty(Plugin.prototype, phase, {
+      value(this: Plugin, kong: Kong): Promise<void> {
+        return runPhase(this.steps[phase] ?? [], kong);
+      },
+    });
+  }
+  return Plugin;
+}

@@ -1,0 +1,26 @@
+/** Runs the steps of one phase on one event: the only place that sets, answers and orders. */
+import { answerError } from '../shared/http/answer.js';
+import type { Kong } from '../shared/pdk.js';
+import { apply } from './effects.js';
+import type { ErrorAnswer, PlainAnswer, Step } from './step.js';
+
+/**
+ * Lets all steps read in the same tick, then decides in their order, until one answers.
+ * @throws PdkError if Kong has gone, and whatever a step throws: the plugin server answers for it (kong/plugin-server/failure.ts)
+ */
+export async function runPhase(steps: readonly Step[], kong: Kong): Promise<void> {
+  const decisions = steps.map((begin) => begin(kong));
+  for (const decide of decisions) {
+    const { effects, answer } = await decide();
+    for (const effect of effects) apply(kong, effect);
+    if (answer !== undefined) return send(kong, answer);
+  }
+}
+
+async function send(kong: Kong, answer: ErrorAnswer | PlainAnswer): Promise<void> {
+  if ('code' in answer) {
+    const { code, message, ...options } = answer;
+    return answerError(kong, code, message, options);
+  }
+  await kong.response.exit(answer.status, answer.body, answer.headers);
+}

@@ -1,0 +1,75 @@
+/**
+ * A step: what one part of a plugin does in one phase. It reads first, then decides, and changes nothing itself:
+ *
+ * ```ts
+ * const access = step(
+ *   async (event) => ({ consumer: await event.client.getConsumer() }),
+ *   ({ consumer }) => consumer === undefined
+ *     ? { effects: [], answer: { code: 'gateway.request.refused', message: 'Who are you?' } }
+ *     : { effects: [setServiceHeaders({ 'X-Who': consumer.id })] },
+ * );
+ * ```
+ *
+ * So all steps of an event can read in the same tick, and each decision is tested without Kong.
+ */
+import type { GatewayErrorCode } from '../shared/gateway-error.js';
+import type { AnswerOptions } from '../shared/http/answer.js';
+import type { HeaderValues, Kong } from '../shared/pdk.js';
+import type { Effect } from './effects.js';
+
+/** What a step may ask Kong in a phase: getters, and `setUpstream`, whose answer decides what comes next. */
+export interface Reader {
+  client: Kong['client'];
+  ctx: { shared: Pick<Kong['ctx']['shared'], 'get'> };
+  log: Pick<Kong['log'], 'serialize'>;
+  nginx: Pick<Kong['nginx'], 'getVar' | 'getCtx'>;
+  request: Kong['request'];
+  response: Pick<Kong['response'], 'getStatus' | 'getHeader' | 'getHeaders' | 'getSource'>;
+  router: Kong['router'];
+  service: Pick<Kong['service'], 'setUpstream'> & { response: Kong['service']['response'] };
+}
+
+/** An error of the suite's own; Kong's request id is added when it is sent. */
+export interface ErrorAnswer extends AnswerOptions {
+  code: GatewayErrorCode;
+  message: string;
+}
+
+/** Any other answer in place of the service's. */
+export interface PlainAnswer {
+  status: number;
+  body: string | Buffer;
+  headers: HeaderValues;
+}
+
+/** What a step has decided. With an answer, the event ends: later steps decide nothing. */
+export interface Verdict {
+  effects: readonly Effect[];
+  answer?: ErrorAnswer | PlainAnswer;
+}
+
+/** Begins to read; the result decides, once it is this step's turn. */
+export type Step = (event: Reader) => () => Verdict | Promise<Verdict>;
+
+/** Lets the request go on, with nothing changed. */
+export const GO_ON: Verdict = { effects: [] };
+
+const ignore = (): void => {};
+
+/**
+ * Makes a step of its two halves.
+ * @param read asks Kong; a second tick of reading may depend on the first
+ * @param decide a function of what was read, and of the part's own state
+ */
+export function step<Facts>(
+  read: (event: Reader) => Facts | Promise<Facts>,
+  decide: (facts: Facts) => Verdict | Promise<Verdict>,
+): Step {
+  return (event) => {
+    const facts = read(event);
+    if (!(facts instanceof Promise)) return () => decide(facts);
+    // An earlier step may end the event, so that nobody waits for these facts.
+    facts.catch(ignore);
+    return () => facts.then(decide);
+  };
+}
