@@ -494,7 +494,8 @@ describe('what must not be in a log', () => {
         headers: { ...headers, 'Content-Type': type },
         body: Buffer.from(body),
       });
-      expect(sent.status).toBe(200);
+      // A slash within a number is one that a service could take for its own: such a path is refused, and logged.
+      expect(sent.status).toBe(path.includes('%2F') ? 400 : 200);
       ids.push(sent.id);
     });
     // Entries of requests before may still come between.

@@ -51,11 +51,12 @@ describe.skipIf(REDIS_MISSING)(`four plugin servers on one Redis${REDIS_MISSING 
     const client = async (index: number): Promise<void> => {
       const { socketPath } = servers[index % NODES] as PluginServerProcess;
       const consumer = `consumer-${index % 3}`;
-      const answer = ({ method }: { method: string }): unknown => {
+      const answer = ({ method, argument }: { method: string; argument: unknown }): unknown => {
         if (method === 'kong.client.get_consumer') {
           return { id: consumer, created_at: 0, username: consumer, custom_id: '', tags: [] };
         }
-        return method === 'kong.nginx.get_var' ? '/api/v2/users' : Buffer.alloc(0);
+        if (method !== 'kong.nginx.get_var') return Buffer.alloc(0);
+        return argument === 'http_connection' ? '' : '/api/v2/users';
       };
       let driver: KongDriver | undefined;
       let instance = 0;
