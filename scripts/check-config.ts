@@ -28,9 +28,9 @@ function main(args: string[]): number {
     stage: values.stage,
     skipRules: new Set(values['skip-rule']),
   });
-  for (const { file, path, message } of warnings) console.error(`${file}: ${path}: warning: ${message}`);
   for (const { file, path, message } of faults) console.error(`${file}: ${path}: ${message}`);
   if (faults.length > 0) return 1;
+  for (const { file, path, message } of warnings) console.error(`${file}: ${path}: warning: ${message}`);
   console.log(
     `${positionals.join(', ')}: ${plugins} plugin configuration${plugins === 1 ? '' : 's'} checked, no fault`,
   );
