@@ -4,11 +4,11 @@ import { guarded } from '../../test/support/guarded.js';
 import { readOauth } from '../../test/support/token-manager-config.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
 import { type Access, handleAccess } from './access.js';
-import { createAllowance } from './allowance.js';
 import { realEffects } from './effects.js';
 import { redactedKey, serviceHeaders } from './service-headers.js';
-import { createTokenBroker } from './token-broker.js';
-import { createTokenPool, type PoolOutcome } from './token-pool.js';
+import { createAllowance } from './tokens/allowance.js';
+import { createTokenBroker } from './tokens/broker.js';
+import { createTokenPool, type PoolOutcome } from './tokens/pool.js';
 
 const { sources, policy } = readOauth({ client_id: 'my "id"\n', client_secret: 'the-secret' });
 const usable = (value: string) => ({

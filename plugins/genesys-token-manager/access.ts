@@ -10,8 +10,8 @@ import type { HeaderValues, Kong } from '../shared/pdk.js';
 import { formatTokenMark, REFUSED_MARK, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
 import type { Credential } from './config.js';
 import type { ServiceBreaker } from './service-breaker.js';
-import type { UsableToken } from './token-broker.js';
-import type { PoolOutcome, TokenPool } from './token-pool.js';
+import type { UsableToken } from './tokens/broker.js';
+import type { PoolOutcome, TokenPool } from './tokens/pool.js';
 
 const STATIC_MARK = formatTokenMark({ ref: STATIC_REF, poolSize: 1 });
 

@@ -11,9 +11,9 @@ import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.
 import { regionTokenUrl } from '../shared/regions.js';
 import { openSecret, type Secret } from '../shared/secret.js';
 import { readSecureUrl } from '../shared/secure-url.js';
-import { type Egress, readEgress } from './egress.js';
-import { type Failover, readFailover } from './failover-config.js';
 import { readHeaderName } from './header-name.js';
+import { type Egress, readEgress } from './login/egress.js';
+import { type Failover, readFailover } from './regions/config.js';
 import { Schema } from './schema.js';
 
 /** An OAuth client of one token endpoint, for one of its tokens. */

@@ -1,10 +1,10 @@
 /** The log phase on a fake `kong`: which answers concern the token, which the service, and what is read to know it. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Kong } from '../shared/pdk.js';
-import { createAllowance } from './allowance.js';
 import { handleLog } from './log.js';
-import { createRegionStates } from './region-states.js';
-import type { TokenBroker } from './token-broker.js';
+import { createRegionStates } from './regions/states.js';
+import { createAllowance } from './tokens/allowance.js';
+import type { TokenBroker } from './tokens/broker.js';
 
 let read: string[];
 let refused: string[];

@@ -7,11 +7,11 @@ import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry, type ServiceAnswer } from '../shared/log-entry.js';
 import type { Kong, ResponseSource } from '../shared/pdk.js';
 import { parseTokenMark, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
-import { parseRegionMark, REGION_MARK } from './region-mark.js';
-import type { Choice, Outcome, RegionStates } from './region-states.js';
-import { lostLine } from './regional-access.js';
+import { lostLine } from './regions/access.js';
+import { parseRegionMark, REGION_MARK } from './regions/mark.js';
+import type { Choice, Outcome, RegionStates } from './regions/states.js';
 import type { ServiceBreaker } from './service-breaker.js';
-import type { TokenBroker } from './token-broker.js';
+import type { TokenBroker } from './tokens/broker.js';
 
 /** What the log phase of one configuration needs. */
 export interface Log {

@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { readClient } from '../../test/support/token-manager-config.js';
 import { realEffects } from './effects.js';
 import { createMetrics } from './metrics.js';
-import { createRegionGroups } from './region-groups.js';
-import { createTokenBroker } from './token-broker.js';
+import { createRegionGroups } from './regions/groups.js';
+import { createTokenBroker } from './tokens/broker.js';
 
 const NOW_MS = 1_000_000;
 

@@ -1,8 +1,8 @@
 /** What the plugin tells a monitoring system: never a token, nor a secret. */
 import { counterBy, first, merged, sum } from '../shared/metric-family.js';
 import type { MetricFamily, MetricSample } from '../shared/plugin.js';
-import type { RegionGroups } from './region-groups.js';
-import type { TokenBroker, TokenOrigin, TokenState } from './token-broker.js';
+import type { RegionGroups } from './regions/groups.js';
+import type { TokenBroker, TokenOrigin, TokenState } from './tokens/broker.js';
 
 /** How a token request ended: with a token, with a refusal that repeating cannot mend, or with trouble of login. */
 export type TokenRequestResult = 'granted' | 'refused' | 'failed';

@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { credentialFingerprint } from '../shared/credential-fingerprint.js';
 import type { Operation } from '../shared/plugin.js';
 import type { OauthClient } from './config.js';
-import type { TokenBroker } from './token-broker.js';
-import type { Drain } from './token-pool.js';
+import type { TokenBroker } from './tokens/broker.js';
+import type { Drain } from './tokens/pool.js';
 
 export interface Operations extends Drain {
   operations: Operation[];

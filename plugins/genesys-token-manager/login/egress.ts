@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import type { Agent } from 'node:http';
 import type { PeerCertificate } from 'node:tls';
 import type { HttpsProxyAgent as ProxyAgentOf } from 'https-proxy-agent';
-import { readAuthorities } from '../shared/authorities.js';
-import { configError } from '../shared/config.js';
+import { readAuthorities } from '../../shared/authorities.js';
+import { configError } from '../../shared/config.js';
 
 type ProxyAgent = ProxyAgentOf<string>;
 

@@ -1,12 +1,12 @@
 /** The access phase with regions, on a fake `kong` that records the calls in their order. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { guarded } from '../../test/support/guarded.js';
-import type { Kong } from '../shared/pdk.js';
-import { createAllowance } from './allowance.js';
-import { createRegionStates, type RegionStates } from './region-states.js';
-import { handleRegionalAccess, type RegionalAccess, tokenWaitMs } from './regional-access.js';
-import { redactedKey, serviceHeaders } from './service-headers.js';
-import type { PoolOutcome, TokenPool } from './token-pool.js';
+import { guarded } from '../../../test/support/guarded.js';
+import type { Kong } from '../../shared/pdk.js';
+import { redactedKey, serviceHeaders } from '../service-headers.js';
+import { createAllowance } from '../tokens/allowance.js';
+import type { PoolOutcome, TokenPool } from '../tokens/pool.js';
+import { handleRegionalAccess, type RegionalAccess, tokenWaitMs } from './access.js';
+import { createRegionStates, type RegionStates } from './states.js';
 
 type Call = [method: string, ...args: unknown[]];
 type Answer = PoolOutcome | Promise<PoolOutcome>;

@@ -3,13 +3,13 @@
  * Never rejects: whatever happens is a result.
  */
 
-import { basicCredentials, formEncode } from '../shared/client-credentials.js';
-import { errorCode } from '../shared/error-code.js';
-import { property } from '../shared/property.js';
-import { parseRetryAfter } from '../shared/retry-after.js';
-import type { OauthClient } from './config.js';
-import type { Effects } from './effects.js';
-import { classifyAnswer, type LoginResult, trouble } from './token-response.js';
+import { basicCredentials, formEncode } from '../../shared/client-credentials.js';
+import { errorCode } from '../../shared/error-code.js';
+import { property } from '../../shared/property.js';
+import { parseRetryAfter } from '../../shared/retry-after.js';
+import type { OauthClient } from '../config.js';
+import type { Effects } from '../effects.js';
+import { classifyAnswer, type LoginResult, trouble } from './response.js';
 
 /** A token answer is a few KiB at most; what is larger is not read. */
 export const MAX_ANSWER_BYTES = 65_536;

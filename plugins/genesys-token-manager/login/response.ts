@@ -4,7 +4,7 @@
  */
 
 /** A token as login granted it. */
-import { oneLine } from '../shared/one-line.js';
+import { oneLine } from '../../shared/one-line.js';
 export interface GrantedToken {
   kind: 'granted';
   /** Safe to be put into a header. */

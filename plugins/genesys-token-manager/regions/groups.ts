@@ -4,7 +4,7 @@
  * together, the route of the reads from the failures of the writes.
  */
 import { LRUCache } from 'lru-cache';
-import { createRegionStates, type FailoverPolicy, type RegionStates } from './region-states.js';
+import { createRegionStates, type FailoverPolicy, type RegionStates } from './states.js';
 
 /** More lists of regions than one gateway has; those not configured for longest go first. */
 const MAX_GROUPS = 1000;

@@ -2,8 +2,8 @@
  * What the access phase leaves in `ctx.shared` of the region that a request was sent to, so that the log phase can say
  * how it did. Beside the token's mark, which other plugins read; only where regions are configured. Pure.
  */
-import type { PdkValue } from '../shared/pdk.js';
-import type { Choice } from './region-states.js';
+import type { PdkValue } from '../../shared/pdk.js';
+import type { Choice } from './states.js';
 
 /** Under this key of `ctx.shared`, and of Kong's log entry (there the name alone). */
 export const REGION_MARK = 'genesys_region';

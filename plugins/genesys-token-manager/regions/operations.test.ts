@@ -1,7 +1,7 @@
 /** What an operator is told of regions, and that a forced one stays so whatever configurations come. */
 import { expect, it } from 'vitest';
-import { createRegionGroups } from './region-groups.js';
-import { regionOperations } from './region-operations.js';
+import { createRegionGroups } from './groups.js';
+import { regionOperations } from './operations.js';
 
 const REGIONS = ['eu', 'us'].map((name) => ({ name, upstream: `genesys-${name}` }));
 const POLICY = { failures: 1, windowMs: 1_000, probeAfterMs: 30_000 };

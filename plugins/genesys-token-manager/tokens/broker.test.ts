@@ -6,11 +6,11 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net';
 import nodeFetch from 'node-fetch';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readClient } from '../../test/support/token-manager-config.js';
-import type { FetchPolicy, OauthClient } from './config.js';
-import type { Effects } from './effects.js';
-import { createTokenBroker, FLIGHT_DEADLINE_MS, type TokenBroker, type TokenOutcome } from './token-broker.js';
-import { MAX_ANSWER_BYTES } from './token-request.js';
+import { readClient } from '../../../test/support/token-manager-config.js';
+import type { FetchPolicy, OauthClient } from '../config.js';
+import type { Effects } from '../effects.js';
+import { MAX_ANSWER_BYTES } from '../login/request.js';
+import { createTokenBroker, FLIGHT_DEADLINE_MS, type TokenBroker, type TokenOutcome } from './broker.js';
 
 const TIMEOUT_MS = 4_321;
 const HOUR_MS = 3_600_000;

@@ -1,12 +1,12 @@
 /** The configuration of regions: what each of them is, and when another one than the primary serves. */
-import { configError, parseConfig } from '../shared/config.js';
-import type { Host } from '../shared/host.js';
-import { regionTokenUrl } from '../shared/regions.js';
-import { openSecret, type Secret } from '../shared/secret.js';
-import type { ClientSource, RawConfig } from './config.js';
-import { readHeaderName } from './header-name.js';
-import type { FailoverPolicy } from './region-states.js';
-import { FAILOVER_FIELDS } from './schema.js';
+import { configError, parseConfig } from '../../shared/config.js';
+import type { Host } from '../../shared/host.js';
+import { regionTokenUrl } from '../../shared/regions.js';
+import { openSecret, type Secret } from '../../shared/secret.js';
+import type { ClientSource, RawConfig } from '../config.js';
+import { readHeaderName } from '../header-name.js';
+import { FAILOVER_FIELDS } from '../schema.js';
+import type { FailoverPolicy } from './states.js';
 
 /** An organisation, with all that belongs to it and to no other. */
 export interface Region {

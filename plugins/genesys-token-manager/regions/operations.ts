@@ -1,6 +1,6 @@
 /** What an operator may see and do about regions on the metrics port: who serves, and who shall. */
-import type { Operation } from '../shared/plugin.js';
-import type { RegionGroup, RegionGroups } from './region-groups.js';
+import type { Operation } from '../../shared/plugin.js';
+import type { RegionGroup, RegionGroups } from './groups.js';
 
 /** Makes the operations. */
 export function regionOperations(groups: RegionGroups, nowMs: () => number): Operation[] {

@@ -1,12 +1,12 @@
 /** The pool on a real broker whose login is a function: which token a request gets, and what changes of secrets do. */
 import { describe, expect, it } from 'vitest';
-import { readClient, readOauth } from '../../test/support/token-manager-config.js';
-import { waitFor } from '../../test/support/wait-for.js';
-import type { ClientSource } from './config.js';
-import { type Effects, realEffects } from './effects.js';
-import type { TokenSource } from './metrics.js';
-import { createTokenBroker } from './token-broker.js';
-import { createTokenPool, type PoolOutcome } from './token-pool.js';
+import { readClient, readOauth } from '../../../test/support/token-manager-config.js';
+import { waitFor } from '../../../test/support/wait-for.js';
+import type { ClientSource } from '../config.js';
+import { type Effects, realEffects } from '../effects.js';
+import type { TokenSource } from '../metrics.js';
+import { createTokenBroker } from './broker.js';
+import { createTokenPool, type PoolOutcome } from './pool.js';
 
 const clients = ['a', 'b', 'c'].map((id) => ({ client_id: id, client_secret: `${id}-secret` }));
 

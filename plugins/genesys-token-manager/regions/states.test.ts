@@ -1,6 +1,6 @@
 /** When regions are lost, probed and regained, at times that the tests say. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Choice, createRegionStates, type Outcome, type RegionStates } from './region-states.js';
+import { type Choice, createRegionStates, type Outcome, type RegionStates } from './states.js';
 
 const POLICY = { failures: 3, windowMs: 10_000, probeAfterMs: 30_000 };
 const NONE: ReadonlySet<number> = new Set();

@@ -1,7 +1,7 @@
 /** What a configuration of regions becomes, and what is refused so that no token goes to another organisation. */
 import { describe, expect, it } from 'vitest';
-import { BARE_HOST } from '../shared/host.js';
-import { readConfig } from './config.js';
+import { BARE_HOST } from '../../shared/host.js';
+import { readConfig } from '../config.js';
 
 const PRIMARY = {
   name: 'eu',

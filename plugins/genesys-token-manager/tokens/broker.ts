@@ -6,13 +6,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import type { FetchPolicy, OauthClient } from '../config.js';
+import { type Effects, sleep } from '../effects.js';
+import { requestToken } from '../login/request.js';
+import { type Fault, type GrantedToken, trouble } from '../login/response.js';
+import { backoffMs, holdMs, lockPollMs } from '../login/retry.js';
 import { type Allowance, createAllowance } from './allowance.js';
-import type { FetchPolicy, OauthClient } from './config.js';
-import { type Effects, sleep } from './effects.js';
-import { backoffMs, holdMs, lockPollMs } from './retry.js';
-import { requestToken } from './token-request.js';
-import { type Fault, type GrantedToken, trouble } from './token-response.js';
-import { ALONE, type KnownToken, type Lock, type TokenStore } from './token-store.js';
+import { ALONE, type KnownToken, type Lock, type TokenStore } from './store.js';
 
 /**
  * How long a flight lasts at most, all attempts and pauses together, and so how long a request waits: well below the

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatRegionMark, parseRegionMark } from './region-mark.js';
+import { formatRegionMark, parseRegionMark } from './mark.js';
 
 const NAMES = ['eu-central_1', 'us.east'];
 

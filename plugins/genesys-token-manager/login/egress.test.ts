@@ -8,10 +8,10 @@ import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runs } from '../../test/support/runs.js';
-import { readClient } from '../../test/support/token-manager-config.js';
-import { realEffects } from './effects.js';
-import { requestToken } from './token-request.js';
+import { runs } from '../../../test/support/runs.js';
+import { readClient } from '../../../test/support/token-manager-config.js';
+import { realEffects } from '../effects.js';
+import { requestToken } from './request.js';
 
 const OPENSSL_MISSING = runs('openssl', 'version') ? undefined : 'no openssl';
 

@@ -3,9 +3,9 @@
  * encrypted, under names that only a holder of the key can make, and is a help only: without it each node asks for itself.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
-import { redisScript } from '../shared/redis/script.js';
-import type { SharedCache } from './config.js';
+import { openRedis, type RedisConnection } from '../../shared/redis/connection.js';
+import { redisScript } from '../../shared/redis/script.js';
+import type { SharedCache } from '../config.js';
 
 /** A token as it is shared. */
 export interface SharedToken {

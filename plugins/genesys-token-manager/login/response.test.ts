@@ -1,6 +1,6 @@
 /** What answers of login mean, and that their reasons are fit for a log. */
 import { describe, expect, it } from 'vitest';
-import { classifyAnswer, type LoginResult } from './token-response.js';
+import { classifyAnswer, type LoginResult } from './response.js';
 
 const GOOD = { access_token: 'abc.DEF-_~+/=', token_type: 'bearer', expires_in: 86399 };
 

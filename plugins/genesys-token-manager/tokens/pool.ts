@@ -3,10 +3,10 @@
  * passes over those that Genesys has closed for a while. Tokens themselves, and how much they were used, belong to the
  * broker, so that all instances with the same OAuth client see the same.
  */
-import type { ClientSource, FetchPolicy, OauthClient } from './config.js';
-import type { Effects } from './effects.js';
-import type { NoToken, TokenBroker, TokenOutcome, UsableToken } from './token-broker.js';
-import type { TokenStore } from './token-store.js';
+import type { ClientSource, FetchPolicy, OauthClient } from '../config.js';
+import type { Effects } from '../effects.js';
+import type { NoToken, TokenBroker, TokenOutcome, UsableToken } from './broker.js';
+import type { TokenStore } from './store.js';
 
 /** Genesys has closed every token of the pool for a while. */
 export interface Exhausted {

@@ -4,16 +4,16 @@
  * send the request to wherever it went before; only then is there a token. In good times that is one round trip more than
  * without regions.
  */
-import { routeOf } from '../shared/genesys-route.js';
-import { readGuarded, refusalOf } from '../shared/http/request-guard.js';
-import type { Kong } from '../shared/pdk.js';
-import { formatTokenMark } from '../shared/token-mark.js';
-import { exit, type Injection, inject, refuse, refuseUnsafe, renewalWarning } from './access.js';
-import type { Effects } from './effects.js';
-import { formatRegionMark, REGION_MARK } from './region-mark.js';
-import type { Choice, RegionStates } from './region-states.js';
-import type { UsableToken } from './token-broker.js';
-import type { Exhausted, PoolOutcome, TokenPool } from './token-pool.js';
+import { routeOf } from '../../shared/genesys-route.js';
+import { readGuarded, refusalOf } from '../../shared/http/request-guard.js';
+import type { Kong } from '../../shared/pdk.js';
+import { formatTokenMark } from '../../shared/token-mark.js';
+import { exit, type Injection, inject, refuse, refuseUnsafe, renewalWarning } from '../access.js';
+import type { Effects } from '../effects.js';
+import type { UsableToken } from '../tokens/broker.js';
+import type { Exhausted, PoolOutcome, TokenPool } from '../tokens/pool.js';
+import { formatRegionMark, REGION_MARK } from './mark.js';
+import type { Choice, RegionStates } from './states.js';
 
 /** A region as requests are sent to it. */
 export interface ServingRegion {
