@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { guarded } from '../../test/support/guarded.js';
 import { readOauth } from '../../test/support/token-manager-config.js';
+import { runPhase } from '../runtime/run-phase.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
-import { type Access, handleAccess } from './access.js';
+import { type Access, accessStep } from './access.js';
 import { realEffects } from './effects.js';
 import { redactedKey, serviceHeaders } from './service-headers.js';
 import { createAllowance } from './tokens/allowance.js';
@@ -18,6 +19,8 @@ const usable = (value: string) => ({
   origin: 'request' as const,
   allowance: createAllowance(),
 });
+
+const handleAccess = (kong: Kong, access: Access) => runPhase([accessStep(access)], kong);
 
 type Call = [method: string, ...args: unknown[]];
 

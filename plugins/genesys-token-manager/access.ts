@@ -2,14 +2,15 @@
  * The access phase: a request gets the credential, or an answer that says when to come back. With a token in memory it
  * costs one read of what the client may use to take the credential elsewhere, and one write with the end of the event.
  */
-import type { GatewayErrorCode } from '../shared/gateway-error.js';
+import { type Effect, log, serialize, setServiceHeaders, share } from '../runtime/effects.js';
+import { refused } from '../runtime/refused.js';
+import { type ErrorAnswer, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
 import { routeOf } from '../shared/genesys-route.js';
-import { answerError } from '../shared/http/answer.js';
-import { readGuarded, refusalOf, refuseRequest } from '../shared/http/request-guard.js';
-import type { HeaderValues, Kong } from '../shared/pdk.js';
+import { type GuardedRequest, readGuarded, refusalOf } from '../shared/http/request-guard.js';
+import type { HeaderValues } from '../shared/pdk.js';
 import { formatTokenMark, REFUSED_MARK, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
+import type { ServiceBreaker } from './circuit-breakers.js';
 import type { Credential } from './config.js';
-import type { ServiceBreaker } from './service-breaker.js';
 import type { UsableToken } from './tokens/broker.js';
 import type { PoolOutcome, TokenPool } from './tokens/pool.js';
 
@@ -29,80 +30,82 @@ export interface Access extends Injection {
   breaker: ServiceBreaker | undefined;
 }
 
-/** Runs the access phase. Rejects only if Kong does. */
-export async function handleAccess(kong: Kong, access: Access): Promise<void> {
+interface Facts extends GuardedRequest {
+  serviceId: string;
+}
+
+/** Makes the step of one configuration. */
+export function accessStep(access: Access): Step {
   const { credential, breaker } = access;
-  const [connection, upstreamUri] = await Promise.all(readGuarded(kong));
-  const refusal = refusalOf({ connection, upstreamUri });
-  if (refusal !== undefined) return refuseUnsafe(kong, refusal);
-  if (breaker !== undefined) {
-    const waitMs = await breaker.enter(kong);
-    if (waitMs > 0) return refuseOpen(kong, waitMs);
-  }
-  if ('kind' in credential) {
-    await inject(kong, access, credential.headerValue(), STATIC_MARK, [credential.takeWarning()]);
-    return;
-  }
-  const route = credential.dependsOnRoute() ? routeOf(upstreamUri) : undefined;
-  const answer = credential.take(route);
-  const outcome = answer instanceof Promise ? await answer : answer;
-  if (outcome.kind !== 'token') return refuse(kong, credential, outcome);
-  await inject(
-    kong,
-    access,
-    `Bearer ${outcome.value}`,
-    formatTokenMark({ ref: outcome.ref, poolSize: credential.size }),
-    [renewalWarning(credential, outcome), credential.takeWarning()],
-  );
+  const read = async (event: Reader): Promise<Facts> => {
+    const [connection, upstreamUri, service] = await Promise.all([
+      ...readGuarded(event),
+      breaker?.readsService ? event.router.getService() : undefined,
+    ]);
+    return { connection, upstreamUri, serviceId: service?.id ?? '' };
+  };
+  return step(read, (facts) => {
+    const refusal = refusalOf(facts);
+    if (refusal !== undefined) return refuseUnsafe(refusal);
+    const waitMs = breaker?.enter(facts.serviceId) ?? 0;
+    if (waitMs > 0) return refuseOpen(waitMs);
+    if ('kind' in credential) {
+      return inject(access, credential.headerValue(), STATIC_MARK, [credential.takeWarning()]);
+    }
+    const taken = credential.take(credential.dependsOnRoute() ? routeOf(facts.upstreamUri) : undefined);
+    const give = (outcome: PoolOutcome): Verdict =>
+      outcome.kind === 'token' ? injectToken(access, credential, outcome) : refuse(credential, outcome);
+    return taken instanceof Promise ? taken.then(give) : give(taken);
+  });
 }
 
-/** What to log of a token that is in use although its renewal failed. */
-export function renewalWarning(pool: TokenPool, { warning }: UsableToken): string | undefined {
-  return warning && `the token of ${pool.name} was not renewed: ${warning}`;
+/** Puts a token of a pool in, and leaves its mark. */
+export function injectToken(injection: Injection, pool: TokenPool, { value, ref, warning }: UsableToken): Verdict {
+  const renewal = warning && `the token of ${pool.name} was not renewed: ${warning}`;
+  const mark = formatTokenMark({ ref, poolSize: pool.size });
+  return inject(injection, `Bearer ${value}`, mark, [renewal, pool.takeWarning()]);
 }
 
-/** Puts the credential in and leaves its mark. */
-export async function inject(
-  kong: Kong,
+function inject(
   { headersWith, redactedKey }: Injection,
   headerValue: string,
   mark: string,
-  warnings: (string | undefined)[],
-): Promise<void> {
-  const calls = [kong.service.request.setHeaders(headersWith(headerValue)), kong.ctx.shared.set(TOKEN_MARK, mark)];
-  if (redactedKey !== undefined) calls.push(kong.log.setSerializeValue(redactedKey, 'REDACTED'));
-  for (const warning of warnings) if (warning !== undefined) calls.push(kong.log.warn(warning));
-  await Promise.all(calls);
+  warnings: readonly (string | undefined)[],
+): Verdict {
+  const effects: Effect[] = [setServiceHeaders(headersWith(headerValue)), share(TOKEN_MARK, mark)];
+  if (redactedKey !== undefined) effects.push(serialize(redactedKey, 'REDACTED'));
+  for (const warning of warnings) if (warning !== undefined) effects.push(log('warn', warning));
+  return { effects };
 }
 
 /** The client learns that the gateway cannot serve it now and when to try again; the cause is for the log only. */
-export async function refuse(kong: Kong, pool: TokenPool, outcome: Exclude<PoolOutcome, UsableToken>): Promise<void> {
+export function refuse(pool: TokenPool, outcome: Exclude<PoolOutcome, UsableToken>): Verdict {
   const seconds = Math.max(1, Math.ceil(outcome.retryAfterMs / 1000));
+  const retry = `Retry the request in [${seconds}] seconds`;
   const warning = pool.takeWarning();
-  if (warning !== undefined) void kong.log.warn(warning);
+  const effects = warning === undefined ? [] : [log('warn', warning)];
   if (outcome.kind === 'exhausted') {
-    const message = `Rate limit exceeded the maximum. Retry the request in [${seconds}] seconds`;
-    return exit(kong, 'too.many.requests.retry.after', message, seconds);
+    const message = `Rate limit exceeded the maximum. ${retry}`;
+    return answered({ code: 'too.many.requests.retry.after', message, retryAfterSeconds: seconds }, effects);
   }
-  void kong.log.err(`no token for ${pool.name}: ${outcome.reason}; not asking again for ${seconds} s`);
-  const message = `The gateway has no access token for the service at the moment. Retry the request in [${seconds}] seconds`;
-  return exit(kong, 'gateway.token.unavailable', message, seconds);
-}
-
-function refuseOpen(kong: Kong, waitMs: number): Promise<void> {
-  const seconds = Math.ceil(waitMs / 1000);
-  const message = `The service fails at the moment. Retry the request in [${seconds}] seconds`;
-  return exit(kong, 'gateway.upstream.unavailable', message, seconds);
+  effects.push(log('err', `no token for ${pool.name}: ${outcome.reason}; not asking again for ${seconds} s`));
+  const message = `The gateway has no access token for the service at the moment. ${retry}`;
+  return answered({ code: 'gateway.token.unavailable', message, retryAfterSeconds: seconds }, effects);
 }
 
 /** Refuses a request that would take the credential to a place that its client chose. */
-export function refuseUnsafe(kong: Kong, reason: string): Promise<void> {
-  void kong.ctx.shared.set(TOKEN_MARK, REFUSED_MARK);
-  return refuseRequest(kong, reason);
+export function refuseUnsafe(reason: string): Verdict {
+  const { effects, answer } = refused(reason);
+  return { effects: [...effects, share(TOKEN_MARK, REFUSED_MARK)], ...(answer && { answer }) };
 }
 
-/** Answers in place of the service. */
-export function exit(kong: Kong, code: GatewayErrorCode, message: string, retryAfterSeconds?: number): Promise<void> {
-  void kong.ctx.shared.set(TOKEN_MARK, REFUSED_MARK);
-  return answerError(kong, code, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+function refuseOpen(waitMs: number): Verdict {
+  const seconds = Math.ceil(waitMs / 1000);
+  const message = `The service fails at the moment. Retry the request in [${seconds}] seconds`;
+  return answered({ code: 'gateway.upstream.unavailable', message, retryAfterSeconds: seconds });
+}
+
+/** Answers in place of the service, and marks the request as one without a token. */
+export function answered(answer: ErrorAnswer, effects: readonly Effect[] = []): Verdict {
+  return { effects: [...effects, share(TOKEN_MARK, REFUSED_MARK)], answer };
 }

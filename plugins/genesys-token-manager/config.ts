@@ -2,65 +2,20 @@
  * From Kong's raw configuration to what the plugin works with: which credential is injected, how tokens are fetched, and
  * the header they go into. Everything that is wrong is refused here, so that the rest need not check.
  */
-import { createHash } from 'node:crypto';
 import type { BreakerPolicy } from '../shared/circuit-breaker.js';
-import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
+import { configError, parseConfig } from '../shared/config.js';
 import type { Host } from '../shared/host.js';
 import { property } from '../shared/property.js';
-import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
+import { readRedisSettings } from '../shared/redis/settings.js';
 import { regionTokenUrl } from '../shared/regions.js';
 import { openSecret, type Secret } from '../shared/secret.js';
 import { readSecureUrl } from '../shared/secure-url.js';
 import { readHeaderName } from './header-name.js';
-import { type Egress, readEgress } from './login/egress.js';
+import { type ClientSource, clientSource, type FetchPolicy } from './login/client.js';
+import { readEgress } from './login/egress.js';
 import { type Failover, readFailover } from './regions/config.js';
-import { Schema } from './schema.js';
-
-/** An OAuth client of one token endpoint, for one of its tokens. */
-export interface OauthClient {
-  /** Absolute URL, https or loopback. */
-  tokenUrl: string;
-  /** Host and port of `tokenUrl`, for log lines. */
-  tokenHost: string;
-  clientId: string;
-  clientSecret: string;
-  /** Whether id and secret go into HTTP Basic or into the body (RFC 6749 2.3.1). */
-  authMethod: 'basic' | 'post';
-  scope: string | undefined;
-  /** Further parameters of the token request. */
-  extraParams: Readonly<Record<string, string>>;
-  /** The way to the token endpoint. */
-  egress: Egress;
-  /** Which of the client's tokens, from 0. */
-  slot: number;
-  /**
-   * What tokens are cached under: a digest over all of the above. With the secret in it, a configuration that knows only
-   * another one's client id gets neither its token nor its failures.
-   */
-  key: string;
-}
-
-/** An OAuth client whose id and secret may be files that change. */
-export interface ClientSource {
-  /** With the values of now; the same object while they are the same. */
-  current(): OauthClient;
-  takeWarning(): string | undefined;
-}
-
-/** How tokens are fetched and renewed. */
-export interface FetchPolicy {
-  refreshAheadMs: number;
-  /** For one token request. */
-  timeoutMs: number;
-  maxAttempts: number;
-}
-
-/** Where tokens are shared between nodes. */
-export interface SharedCache {
-  redis: RedisSettings;
-  /** 32 bytes. */
-  encryptionKey: Buffer;
-}
+import { type RawConfig, Schema } from './schema.js';
+import type { SharedCache } from './tokens/store.js';
 
 /** How and where tokens of any OAuth client are fetched and kept. */
 interface Fetching {
@@ -84,9 +39,6 @@ export interface Config {
   /** The service that the plugin is on, if Kong says so: it does not for a plugin on a route or on everything. */
   serviceId: string | undefined;
 }
-
-/** As the schema has it. */
-export type RawConfig = ConfigOf<typeof Schema>;
 
 /** Of the OAuth client's organisation, unless the configuration says otherwise. */
 const DEFAULT_REGION = 'us_east_1';
@@ -175,35 +127,6 @@ function readClients(config: RawConfig, host: Host): { id: Secret; secret: Secre
   if (id === undefined) throw configError('client_id', 'is required');
   if (secret === undefined) throw configError('client_secret', 'is required');
   return [{ id: openSecret('client_id', id, host), secret: openSecret('client_secret', secret, host) }];
-}
-
-type ClientSettings = Omit<OauthClient, 'clientId' | 'clientSecret' | 'key'>;
-
-function clientSource(settings: ClientSettings, id: Secret, secret: Secret): ClientSource {
-  let client = oauthClient(settings, id.current(), secret.current());
-  return {
-    current() {
-      const clientId = id.current();
-      const clientSecret = secret.current();
-      if (clientId !== client.clientId || clientSecret !== client.clientSecret) {
-        client = oauthClient(settings, clientId, clientSecret);
-      }
-      return client;
-    },
-    takeWarning: () => id.takeWarning() ?? secret.takeWarning(),
-  };
-}
-
-function oauthClient(settings: ClientSettings, clientId: string, clientSecret: string): OauthClient {
-  const { tokenUrl, authMethod, scope, extraParams, egress, slot } = settings;
-  const secretDigest = createHash('sha256').update(clientSecret).digest('hex');
-  const identity = [tokenUrl, clientId, secretDigest, authMethod, scope ?? '', sorted(extraParams), egress.key, slot];
-  const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
-  return { ...settings, clientId, clientSecret, key };
-}
-
-function sorted(map: Readonly<Record<string, string>>): [string, string][] {
-  return Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function readSharedCache(config: RawConfig, host: Host): SharedCache {

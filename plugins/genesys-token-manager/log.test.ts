@@ -1,7 +1,8 @@
 /** The log phase on a fake `kong`: which answers concern the token, which the service, and what is read to know it. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { runPhase } from '../runtime/run-phase.js';
 import type { Kong } from '../shared/pdk.js';
-import { handleLog } from './log.js';
+import { logStep } from './log.js';
 import { createRegionStates } from './regions/states.js';
 import { createAllowance } from './tokens/allowance.js';
 import type { TokenBroker } from './tokens/broker.js';
@@ -66,7 +67,7 @@ async function log(answer: Answer) {
       notice: async (line: string) => void logged.push(line),
     },
   };
-  await handleLog(kong as unknown as Kong, {
+  const step = logStep({
     broker: {
       refuse: (of: string) => void refused.push(of),
       allowanceOf: (of: string) => (of === 'ref-1' ? allowance : undefined),
@@ -75,12 +76,17 @@ async function log(answer: Answer) {
     learnsUse,
     breaker: breaks
       ? {
+          readsService: false,
           enter: () => 0,
-          report: async (_, outcome) => void reported.push(outcome),
+          report(_, outcome) {
+            reported.push(outcome);
+            return false;
+          },
         }
       : undefined,
     regions: region === undefined ? undefined : { names: NAMES, states },
   });
+  await runPhase([step], kong as unknown as Kong);
 }
 
 const answered = (status: number | string, more: object = {}) => ({ upstream_status: String(status), ...more });

@@ -1,14 +1,9 @@
 /** What the plugin tells a monitoring system: never a token, nor a secret. */
 import { counterBy, first, merged, sum } from '../shared/metric-family.js';
 import type { MetricFamily, MetricSample } from '../shared/plugin.js';
+import type { TokenRequestResult, TokenSource } from './effects.js';
 import type { RegionGroups } from './regions/groups.js';
-import type { TokenBroker, TokenOrigin, TokenState } from './tokens/broker.js';
-
-/** How a token request ended: with a token, with a refusal that repeating cannot mend, or with trouble of login. */
-export type TokenRequestResult = 'granted' | 'refused' | 'failed';
-
-/** Where a request's token came from: the memory of this process, or what it had to wait for. */
-export type TokenSource = 'memory' | TokenOrigin;
+import type { TokenBroker, TokenState } from './tokens/broker.js';
 
 export interface Metrics {
   families: MetricFamily[];

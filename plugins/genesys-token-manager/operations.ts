@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { credentialFingerprint } from '../shared/credential-fingerprint.js';
 import type { Operation } from '../shared/plugin.js';
-import type { OauthClient } from './config.js';
+import type { OauthClient } from './login/client.js';
 import type { TokenBroker } from './tokens/broker.js';
 import type { Drain } from './tokens/pool.js';
 

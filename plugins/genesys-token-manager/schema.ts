@@ -2,6 +2,7 @@
  * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
  * configuration is derived from. Rules that this language cannot say are in config.ts.
  */
+import type { ConfigOf } from '../shared/config.js';
 import type { FieldAttributes, SchemaField } from '../shared/plugin.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 import { REGIONS } from '../shared/regions.js';
@@ -337,6 +338,9 @@ export const Schema = [
     },
   },
 ] as const satisfies readonly SchemaField[];
+
+/** A configuration as the schema has it. */
+export type RawConfig = ConfigOf<typeof Schema>;
 
 /** Which fields need which: what is missing is refused when the configuration is written, not with the first request. */
 export const EntityChecks = [

@@ -28,10 +28,11 @@ export function kongModule<Config>({ name, version, priority, pluginFields, part
     running ??= part.start();
     return running;
   };
-  const variants = Object.entries(part.optionalPhases ?? {}).map(([flag, { phase, neededBy }]) => {
+  const variants = Object.entries(part.optionalPhases ?? {}).map(([flag, { phase, why, neededBy }]) => {
     const check = (config: Config): void => {
       const field = neededBy(config);
-      if (field !== undefined) throw configError(field, `needs the ${phase} phase, which --${flag} leaves out`);
+      if (field !== undefined)
+        throw configError(field, `${why}, which a plugin server started with --${flag} does not see`);
     };
     const phases = part.phases.filter((each) => each !== phase);
     return [flag, pluginClass(part, phases, start, check)] as const;

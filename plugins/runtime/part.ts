@@ -18,6 +18,8 @@ export interface RunningPart<Config> extends RunningPlugin {
 /** A phase that a command-line flag leaves out, and what needs it. */
 export interface OptionalPhase<Config> {
   phase: Phase;
+  /** What the phase is for, as the predicate of a field: `learns from answers`. */
+  why: string;
   /** Names a field of a configuration that does nothing without the phase, such as `circuit_breaker`; it is refused then. */
   neededBy(config: Config): string | undefined;
 }

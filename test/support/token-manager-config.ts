@@ -1,11 +1,7 @@
 /** For tests: one OAuth client's part of a configuration. */
 
-import {
-  type Credential,
-  type FetchPolicy,
-  type OauthClient,
-  readConfig,
-} from '../../plugins/genesys-token-manager/config.js';
+import { type Credential, readConfig } from '../../plugins/genesys-token-manager/config.js';
+import type { FetchPolicy, OauthClient } from '../../plugins/genesys-token-manager/login/client.js';
 import { BARE_HOST } from '../../plugins/shared/host.js';
 
 /** The credential of a configuration of kind oauth2. */

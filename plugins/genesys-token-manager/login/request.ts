@@ -7,8 +7,8 @@ import { basicCredentials, formEncode } from '../../shared/client-credentials.js
 import { errorCode } from '../../shared/error-code.js';
 import { property } from '../../shared/property.js';
 import { parseRetryAfter } from '../../shared/retry-after.js';
-import type { OauthClient } from '../config.js';
 import type { Effects } from '../effects.js';
+import type { OauthClient } from './client.js';
 import { classifyAnswer, type LoginResult, trouble } from './response.js';
 
 /** A token answer is a few KiB at most; what is larger is not read. */

@@ -1,11 +1,12 @@
 /** The access phase with regions, on a fake `kong` that records the calls in their order. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { guarded } from '../../../test/support/guarded.js';
+import { runPhase } from '../../runtime/run-phase.js';
 import type { Kong } from '../../shared/pdk.js';
 import { redactedKey, serviceHeaders } from '../service-headers.js';
 import { createAllowance } from '../tokens/allowance.js';
 import type { PoolOutcome, TokenPool } from '../tokens/pool.js';
-import { handleRegionalAccess, type RegionalAccess, tokenWaitMs } from './access.js';
+import { type RegionalAccess, regionalAccessStep, tokenWaitMs } from './access.js';
 import { createRegionStates, type RegionStates } from './states.js';
 
 type Call = [method: string, ...args: unknown[]];
@@ -70,13 +71,13 @@ function start(
     },
     nginx: { getVar: guarded(record('nginx.getVar', () => 'request-1')) },
     request: { getMethod: record('request.getMethod', () => method) },
-    response: { exit: record('response.exit', nothing), setHeader: record('response.setHeader', nothing) },
+    response: { exit: record('response.exit', nothing), setHeaders: record('response.setHeaders', nothing) },
     service: {
       setUpstream: record('service.setUpstream', (name) => upstreams.includes(String(name))),
       request: { setHeaders: record('service.request.setHeaders', nothing) },
     },
   };
-  const done = handleRegionalAccess(kong as unknown as Kong, {
+  const step = regionalAccessStep({
     regions: NAMES.map((name) => ({ name, upstream: `up-${name}`, pool: pool(name, calls) })),
     states,
     methods: new Set(['GET', 'HEAD']),
@@ -93,7 +94,7 @@ function start(
     },
     ...more,
   });
-  return { calls, done };
+  return { calls, done: runPhase([step], kong as unknown as Kong) };
 }
 
 async function run(...args: Parameters<typeof start>): Promise<Call[]> {
@@ -132,7 +133,7 @@ describe('in good times', () => {
 
   it('the client learns the region if it shall', async () => {
     const calls = await run('GET', { responseHeader: 'X-Region' });
-    expect(named(calls, 'response.setHeader')).toEqual([['response.setHeader', 'X-Region', 'one']]);
+    expect(named(calls, 'response.setHeaders')).toEqual([['response.setHeaders', { 'X-Region': 'one' }]]);
   });
 
   it('an upstream that Kong does not know is 503, and no token is asked for', async () => {

@@ -4,13 +4,13 @@
  * send the request to wherever it went before; only then is there a token. In good times that is one round trip more than
  * without regions.
  */
+import { type Effect, log, serialize, setClientHeaders, share } from '../../runtime/effects.js';
+import { type Reader, type Step, step, type Verdict } from '../../runtime/step.js';
+import type { Clock } from '../../shared/clock.js';
 import { routeOf } from '../../shared/genesys-route.js';
-import { readGuarded, refusalOf } from '../../shared/http/request-guard.js';
-import type { Kong } from '../../shared/pdk.js';
-import { formatTokenMark } from '../../shared/token-mark.js';
-import { exit, type Injection, inject, refuse, refuseUnsafe, renewalWarning } from '../access.js';
-import type { Effects } from '../effects.js';
-import type { UsableToken } from '../tokens/broker.js';
+import { type GuardedRequest, readGuarded, refusalOf } from '../../shared/http/request-guard.js';
+import { answered, type Injection, injectToken, refuse, refuseUnsafe } from '../access.js';
+import type { NoToken } from '../tokens/broker.js';
 import type { Exhausted, PoolOutcome, TokenPool } from '../tokens/pool.js';
 import { formatRegionMark, REGION_MARK } from './mark.js';
 import type { Choice, RegionStates } from './states.js';
@@ -34,7 +34,7 @@ export interface RegionalAccess extends Injection {
   responseHeader: string | undefined;
   /** How long a request waits for a region's token while another region is up. */
   tokenWaitMs: number;
-  effects: Pick<Effects, 'nowMs' | 'startTimer'>;
+  effects: Pick<Clock, 'nowMs' | 'startTimer'>;
 }
 
 /**
@@ -48,101 +48,109 @@ export function tokenWaitMs(timeoutMs: number, regions: number): number {
   return Math.min(timeoutMs, TOTAL_WAIT_MS / Math.max(1, regions - 1));
 }
 
-/** No token now, or not soon enough. */
-interface NoTokenYet {
-  kind: 'none';
-  reason: string;
-  retryAfterMs: number;
+interface Facts extends GuardedRequest {
+  setUpstream(name: string): Promise<boolean>;
+  /** Whether the request may go to another region than the primary; its method is read once, and only if it matters. */
+  isMovable(): Promise<boolean>;
 }
-type Taken = UsableToken | Exhausted | NoTokenYet;
 
-const NOT_IN_TIME: NoTokenYet = { kind: 'none', reason: 'login takes too long', retryAfterMs: 1000 };
+/** What came of asking a region for its token. */
+type Taken =
+  | PoolOutcome
+  /** A probe's token is on its way: the request does not wait for it. */
+  | { kind: 'pending' }
+  | { kind: 'unknown upstream' };
 
-/** Runs the access phase. Rejects only if Kong does. */
-export async function handleRegionalAccess(kong: Kong, access: RegionalAccess): Promise<void> {
-  const { regions, states, methods, effects } = access;
-  const [connection, upstreamUri] = await Promise.all(readGuarded(kong));
-  const refusal = refusalOf({ connection, upstreamUri });
-  if (refusal !== undefined) return refuseUnsafe(kong, refusal);
-  const tried = new Set<number>();
-  let mayMove: Promise<boolean> | undefined;
-  // As the client wrote it: an invented method is none that may land in another organisation.
-  const isMovable = (): Promise<boolean> => {
-    mayMove ??= kong.request.getMethod().then((method) => methods.has(method));
-    return mayMove;
+/** Why a request did not go to a region. */
+type Missing = Exclude<Taken, { kind: 'token' }>;
+
+/** Makes the step of one configuration. */
+export function regionalAccessStep(access: RegionalAccess): Step {
+  const read = async (event: Reader): Promise<Facts> => {
+    const [connection, upstreamUri] = await Promise.all(readGuarded(event));
+    let isMovable: Promise<boolean> | undefined;
+    return {
+      connection,
+      upstreamUri,
+      setUpstream: (name) => event.service.setUpstream(name),
+      isMovable() {
+        // As the client wrote it: an invented method is none that may land in another organisation.
+        isMovable ??= event.request.getMethod().then((method) => access.methods.has(method));
+        return isMovable;
+      },
+    };
   };
+  return step(read, (facts) => {
+    const refusal = refusalOf(facts);
+    return refusal === undefined ? sendSomewhere(access, facts) : refuseUnsafe(refusal);
+  });
+}
 
-  let choice = states.primary();
-  if (!states.primaryServes && (await isMovable())) choice = states.choose(effects.nowMs(), tried) ?? choice;
-  let first: { region: ServingRegion; outcome: Taken } | undefined;
-  for (;;) {
+/** Tries regions until one has a token, or none is left. */
+async function sendSomewhere(access: RegionalAccess, facts: Facts): Promise<Verdict> {
+  const { regions, states, effects: clock } = access;
+  const tried = new Set<number>();
+  const effects: Effect[] = [];
+  let failure: { region: ServingRegion; missing: Missing; isProbe: boolean } | undefined;
+  let choice: Choice | undefined = states.primary();
+  if (!states.primaryServes && (await facts.isMovable())) choice = states.choose(clock.nowMs(), tried) ?? choice;
+  while (choice !== undefined) {
     const region = regions[choice.index];
     if (region === undefined) throw new Error('there is no such region');
-    const isKnown = await kong.service.setUpstream(region.upstream);
-    if (!isKnown && !choice.isProbe) return refuseUnknown(kong, region);
-    const outcome = isKnown
-      ? await takeToken(upstreamUri, access, region, choice, tried, isMovable)
-      : unknownUpstream(region);
-    if (outcome.kind === 'token') return send(kong, access, region, choice, outcome);
-    // Another organisation's rate limit is no remedy for this one's.
-    if (outcome.kind === 'exhausted' && !choice.isProbe) return refuse(kong, region.pool, outcome);
+    const taken = await takeToken(access, facts, region, choice, tried);
+    if (taken.kind === 'token') {
+      return after(effects, send(access, region, choice, injectToken(access, region.pool, taken)));
+    }
+    // Another organisation's rate limit does not help this one's, and an unknown name is a mistake in the configuration.
+    if (taken.kind !== 'none' && !choice.isProbe) return after(effects, refusalFor(region, taken));
     tried.add(choice.index);
-    if (!choice.isProbe) first ??= { region, outcome };
-    if (outcome !== NOT_YET) {
-      const failed = outcome.kind === 'none';
-      const transition = states.report(choice, failed ? 'failed' : 'unknown', effects.nowMs());
-      if (failed) void kong.log.warn(`region ${region.name} is passed over: ${outcome.reason}`);
-      if (transition === 'lost') void kong.log.err(lostLine(region.name));
-    }
-    const next = (await isMovable()) ? states.choose(effects.nowMs(), tried) : undefined;
-    if (next === undefined) {
-      const failure = first ?? { region, outcome };
-      return refuse(kong, failure.region.pool, failure.outcome as Exclude<Taken, UsableToken>);
-    }
-    choice = next;
+    // What the client is told is of the first region that was to serve; of a probe only if there was no other.
+    if (failure === undefined || failure.isProbe) failure = { region, missing: taken, isProbe: choice.isProbe };
+    effects.push(...report(states, choice, region, taken, clock.nowMs()));
+    choice = (await facts.isMovable()) ? states.choose(clock.nowMs(), tried) : undefined;
   }
+  if (failure === undefined) throw new Error('no region was tried');
+  return after(effects, refusalFor(failure.region, failure.missing));
 }
 
-/** A probe's token is on its way: the request does not wait for it. */
-const NOT_YET: NoTokenYet = { kind: 'none', reason: 'its token is being fetched', retryAfterMs: 1000 };
-
-function unknownUpstream({ upstream }: ServingRegion): NoTokenYet {
-  return { kind: 'none', reason: `Kong has no upstream ${JSON.stringify(upstream)}`, retryAfterMs: 1000 };
+function after(effects: readonly Effect[], verdict: Verdict): Verdict {
+  return { ...verdict, effects: [...effects, ...verdict.effects] };
 }
+
+const NOT_IN_TIME: NoToken = { kind: 'none', reason: 'login takes too long', retryAfterMs: 1000 };
 
 /**
  * The region's token, or why there is none. A request waits for a login only as long as no other region would serve it,
  * and a probe not at all.
  */
 async function takeToken(
-  upstreamUri: string,
-  { states, tokenWaitMs: waitMs, effects }: RegionalAccess,
-  { pool }: ServingRegion,
+  { states, tokenWaitMs: waitMs, effects: clock }: RegionalAccess,
+  { upstreamUri, setUpstream, isMovable }: Facts,
+  { upstream, pool }: ServingRegion,
   choice: Choice,
   tried: ReadonlySet<number>,
-  isMovable: () => Promise<boolean>,
 ): Promise<Taken> {
-  const route = pool.dependsOnRoute() ? routeOf(upstreamUri) : undefined;
-  const taken = pool.take(route);
+  if (!(await setUpstream(upstream))) return { kind: 'unknown upstream' };
+  const taken = pool.take(pool.dependsOnRoute() ? routeOf(upstreamUri) : undefined);
   if (!(taken instanceof Promise)) return taken;
   if (choice.isProbe) {
     void taken.then((late) => {
-      if (late.kind === 'token') states.release(choice, effects.nowMs());
-      else states.report(choice, late.kind === 'none' ? 'failed' : 'unknown', effects.nowMs());
+      if (late.kind === 'token') states.release(choice, clock.nowMs());
+      else states.report(choice, late.kind === 'none' ? 'failed' : 'unknown', clock.nowMs());
     });
-    return NOT_YET;
+    return { kind: 'pending' };
   }
   if (!states.hasAnother(choice, tried) || !(await isMovable())) return taken;
-  return (await within(taken, waitMs, effects)) ?? NOT_IN_TIME;
+  return (await within(taken, waitMs, clock)) ?? NOT_IN_TIME;
 }
 
 function within(
   promise: Promise<PoolOutcome>,
   ms: number,
-  effects: Pick<Effects, 'startTimer'>,
+  clock: Pick<Clock, 'startTimer'>,
 ): Promise<PoolOutcome | undefined> {
   return new Promise((resolve) => {
-    const cancel = effects.startTimer(ms, () => resolve(undefined));
+    const cancel = clock.startTimer(ms, () => resolve(undefined));
     void promise.then((outcome) => {
       cancel();
       resolve(outcome);
@@ -150,27 +158,56 @@ function within(
   });
 }
 
-/** All calls leave in one write. */
-function send(
-  kong: Kong,
-  access: RegionalAccess,
-  { name, pool }: ServingRegion,
+/** Tells the region's state what came of it, and the log. */
+function report(
+  states: RegionStates,
   choice: Choice,
-  token: UsableToken,
-): Promise<void> {
-  access.states.sent(choice);
-  void kong.ctx.shared.set(REGION_MARK, formatRegionMark(name, choice));
-  void kong.log.setSerializeValue(REGION_MARK, name);
-  if (access.responseHeader !== undefined) void kong.response.setHeader(access.responseHeader, name);
-  return inject(kong, access, `Bearer ${token.value}`, formatTokenMark({ ref: token.ref, poolSize: pool.size }), [
-    renewalWarning(pool, token),
-    pool.takeWarning(),
-  ]);
+  region: ServingRegion,
+  missing: Missing,
+  nowMs: number,
+): Effect[] {
+  if (missing.kind === 'pending') return [];
+  const transition = states.report(choice, missing.kind === 'exhausted' ? 'unknown' : 'failed', nowMs);
+  const effects: Effect[] = [];
+  if (missing.kind !== 'exhausted') {
+    effects.push(log('warn', `region ${region.name} is passed over: ${reasonOf(region, missing)}`));
+  }
+  if (transition === 'lost') effects.push(log('err', lostLine(region.name)));
+  return effects;
 }
 
-function refuseUnknown(kong: Kong, { name, upstream }: ServingRegion): Promise<void> {
-  void kong.log.err(`region ${name}: Kong has no upstream ${JSON.stringify(upstream)}`);
-  return exit(kong, 'gateway.upstream.unavailable', 'The gateway has no way to the service at the moment');
+function reasonOf({ upstream }: ServingRegion, missing: Exclude<Missing, Exhausted>): string {
+  if (missing.kind === 'none') return missing.reason;
+  if (missing.kind === 'pending') return 'its token is being fetched';
+  return `Kong has no upstream ${JSON.stringify(upstream)}`;
+}
+
+function refusalFor(region: ServingRegion, missing: Missing): Verdict {
+  switch (missing.kind) {
+    case 'none':
+    case 'exhausted':
+      return refuse(region.pool, missing);
+    case 'pending':
+      return refuse(region.pool, { kind: 'none', reason: reasonOf(region, missing), retryAfterMs: 1000 });
+    case 'unknown upstream':
+      return answered(
+        { code: 'gateway.upstream.unavailable', message: 'The gateway has no way to the service at the moment' },
+        [log('err', `region ${region.name}: ${reasonOf(region, missing)}`)],
+      );
+  }
+}
+
+/** All calls leave in one write. */
+function send(
+  { states, responseHeader }: RegionalAccess,
+  { name }: ServingRegion,
+  choice: Choice,
+  token: Verdict,
+): Verdict {
+  states.sent(choice);
+  const effects: Effect[] = [share(REGION_MARK, formatRegionMark(name, choice)), serialize(REGION_MARK, name)];
+  if (responseHeader !== undefined) effects.push(setClientHeaders({ [responseHeader]: name }));
+  return after(effects, token);
 }
 
 /** For Kong's log, once for each loss. */

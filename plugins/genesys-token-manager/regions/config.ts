@@ -3,9 +3,9 @@ import { configError, parseConfig } from '../../shared/config.js';
 import type { Host } from '../../shared/host.js';
 import { regionTokenUrl } from '../../shared/regions.js';
 import { openSecret, type Secret } from '../../shared/secret.js';
-import type { ClientSource, RawConfig } from '../config.js';
 import { readHeaderName } from '../header-name.js';
-import { FAILOVER_FIELDS } from '../schema.js';
+import type { ClientSource } from '../login/client.js';
+import { FAILOVER_FIELDS, type RawConfig } from '../schema.js';
 import type { FailoverPolicy } from './states.js';
 
 /** An organisation, with all that belongs to it and to no other. */

@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net';
 import nodeFetch from 'node-fetch';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readClient } from '../../../test/support/token-manager-config.js';
-import type { FetchPolicy, OauthClient } from '../config.js';
 import type { Effects } from '../effects.js';
+import type { FetchPolicy, OauthClient } from '../login/client.js';
 import { MAX_ANSWER_BYTES } from '../login/request.js';
 import { createTokenBroker, FLIGHT_DEADLINE_MS, type TokenBroker, type TokenOutcome } from './broker.js';
 

@@ -6,8 +6,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { FetchPolicy, OauthClient } from '../config.js';
-import { type Effects, sleep } from '../effects.js';
+import { sleep } from '../../shared/clock.js';
+import type { Effects, TokenOrigin } from '../effects.js';
+import type { FetchPolicy, OauthClient } from '../login/client.js';
 import { requestToken } from '../login/request.js';
 import { type Fault, type GrantedToken, trouble } from '../login/response.js';
 import { backoffMs, holdMs, lockPollMs } from '../login/retry.js';
@@ -32,9 +33,6 @@ const SHORTEST_ATTEMPT_MS = 50;
 const MAX_CLIENTS = 10_000;
 /** A token's last moments are not used: it would expire on its way to the service. At most a tenth of its life. */
 const LAST_MOMENTS_MS = 5_000;
-
-/** Login was asked for a token, or another node had asked and shared it through Redis. */
-export type TokenOrigin = 'request' | 'redis';
 
 /** A token to be used now. */
 export interface UsableToken {

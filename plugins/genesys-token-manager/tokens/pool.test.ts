@@ -2,9 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { readClient, readOauth } from '../../../test/support/token-manager-config.js';
 import { waitFor } from '../../../test/support/wait-for.js';
-import type { ClientSource } from '../config.js';
-import { type Effects, realEffects } from '../effects.js';
-import type { TokenSource } from '../metrics.js';
+import { type Effects, realEffects, type TokenSource } from '../effects.js';
+import type { ClientSource } from '../login/client.js';
 import { createTokenBroker } from './broker.js';
 import { createTokenPool, type PoolOutcome } from './pool.js';
 

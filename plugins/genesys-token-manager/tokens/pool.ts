@@ -3,8 +3,9 @@
  * passes over those that Genesys has closed for a while. Tokens themselves, and how much they were used, belong to the
  * broker, so that all instances with the same OAuth client see the same.
  */
-import type { ClientSource, FetchPolicy, OauthClient } from '../config.js';
+
 import type { Effects } from '../effects.js';
+import type { ClientSource, FetchPolicy, OauthClient } from '../login/client.js';
 import type { NoToken, TokenBroker, TokenOutcome, UsableToken } from './broker.js';
 import type { TokenStore } from './store.js';
 

@@ -11,10 +11,9 @@ import {
 import { readClient, readOauth } from '../../../test/support/token-manager-config.js';
 import { waitFor } from '../../../test/support/wait-for.js';
 import { openRedis } from '../../shared/redis/connection.js';
-import type { SharedCache } from '../config.js';
 import { realEffects } from '../effects.js';
 import { createTokenBroker, type TokenOutcome } from './broker.js';
-import { openTokenStore, seal, unseal } from './store.js';
+import { openTokenStore, type SharedCache, seal, unseal } from './store.js';
 
 const KEY = randomBytes(32).toString('base64');
 const { client, policy } = readClient({ client_id: 'id', client_secret: 'the-secret', timeout_ms: 1500 });

@@ -5,7 +5,14 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { openRedis, type RedisConnection } from '../../shared/redis/connection.js';
 import { redisScript } from '../../shared/redis/script.js';
-import type { SharedCache } from '../config.js';
+import type { RedisSettings } from '../../shared/redis/settings.js';
+
+/** Where tokens are shared between nodes. */
+export interface SharedCache {
+  redis: RedisSettings;
+  /** 32 bytes. */
+  encryptionKey: Buffer;
+}
 
 /** A token as it is shared. */
 export interface SharedToken {

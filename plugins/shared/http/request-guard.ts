@@ -21,7 +21,9 @@ export interface GuardedRequest {
 const CONNECTION_OPTIONS = new Set(['', 'close', 'keep-alive', 'upgrade', 'te', 'http2-settings']);
 
 /** Reads what the guard needs: two calls, for the reads that a step makes anyway. */
-export function readGuarded(kong: Kong): [connection: Promise<string>, upstreamUri: Promise<string>] {
+export function readGuarded(kong: {
+  nginx: Pick<Kong['nginx'], 'getVar'>;
+}): [connection: Promise<string>, upstreamUri: Promise<string>] {
   // nginx joins all lines of a header in this variable; `get_header` answers with the first alone.
   return [kong.nginx.getVar('http_connection'), kong.nginx.getVar('upstream_uri')];
 }

@@ -1,0 +1,93 @@
+/**
+ * What a process keeps as long as it lives: tokens, regions, circuit breakers. Kong starts an instance per configuration
+ * and nginx worker; they all share it.
+ */
+import type { RunningPart, Steps } from '../runtime/part.js';
+import { accessStep, type Injection } from './access.js';
+import { createCircuitBreakers } from './circuit-breakers.js';
+import type { Config } from './config.js';
+import { type Effects, realEffects } from './effects.js';
+import { logStep } from './log.js';
+import type { ClientSource } from './login/client.js';
+import { createMetrics } from './metrics.js';
+import { createOperations } from './operations.js';
+import { regionalAccessStep, tokenWaitMs } from './regions/access.js';
+import { createRegionGroups } from './regions/groups.js';
+import { regionOperations } from './regions/operations.js';
+import { redactedKey, serviceHeaders } from './service-headers.js';
+import { createTokenBroker } from './tokens/broker.js';
+import { createTokenPool, type TokenPool } from './tokens/pool.js';
+import { openTokenStore } from './tokens/store.js';
+
+/** Starts without any token; the first request of an OAuth client has one fetched. */
+export function startTokenManager(): RunningPart<Config> {
+  const regionGroups = createRegionGroups();
+  const metrics = createMetrics(() => broker, regionGroups, realEffects.nowMs);
+  const effects: Effects = { ...realEffects, ...metrics };
+  const broker = createTokenBroker(effects);
+  const operator = createOperations(broker);
+  const breakerFor = createCircuitBreakers(effects);
+
+  function poolOf({ policy, sharedCache }: Fetched, sources: ClientSource[]): TokenPool {
+    const store = sharedCache && openTokenStore(sharedCache);
+    return createTokenPool({ sources, policy, store }, broker, operator, effects);
+  }
+
+  function regionalAccess(credential: Regional, injection: Injection) {
+    const { regions, policy, methods, responseHeader } = credential.failover;
+    const names = regions.map(({ name, upstream }) => ({ name, upstream }));
+    // The keys hold a digest of the secrets: who knows only the ids cannot make another one's regions fail over.
+    const identity = regions.flatMap(({ sources }) => sources.map((source) => source.current().key));
+    return {
+      ...injection,
+      regions: regions.map(({ name, upstream, sources }) => ({ name, upstream, pool: poolOf(credential, sources) })),
+      states: regionGroups.open(names, identity, policy).states,
+      methods,
+      responseHeader,
+      tokenWaitMs: tokenWaitMs(credential.policy.timeoutMs, regions.length),
+      effects,
+    };
+  }
+
+  /** A static credential whose uses an operator can see. */
+  function counted(credential: Static): Static {
+    return {
+      ...credential,
+      headerValue() {
+        const value = credential.headerValue();
+        operator.countStatic(value);
+        return value;
+      },
+    };
+  }
+
+  function stepsOf({ credential, headerName, purgeOnStatuses, ...config }: Config): Steps {
+    const injection: Injection = { headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
+    const breaker = config.breaker && breakerFor(config.breaker, config.serviceId);
+    const learnsUse = credential.kind !== 'static' && credential.sharedCache !== undefined;
+    const log = { broker, purgeOnStatuses, learnsUse, breaker };
+    if (credential.kind === 'regional') {
+      const access = regionalAccess(credential, injection);
+      const names = access.regions.map(({ name }) => name);
+      return {
+        access: regionalAccessStep(access),
+        log: logStep({ ...log, regions: { names, states: access.states } }),
+      };
+    }
+    const injected = credential.kind === 'static' ? counted(credential) : poolOf(credential, credential.sources);
+    return {
+      access: accessStep({ ...injection, credential: injected, breaker }),
+      log: logStep({ ...log, regions: undefined }),
+    };
+  }
+
+  return {
+    stepsOf,
+    metrics: metrics.families,
+    operations: [...operator.operations, ...regionOperations(regionGroups, effects.nowMs)],
+  };
+}
+
+type Static = Extract<Config['credential'], { kind: 'static' }>;
+type Regional = Extract<Config['credential'], { kind: 'regional' }>;
+type Fetched = Exclude<Config['credential'], Static>;
