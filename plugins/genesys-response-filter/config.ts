@@ -4,10 +4,10 @@
  */
 import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
 import { compilePathPattern, type PathPattern } from '../shared/path-pattern.js';
-import { type BodyFilter, createFilter } from './filter.js';
-import { type Path, parsePath } from './path.js';
+import { type BodyFilter, createFilter } from './rule/filter.js';
+import { type Path, parsePath } from './rule/path.js';
+import { compileTemplate, type Template } from './rule/template.js';
 import { Schema } from './schema.js';
-import { compileTemplate, type Template } from './template.js';
 
 /** What is done with the responses of certain requests. */
 export interface Rule {

@@ -3,8 +3,8 @@
 import * as zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { allowedMs } from '../../test/support/allowed-time.js';
-import { BodyFault } from './body-fault.js';
 import { decodeContent, isJsonType, utf8ContentType } from './content.js';
+import { BodyFault } from './json/body-fault.js';
 
 const TEXT = '{"name":"ä€","x":1}';
 const MAX = 1_000_000;

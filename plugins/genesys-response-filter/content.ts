@@ -2,7 +2,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import type { HeaderMap } from '../shared/pdk.js';
-import { BodyFault } from './body-fault.js';
+import { BodyFault } from './json/body-fault.js';
 
 /**
  * Whether a body counts as JSON: any type that names it, such as `application/json` and `application/problem+json`, and

@@ -59,7 +59,17 @@ describe('the module', () => {
       instance.response(kong);`;
     const { stdout } = await run(process.execPath, ['-e', script]);
     expect(JSON.parse(stdout)).toEqual({
-      exported: ['Name', 'Plugin', 'PluginSchema', 'Priority', 'Schema', 'Version', 'metrics'],
+      exported: [
+        'EntityChecks',
+        'Name',
+        'Plugin',
+        'PluginSchema',
+        'Priority',
+        'Schema',
+        'Version',
+        'start',
+        'variants',
+      ],
       body: '{"a":{}}',
     });
   });

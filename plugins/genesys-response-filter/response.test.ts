@@ -2,11 +2,15 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { exchange, filterConfig } from '../../test/support/filter-exchange.js';
+import { runPhase } from '../runtime/run-phase.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Config } from './config.js';
 import { createTotals } from './metrics.js';
-import { handleResponse } from './response.js';
+import { responseStep } from './response.js';
 import type { Exchange } from './verdict.js';
+
+const handleResponse = (kong: Kong, config: Config, totals: ReturnType<typeof createTotals>) =>
+  runPhase([responseStep(config, totals)], kong);
 
 type Call = [method: string, ...args: unknown[]];
 

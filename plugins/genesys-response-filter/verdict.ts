@@ -2,11 +2,11 @@
 import { forwardedMethod } from '../shared/forwarded-method.js';
 import { servicePath } from '../shared/path-pattern.js';
 import type { HeaderMap } from '../shared/pdk.js';
-import { BodyFault } from './body-fault.js';
 import type { Config, Rule } from './config.js';
 import { decodeContent, isJsonType, utf8ContentType } from './content.js';
-import { reduceError } from './error-body.js';
-import type { BodyFilter } from './filter.js';
+import { BodyFault } from './json/body-fault.js';
+import { reduceError } from './rule/error-body.js';
+import type { BodyFilter } from './rule/filter.js';
 
 /** The service's answer, and what was asked. */
 export interface Exchange {

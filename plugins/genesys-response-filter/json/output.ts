@@ -1,6 +1,6 @@
 /** Collects the ranges of a body that are kept, as one buffer. Neighbouring ranges are copied at once. */
 
-import { type JsonText, jsonText } from './json-text.js';
+import { type JsonText, jsonText } from './text.js';
 
 /** Up to so many bytes a loop is quicker than a call of the engine's copy (measured). */
 const LOOP_BYTES = 256;

@@ -1,6 +1,6 @@
 /** The error answers of the service, reduced to what Genesys' SDKs read of them. */
 import { isUtf8 } from 'node:buffer';
-import { BodyFault } from './body-fault.js';
+import { BodyFault } from '../json/body-fault.js';
 import { arrayOf, SCALAR, withMembers } from './path-tree.js';
 import { walkBody } from './walk.js';
 

@@ -4,9 +4,9 @@
  *
  * Only expressions that path.ts has read reach it.
  */
-import { countMembers, loadSelect as loadPlaces } from '../shared/json-path.js';
-import { BodyFault } from './body-fault.js';
-import { byteAt, COLON, jsonText, QUOTE, skipSpace, skipString } from './json-text.js';
+import { countMembers, loadSelect as loadPlaces } from '../../shared/json-path.js';
+import { BodyFault } from '../json/body-fault.js';
+import { byteAt, COLON, jsonText, QUOTE, skipSpace, skipString } from '../json/text.js';
 import type { Segment } from './path.js';
 
 /** @returns the places of the matches in `value`, which they count from */

@@ -1,8 +1,8 @@
 /** The reader of JSON text says the same of a text as JSON.parse does, and never reads past its end. */
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../test/genesys-cloud/data/random.js';
-import { randomJson } from '../../test/support/random-json.js';
-import { jsonText, MAX_DEPTH, skipSpace, skipValue } from './json-text.js';
+import { createRandom } from '../../../test/genesys-cloud/data/random.js';
+import { randomJson } from '../../../test/support/random-json.js';
+import { jsonText, MAX_DEPTH, skipSpace, skipValue } from './text.js';
 
 /** Whether the text is one JSON value. */
 function accepts(text: string | Buffer): boolean {

@@ -3,8 +3,8 @@
  * key that is not listed, and everything that is.
  */
 import { expect, it } from 'vitest';
-import { createRandom, type Random } from '../../test/genesys-cloud/data/random.js';
-import { compact, type JsonNode, KEYS, randomJson, spaces, write } from '../../test/support/random-json.js';
+import { createRandom, type Random } from '../../../test/genesys-cloud/data/random.js';
+import { compact, type JsonNode, KEYS, randomJson, spaces, write } from '../../../test/support/random-json.js';
 import { createFilter } from './filter.js';
 import type { Segment } from './path.js';
 

@@ -2,8 +2,9 @@
  * Templates: a JSON document whose strings may refer to values of the body, `{{ path }}`. A string that is one reference
  * becomes the value itself, byte for byte; in other strings the value's text is put in. Compiled when an instance starts.
  */
-import { OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './json-text.js';
-import type { Output } from './output.js';
+
+import type { Output } from '../json/output.js';
+import { OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../json/text.js';
 import { type Path, parsePath, selectsMany } from './path.js';
 
 /** What a reference of a template stands for. */

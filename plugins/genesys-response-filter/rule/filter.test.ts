@@ -1,6 +1,6 @@
 /** What rules do to bodies: keep, remove, rename, templates, collections, and keys that mean harm. */
 import { describe, expect, it } from 'vitest';
-import { BodyFault } from './body-fault.js';
+import { BodyFault } from '../json/body-fault.js';
 import { createFilter, type FilterSpec } from './filter.js';
 import { parsePath } from './path.js';
 import { compileTemplate } from './template.js';

@@ -2,6 +2,8 @@
  * Walks a JSON body once along a tree, and collects what is taken: byte ranges of the body itself, so that numbers keep
  * their digits, strings their escapes and keys their order, and nothing is built. The whole body is checked on the way.
  */
+
+import { Output } from '../json/output.js';
 import {
   byteAt,
   CLOSE_ARRAY,
@@ -19,8 +21,7 @@ import {
   skipSpace,
   skipValue,
   tooDeep,
-} from './json-text.js';
-import { Output } from './output.js';
+} from '../json/text.js';
 import type { NamedEdge, NameTable, Node } from './path-tree.js';
 import { type Captures, createCaptures, type Template } from './template.js';
 

@@ -6,9 +6,9 @@
  * in. All paths, those of `rename` and of templates too, name the service's fields.
  */
 import { isUtf8 } from 'node:buffer';
-import { BodyFault } from './body-fault.js';
+import { BodyFault } from '../json/body-fault.js';
+import { jsonText, notJson, skipSpace, skipValue } from '../json/text.js';
 import { loadSelect, parseCopy, type Select } from './json-path.js';
-import { jsonText, notJson, skipSpace, skipValue } from './json-text.js';
 import type { Path, Segment } from './path.js';
 import {
   buildTree,
