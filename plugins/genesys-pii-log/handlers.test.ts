@@ -1,13 +1,14 @@
 /** The phases on a fake `kong` that has only what Kong carries out in each: what is read, and when it is not. */
 import { beforeEach, expect, it } from 'vitest';
 import { guarded } from '../../test/support/guarded.js';
+import { runPhase } from '../runtime/run-phase.js';
 import type { Kong } from '../shared/pdk.js';
-import { type Access, handleAccess } from './access.js';
+import { type Access, accessStep } from './access.js';
 import type { Entry } from './entry/entry.js';
 import type { Line } from './entry/line.js';
-import { handleLog, type Log } from './log.js';
+import { type Log, logStep } from './log.js';
 import { createRequests, type Requests } from './requests.js';
-import { handleResponse } from './response.js';
+import { responseStep } from './response.js';
 import { createFakeClock } from './testing/clock.js';
 import { testConfig } from './testing/config.js';
 import { kongEntry } from './testing/entry.js';
@@ -45,7 +46,8 @@ const sink = {
 
 function log(overrides: Record<string, unknown> = {}, random = 0.5): Log {
   const { logsRequestBody: _, sinks: __, ...config } = testConfig(overrides);
-  return { ...config, requests, totals: createTotals(), sinks: [sink], random: () => random };
+  const of = { requests, marker: 'marker', totals: createTotals(), work: { bytes: 0 }, sinks: [sink] };
+  return { ...config, ...of, random: () => random };
 }
 
 const ctx = {
@@ -73,11 +75,11 @@ async function access({ headers = {}, body = Buffer.alloc(0) }: Request, logsBod
       },
     },
   };
-  const phase: Access = { requests, logsBody };
-  await handleAccess(kong as unknown as Kong, phase);
+  const phase: Access = { requests, marker: 'marker', logsBody };
+  await runPhase([accessStep(phase)], kong as unknown as Kong);
 }
 
-const respond = (): Promise<void> => handleResponse({ ctx } as unknown as Kong);
+const respond = (): Promise<void> => runPhase([responseStep], { ctx } as unknown as Kong);
 
 async function end(
   phase: Log,
@@ -99,7 +101,7 @@ async function end(
       },
     },
   };
-  await handleLog(kong as unknown as Kong, phase);
+  await runPhase([logStep(phase)], kong as unknown as Kong);
   return lines[0] && (JSON.parse(lines[0].json) as Entry);
 }
 
@@ -249,7 +251,7 @@ it('tells nothing of a request when it fails', async () => {
     log: { serialize: async () => '{"request":"4111111111111111' },
     client: { getCredential: async () => undefined },
   };
-  const failed = handleLog(kong as unknown as Kong, log());
+  const failed = runPhase([logStep(log())], kong as unknown as Kong);
   await expect(failed).rejects.toThrow(/^no entry was written: SyntaxError$/);
 });
 

@@ -2,8 +2,9 @@
  * The log phase: reads what Kong knows of the request, masks it, and hands it to the sinks. The client has its answer by
  * then. Every call is one that Kong carries out in this phase; whatever else goes wrong ends in an entry with less in it.
  */
-import type { Kong } from '../shared/pdk.js';
-import { REQUEST_MARKER } from './access.js';
+import { type Effect, log as logLine } from '../runtime/effects.js';
+import { type Reader, type Step, step } from '../runtime/step.js';
+import type { Credential, PdkValue } from '../shared/pdk.js';
 import { type CapturedBody, HARD_LIMIT, type LoggedBody, WINDOW } from './body/body.js';
 import { declaredKind, parseMediaType } from './body/kind.js';
 import { buildEntry, type EntryPolicy } from './entry/entry.js';
@@ -17,7 +18,11 @@ import type { Totals } from './totals.js';
 /** What the log phase of one configuration needs. */
 export interface Log {
   requests: Requests;
+  /** Under this key of `ctx.shared` the access phase left the request's id. */
+  marker: string;
   totals: Totals;
+  /** Bytes of answers that the process is masking. */
+  work: { bytes: number };
   policy: EntryPolicy;
   logsResponseBody: boolean;
   sampleRate: number;
@@ -32,27 +37,53 @@ export interface Log {
 
 /** Answers of the service that are being masked hold no more memory than this; of more only the size is logged. */
 const MAX_BYTES_IN_WORK = 64 * 1024 * 1024;
-let bytesInWork = 0;
 
-/** Runs the log phase. */
-export async function handleLog(kong: Kong, log: Log): Promise<void> {
-  try {
-    log.totals.ended((await writeEntry(kong, log)) ? 'logged' : 'sampled_out');
-  } catch (error) {
-    log.totals.ended('failed');
-    throw error;
-  }
+interface Facts {
+  id: PdkValue;
+  wasBuffered: PdkValue;
+  source: string;
+  json: string;
+  credential: Credential | undefined;
+  /** The body from the service, before any rewriting: read only if it is logged. */
+  readBody(): Promise<Buffer>;
+}
+
+/** Makes the step of one configuration. */
+export function logStep(log: Log): Step {
+  return step(
+    (event) => readFacts(event, log.marker),
+    async (facts) => {
+      try {
+        const isLogged = await writeEntry(facts, log);
+        log.totals.ended(isLogged ? 'logged' : 'sampled_out');
+        return { effects: isLogged ? warningsOf(log) : [] };
+      } catch (error) {
+        log.totals.ended('failed');
+        throw error;
+      }
+    },
+  );
+}
+
+async function readFacts(event: Reader, marker: string): Promise<Facts> {
+  const [id, wasBuffered, source, json, credential] = await Promise.all([
+    event.ctx.shared.get(marker),
+    event.ctx.shared.get(RESPONSE_MARKER),
+    event.response.getSource(),
+    event.log.serialize(),
+    event.client.getCredential(),
+  ]);
+  return { id, wasBuffered, source, json, credential, readBody: () => event.service.response.getRawBody() };
+}
+
+function warningsOf({ takeWarning, sinks }: Log): Effect[] {
+  const warnings = [takeWarning(), ...sinks.map((sink) => sink.takeWarning())];
+  return warnings.flatMap((warning) => (warning === undefined ? [] : [logLine('warn', warning)]));
 }
 
 /** @returns whether there is an entry: not every request is to have one */
-async function writeEntry(kong: Kong, log: Log): Promise<boolean> {
-  const [id, wasBuffered, source, json, credential] = await Promise.all([
-    kong.ctx.shared.get(REQUEST_MARKER),
-    kong.ctx.shared.get(RESPONSE_MARKER),
-    kong.response.getSource(),
-    kong.log.serialize(),
-    kong.client.getCredential(),
-  ]);
+async function writeEntry({ id, wasBuffered, source, json, credential, readBody }: Facts, log: Log): Promise<boolean> {
+  const { work } = log;
   // A request that another plugin refused first has no mark.
   const request = typeof id === 'string' ? log.requests.end(id) : undefined;
   const entry = withoutContent(() => parseKongEntry(json));
@@ -61,25 +92,22 @@ async function writeEntry(kong: Kong, log: Log): Promise<boolean> {
   if (!isLogged) return false;
   const hasAnswer = log.logsResponseBody && wasBuffered === true && source !== 'error';
   const size = hasAnswer ? sizeOfAnswer(entry) : 0;
-  bytesInWork += size;
+  work.bytes += size;
   try {
     const observed = {
       kong: entry,
       source,
       credentialId: credential?.id === '' ? undefined : credential?.id,
       requestBody: request?.wasDropped ? ({ truncated: true, omitted: 'overload' } as const) : request?.body,
-      responseBody: hasAnswer ? await answerOf(kong, entry, size) : undefined,
+      responseBody: hasAnswer ? await answerOf(readBody, entry, size, work.bytes > MAX_BYTES_IN_WORK) : undefined,
     };
     const built = await buildEntry(observed, log.policy).catch(failWithoutContent);
     const line = withoutContent(() => toLine(built, log.format));
     for (const sink of log.sinks) sink.write(line);
-    for (const warning of [log.takeWarning(), ...log.sinks.map((sink) => sink.takeWarning())]) {
-      if (warning !== undefined) void kong.log.warn(warning);
-    }
     log.totals.masked(built.masked);
     return true;
   } finally {
-    bytesInWork -= size;
+    work.bytes -= size;
   }
 }
 
@@ -102,15 +130,19 @@ function sizeOfAnswer({ responseHeaders, responseSize }: KongEntry): number {
   return Number.isFinite(declared) ? declared : (responseSize ?? 0);
 }
 
-/** The body from the service, before any rewriting. */
-async function answerOf(kong: Kong, entry: KongEntry, size: number): Promise<CapturedBody | LoggedBody | undefined> {
+async function answerOf(
+  readBody: Facts['readBody'],
+  entry: KongEntry,
+  size: number,
+  isOverloaded: boolean,
+): Promise<CapturedBody | LoggedBody | undefined> {
   const contentType = header(entry, 'content-type');
   const contentEncoding = header(entry, 'content-encoding');
   if (declaredKind(parseMediaType(contentType)) === 'binary' || size > HARD_LIMIT) {
     return { bytes: Buffer.alloc(0), size, contentType, contentEncoding };
   }
-  if (bytesInWork > MAX_BYTES_IN_WORK) return { size, truncated: true, omitted: 'overload' };
-  const bytes = await kong.service.response.getRawBody();
+  if (isOverloaded) return { size, truncated: true, omitted: 'overload' };
+  const bytes = await readBody();
   if (bytes.length === 0) return undefined;
   return { bytes: Buffer.from(bytes.subarray(0, WINDOW)), size: bytes.length, contentType, contentEncoding };
 }

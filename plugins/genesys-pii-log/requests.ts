@@ -4,8 +4,8 @@
  * after a while is counted as lost.
  */
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../shared/clock.js';
 import type { CapturedBody } from './body/body.js';
-import type { Clock } from './sinks/clock.js';
 
 export interface Requests {
   /** Begins a request. @returns the id under which the log phase finds it */
@@ -98,7 +98,7 @@ export function createRequests(clock: Clock): Requests {
   function scheduleSweep(): void {
     if (sweeping || waiting.size === 0) return;
     sweeping = true;
-    clock.later(SWEEP_MS, sweep);
+    clock.startTimer(SWEEP_MS, sweep);
   }
 
   return {

@@ -3,12 +3,13 @@
  * phase that there is an answer of the service to be read: without it Kong aborts the log handler, and one that is aborted
  * leaks one request's data into another.
  */
-import type { Kong } from '../shared/pdk.js';
+import { share } from '../runtime/effects.js';
+import type { Step } from '../runtime/step.js';
 
-/** Under this key of `ctx.shared` stands `true` if the answer was buffered. */
+/** Under this key of `ctx.shared` is `true` if the answer was buffered. */
 export const RESPONSE_MARKER = 'genesys_pii_log_response';
 
-/** Runs the response phase. */
-export async function handleResponse(kong: Kong): Promise<void> {
-  await kong.ctx.shared.set(RESPONSE_MARKER, true);
-}
+const VERDICT = { effects: [share(RESPONSE_MARKER, true)] };
+
+/** The step, the same for all configurations. */
+export const responseStep: Step = () => () => VERDICT;

@@ -2,7 +2,7 @@
  * The sinks of the process, by what they belong to: where they lead and how. Kong starts an instance per configuration and
  * nginx worker, and others when the configuration changes; those that lead to the same place share a queue and a connection.
  */
-import { realClock } from './clock.js';
+import { realClock } from '../../shared/clock.js';
 import { createFileTransport, createStreamTransport } from './file.js';
 import { createHttpTransport, type HttpSettings } from './http.js';
 import { createSink, type Sink, type SinkStats } from './sink.js';

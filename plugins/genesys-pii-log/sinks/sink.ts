@@ -2,8 +2,9 @@
  * A sink: a bounded queue before a transport. It never makes anyone wait: what does not fit pushes the oldest entry out, to
  * the spill or into the count of what was dropped, which the receiver is told as soon as it can be reached.
  */
+
+import type { Clock } from '../../shared/clock.js';
 import type { Line } from '../entry/line.js';
-import type { Clock } from './clock.js';
 import { reasonOf, SendFailure, type Transport } from './transport.js';
 
 export interface Sink {
@@ -144,9 +145,9 @@ class QueuedSink implements Sink {
       const cancels: (() => void)[] = [];
       const late = new Promise<void>((resolve) => {
         // The spill needs some of the time, too.
-        cancels.push(clock.later(spill === undefined ? deadlineMs : deadlineMs / 2, resolve));
+        cancels.push(clock.startTimer(spill === undefined ? deadlineMs : deadlineMs / 2, resolve));
         if (spill === undefined) return;
-        const onHurry = (): void => void cancels.push(clock.later(HURRY_MS, resolve));
+        const onHurry = (): void => void cancels.push(clock.startTimer(HURRY_MS, resolve));
         if (hurry.aborted) onHurry();
         else hurry.addEventListener('abort', onHurry, { once: true });
       });
@@ -199,7 +200,7 @@ class QueuedSink implements Sink {
       }
       const { transport, clock } = this.#options;
       if (this.#flushed === undefined && transport.lingerMs > 0 && this.#waiting < transport.maxLines) {
-        this.#cancelTimer ??= clock.later(transport.lingerMs, () => {
+        this.#cancelTimer ??= clock.startTimer(transport.lingerMs, () => {
           this.#cancelTimer = undefined;
           this.#begin();
         });
@@ -277,7 +278,7 @@ class QueuedSink implements Sink {
       Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.#attempts - 1, 10), longest) * (0.5 + clock.random() / 2);
     this.#isPausing = true;
     const ms = Math.max(pause, failure.retryAfterMs);
-    this.#cancelTimer = clock.later(ms, () => {
+    this.#cancelTimer = clock.startTimer(ms, () => {
       this.#cancelTimer = undefined;
       this.#isPausing = false;
       this.#pump();

@@ -1,5 +1,5 @@
 /** For tests: a clock that stands still until it is told otherwise. */
-import type { Clock } from '../sinks/clock.js';
+import type { Clock } from '../../shared/clock.js';
 
 export interface FakeClock extends Clock {
   /** Lets time pass, and what is due happen. */
@@ -17,7 +17,7 @@ export function createFakeClock(): FakeClock {
     nowMs: () => now,
     wallClockMs: () => 1_768_208_400_000 + now,
     random: () => 1,
-    later(ms, run) {
+    startTimer(ms, run) {
       const timer = { at: now + ms, run };
       timers.add(timer);
       return () => timers.delete(timer);
