@@ -4,7 +4,7 @@
  */
 import { share } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';
-import { type Reader, type Step, step } from '../runtime/step.js';
+import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
 import { readGuarded, refusalOf } from '../shared/http/request-guard.js';
 import { type CapturedBody, HARD_LIMIT, WINDOW } from './body/body.js';
 import { declaredKind, parseMediaType } from './body/kind.js';
@@ -26,14 +26,16 @@ interface Facts {
 /** Makes the step of one configuration. */
 export function accessStep({ requests, marker, logsBody }: Access): Step {
   return step(
-    (event) => readFacts(event, logsBody),
-    ({ refusal, body }) => {
+    // Reading begins at once, but nobody waits for it before the mark is set.
+    (event) => ({ reading: readFacts(event, logsBody) }),
+    ({ reading }) => {
       const id = requests.begin();
-      if (body !== undefined) requests.keep(id, body);
-      const mark = share(marker, id);
-      if (refusal === undefined) return { effects: [mark] };
-      const { effects, answer } = refused(refusal);
-      return { effects: [mark, ...effects], ...(answer && { answer }) };
+      const next = async (): Promise<Verdict> => {
+        const { refusal, body } = await reading;
+        if (body !== undefined) requests.keep(id, body);
+        return refusal === undefined ? GO_ON : refused(refusal);
+      };
+      return { effects: [share(marker, id)], next };
     },
   );
 }

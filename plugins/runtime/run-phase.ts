@@ -2,7 +2,7 @@
 import { answerError } from '../shared/http/answer.js';
 import type { Kong } from '../shared/pdk.js';
 import { apply } from './effects.js';
-import type { ErrorAnswer, PlainAnswer, Step } from './step.js';
+import type { ErrorAnswer, PlainAnswer, Step, Verdict } from './step.js';
 
 /**
  * Lets all steps read in the same tick, then decides in their order, until one answers.
@@ -11,9 +11,10 @@ import type { ErrorAnswer, PlainAnswer, Step } from './step.js';
 export async function runPhase(steps: readonly Step[], kong: Kong): Promise<void> {
   const decisions = steps.map((begin) => begin(kong));
   for (const decide of decisions) {
-    const { effects, answer } = await decide();
-    for (const effect of effects) apply(kong, effect);
-    if (answer !== undefined) return send(kong, answer);
+    for (let verdict: Verdict | undefined = await decide(); verdict !== undefined; verdict = await verdict.next?.()) {
+      for (const effect of verdict.effects) apply(kong, effect);
+      if (verdict.answer !== undefined) return send(kong, verdict.answer);
+    }
   }
 }
 

@@ -46,6 +46,8 @@ export interface PlainAnswer {
 export interface Verdict {
   effects: readonly Effect[];
   answer?: ErrorAnswer | PlainAnswer;
+  /** Decides further, after the effects: for a mark that must be set before a body is read, as its client may go away. */
+  next?(): Verdict | Promise<Verdict>;
 }
 
 /** Begins to read; the result decides, once it is this step's turn. */
