@@ -1,6 +1,7 @@
 /** All checks of a declarative configuration that need no gateway. */
-import { checkPairing } from '../../plugins/genesys-login/pairing.js';
+
 import { type Document, type Fault, faultOf, listEntities } from './entities.js';
+import { checkPairing } from './login-pairing.js';
 import { checkPlugin } from './plugin-check.js';
 import { RULES, WARNINGS } from './rules.js';
 import { suitePlugin } from './suite.js';

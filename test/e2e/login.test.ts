@@ -6,7 +6,7 @@ import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, importPKCS8, SignJWT } from 'jose';
 import platformClient from 'purecloud-platform-client-v2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkPairing } from '../../plugins/genesys-login/pairing.js';
+import { checkPairing } from '../../scripts/config-check/login-pairing.js';
 import {
   DEMO_ACCESS,
   developmentConfig,

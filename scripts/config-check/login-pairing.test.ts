@@ -1,7 +1,7 @@
 /** What is said of configurations whose logins and credentials do not fit. */
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { checkPairing } from './pairing.js';
+import { checkPairing } from './login-pairing.js';
 
 const pair = () =>
   generateKeyPairSync('rsa', {

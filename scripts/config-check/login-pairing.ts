@@ -4,8 +4,8 @@
  * over a declarative configuration (decK, format 3.0) as parsed from YAML.
  */
 
-import { publicPem, readPublicKey, readSigningKey } from './signing-key.js';
-import { issuerOf } from './token.js';
+import { publicPem, readPublicKey, readSigningKey } from '../../plugins/genesys-login/signing-key.js';
+import { issuerOf } from '../../plugins/genesys-login/token.js';
 
 /** Something that does not fit. */
 export interface PairingFault {
