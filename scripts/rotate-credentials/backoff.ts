@@ -1,7 +1,7 @@
 /** How long to wait before a call is made again. Pure. */
+import { backoff } from '../../plugins/shared/backoff.js';
 
-const BASE_MS = 200;
-const CAP_MS = 20_000;
+const POLICY = { firstMs: 400, longestMs: 20_000, jitter: 1 };
 
 /**
  * Exponential with full jitter, so that several callers do not come back together; never before Retry-After.
@@ -9,8 +9,7 @@ const CAP_MS = 20_000;
  * @param random between 0 and 1
  */
 export function backoffMs(attempt: number, random: number, retryAfterMs: number | undefined): number {
-  const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** attempt);
-  return (retryAfterMs ?? 0) + Math.round(random * ceiling);
+  return (retryAfterMs ?? 0) + Math.round(backoff(POLICY, attempt, random));
 }
 
 /** Whether the same call may succeed later: throttling, and a service in trouble. */

@@ -3,6 +3,7 @@
  * the spill or into the count of what was dropped, which the receiver is told as soon as it can be reached.
  */
 
+import { backoff } from '../../shared/backoff.js';
 import type { Clock } from '../../shared/clock.js';
 import type { Line } from '../entry/line.js';
 import { reasonOf, SendFailure, type Transport } from './transport.js';
@@ -273,9 +274,8 @@ class QueuedSink implements Sink {
       for (const line of lost) this.#giveUp(line);
       return;
     }
-    const longest = this.#flushed === undefined ? LONGEST_PAUSE_MS : LONGEST_FLUSH_PAUSE_MS;
-    const pause =
-      Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.#attempts - 1, 10), longest) * (0.5 + clock.random() / 2);
+    const longestMs = this.#flushed === undefined ? LONGEST_PAUSE_MS : LONGEST_FLUSH_PAUSE_MS;
+    const pause = backoff({ firstMs: FIRST_PAUSE_MS, longestMs, jitter: 0.5 }, this.#attempts, clock.random());
     this.#isPausing = true;
     const ms = Math.max(pause, failure.retryAfterMs);
     this.#cancelTimer = clock.startTimer(ms, () => {

@@ -2,6 +2,7 @@
  * When to ask login again: delays between the attempts of one flight, and how long a failure is remembered. Pure;
  * randomness comes in as an argument.
  */
+import { backoff } from '../../shared/backoff.js';
 
 /** First ceiling of the delay between two attempts; it doubles with each attempt. */
 export const BACKOFF_BASE_MS = 200;
@@ -22,7 +23,7 @@ export const FAILURE_HOLD_CAP_MS = 10_000;
  * @param retryAfterMs what login asked for, already bounded
  */
 export function backoffMs(attempt: number, random: number, retryAfterMs = 0): number {
-  return retryAfterMs + random * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (attempt - 1));
+  return retryAfterMs + backoff({ firstMs: BACKOFF_BASE_MS, longestMs: BACKOFF_CAP_MS, jitter: 1 }, attempt, random);
 }
 
 /**
@@ -37,8 +38,8 @@ export function holdMs(
   random: number,
 ): number {
   if (!failure.retryable) return REFUSAL_HOLD_MS;
-  const ceiling = Math.min(FAILURE_HOLD_CAP_MS, FAILURE_HOLD_BASE_MS * 2 ** Math.min(consecutive - 1, 10));
-  return Math.max(ceiling * (1 + random) * 0.5, failure.retryAfterMs ?? 0);
+  const hold = { firstMs: FAILURE_HOLD_BASE_MS, longestMs: FAILURE_HOLD_CAP_MS, jitter: 0.5 };
+  return Math.max(backoff(hold, consecutive, random), failure.retryAfterMs ?? 0);
 }
 
 /**
@@ -48,5 +49,5 @@ export function holdMs(
  * @param random uniform in [0, 1)
  */
 export function lockPollMs(round: number, random: number): number {
-  return Math.min(250, 25 * 2 ** Math.min(round, 10)) * (0.5 + random / 2);
+  return backoff({ firstMs: 25, longestMs: 250, jitter: 0.5 }, round + 1, random);
 }

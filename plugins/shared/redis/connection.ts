@@ -5,6 +5,7 @@
  */
 
 import type { Cluster, Redis } from 'ioredis';
+import { backoff } from '../backoff.js';
 import { type CircuitBreaker, createCircuitBreaker } from '../circuit-breaker.js';
 import { oneLine } from '../one-line.js';
 import type { RedisSettings } from './settings.js';
@@ -154,7 +155,7 @@ async function createClient(settings: RedisSettings): Promise<Redis | Cluster> {
   const ioredis = await import('ioredis');
   const { topology, username, password, tls } = settings;
   const delayMs = (attempt: number): number =>
-    Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2);
+    backoff({ firstMs: 100, longestMs: MAX_RECONNECT_DELAY_MS, jitter: 0.5 }, attempt, Math.random());
   const connection = {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password: password.current() }),
