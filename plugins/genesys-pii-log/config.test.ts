@@ -61,7 +61,7 @@ describe('refuses', () => {
     [{ sinks: [{ type: 'syslog' }] }, 'config.sinks[0].host is required'],
     [
       { sinks: [{ type: 'syslog', host: 'x', ca_file: '/nowhere' }] },
-      'config.sinks[0].ca_file is "/nowhere", which cannot be read',
+      'config.sinks[0].ca_file is "/nowhere", which cannot be used: the plugin server was started without',
     ],
     [{ sinks, mask: 'hash' }, 'config.hash_key is required for hashes'],
     [{ sinks, client_ip: 'hash' }, 'config.hash_key is required for hashes'],

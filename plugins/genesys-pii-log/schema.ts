@@ -90,7 +90,8 @@ const SINK = {
       ca_file: {
         type: 'string',
         len_min: 1,
-        description: "http, syslog: absolute path of a PEM file with authorities beside Node's own.",
+        description:
+          "http, syslog: absolute path of a PEM file with authorities besides Node's own; below a folder named by `--secrets-dir`.",
       },
     },
     { host: { type: 'string', len_min: 1, description: 'syslog: name or address of the server.' } },

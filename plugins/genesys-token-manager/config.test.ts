@@ -167,9 +167,10 @@ describe('the other settings', () => {
       'proxy_url is for a token endpoint with https',
     ],
     [{ ...GOOD, ca_file: 'ca.pem' }, 'ca_file is "ca.pem", which is not an absolute path'],
-    [{ ...GOOD, ca_file: '/nowhere/ca.pem' }, 'ca_file is "/nowhere/ca.pem", which cannot be read (ENOENT)'],
-    [{ ...GOOD, ca_file: '/dev/null' }, 'ca_file is "/dev/null", which is not a file of certificates'],
-    [{ ...GOOD, ca_file: import.meta.filename }, 'ca_file is '],
+    [
+      { ...GOOD, ca_file: '/nowhere/ca.pem' },
+      'ca_file is "/nowhere/ca.pem", which cannot be used: the plugin server was',
+    ],
     [
       { ...GOOD, client_secret: 'file:/etc/hostname' },
       'client_secret is the file "/etc/hostname", which cannot be used',

@@ -87,24 +87,26 @@ function readOauth(config: RawConfig, host: Host): Credential {
   };
   if (config.regions !== undefined) {
     const failover = readFailover(config, config.regions, host, (tokenUrl, path, id, secret) =>
-      clientSources(config, readSecureUrl(tokenUrl, path), id, secret),
+      clientSources(config, readSecureUrl(tokenUrl, path), id, secret, host),
     );
     return { kind: 'regional', failover, ...fetching };
   }
   const tokenUrl = readSecureUrl(config.token_url ?? regionTokenUrl(config.region ?? DEFAULT_REGION), 'token_url');
-  const sources = readClients(config, host).flatMap(({ id, secret }) => clientSources(config, tokenUrl, id, secret));
+  const sources = readClients(config, host).flatMap(({ id, secret }) =>
+    clientSources(config, tokenUrl, id, secret, host),
+  );
   return { kind: 'oauth2', sources, ...fetching };
 }
 
 /** One for each token that is held of an OAuth client. */
-function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Secret): ClientSource[] {
+function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Secret, host: Host): ClientSource[] {
   const common = {
     tokenUrl: tokenUrl.href,
     tokenHost: tokenUrl.host,
     authMethod: config.auth_method,
     scope: config.scope,
     extraParams: config.extra_params ?? {},
-    egress: readEgress(config.proxy_url, config.ca_file, tokenUrl),
+    egress: readEgress(config.proxy_url, config.ca_file, tokenUrl, host),
   };
   return Array.from({ length: config.tokens_per_client }, (_, slot) => clientSource({ ...common, slot }, id, secret));
 }

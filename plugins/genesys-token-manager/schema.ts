@@ -204,7 +204,8 @@ export const Schema = [
     ca_file: {
       type: 'string',
       len_min: 1,
-      description: "Absolute path of a PEM file with authorities beside Node's own, for token requests.",
+      description:
+        "Absolute path of a PEM file with authorities besides Node's own, for token requests; below a folder named by `--secrets-dir`.",
     },
   },
   {

@@ -3,10 +3,9 @@
  * a Docker or Kubernetes secret that is read by this process and followed when it changes, because Kong OSS has no vault
  * that can rotate in a running gateway.
  */
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import { sep } from 'node:path';
 import { configError } from './config.js';
 import type { Host } from './host.js';
+import { readAllowedFile } from './readable-file.js';
 
 /** A secret whose value may change. */
 export interface Secret {
@@ -95,41 +94,19 @@ interface SecretFile {
   identity: string;
 }
 
-/**
- * Reads a file, unless it is still the one that was read before. Synchronous: a few microseconds once a second, and
- * nobody then has to wait for the value.
- *
- * Kubernetes changes a secret by turning a symbolic link, so the path is resolved each time, and what it leads to must
- * lie below an allowed folder.
- * @throws Error with what is wrong, as the end of a sentence about the file
- */
+/** @throws Error with what is wrong, as the end of a sentence about the file */
 function readSecretFile(
   file: string,
   secretsDirs: readonly string[],
   faultOf: (secret: string) => string | undefined,
   before?: SecretFile,
 ): SecretFile {
-  const target = systemCall(() => realpathSync(file));
-  const allowed = secretsDirs.some((dir) => target.startsWith(systemCall(() => realpathSync(dir)) + sep));
-  if (!allowed) throw new Error('does not lie below a folder named by --secrets-dir');
-  // Not blocked by a pipe, and not led away by a link put in place since.
-  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
-  const descriptor = systemCall(() => openSync(target, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
-  try {
-    const stats = fstatSync(descriptor, { bigint: true });
-    if (!stats.isFile()) throw new Error('is not a regular file');
-    const identity = identityOf(stats);
-    if (identity === before?.identity) return before;
-    const bytes = Buffer.alloc(MAX_SECRET_BYTES + 1);
-    const length = systemCall(() => readSync(descriptor, bytes));
-    if (length > MAX_SECRET_BYTES) throw new Error(`is larger than ${MAX_SECRET_BYTES} bytes`);
-    const value = secretText(bytes.subarray(0, length));
-    const fault = faultOf(value);
-    if (fault !== undefined) throw new Error(fault);
-    return { value, identity };
-  } finally {
-    closeSync(descriptor);
-  }
+  const read = readAllowedFile(file, secretsDirs, MAX_SECRET_BYTES, before?.identity);
+  if (read === undefined && before !== undefined) return before;
+  const value = secretText(read?.bytes ?? Buffer.alloc(0));
+  const fault = faultOf(value);
+  if (fault !== undefined) throw new Error(fault);
+  return { value, identity: read?.identity ?? '' };
 }
 
 /** Editors and `echo` end a file with a line feed, which is never meant. */
@@ -142,17 +119,4 @@ function secretText(bytes: Buffer): string {
   }
   if (text.trim() === '') throw new Error('is empty');
   return text;
-}
-
-function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join();
-}
-
-/** Names the system's error code, whose message would repeat the path. */
-function systemCall<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw new Error(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
-  }
 }

@@ -1,7 +1,7 @@
 /** Entries on their way through a gateway to real receivers: rsyslog over UDP, TCP and TLS, and a receiver over HTTP. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Entry } from '../../plugins/genesys-pii-log/entry/entry.js';
 import { type AuditLog, openAuditLog } from '../support/audit-log.js';
@@ -42,13 +42,16 @@ beforeAll(async () => {
     ...(rsyslog?.caFile === undefined ? [] : [syslog('tls')]),
   ];
   const log = { name: 'genesys-pii-log', config: { sinks, max_body_bytes: 32_768 } };
+  const authorities = rsyslog?.caFile === undefined ? [] : ['--secrets-dir', dirname(rsyslog.caFile)];
   const dead = { name: 'dead', url: 'http://127.0.0.1:9', routes: [{ name: 'dead', paths: ['/dead'] }] };
   gateway = await startGateway({
     config: {
       plugins: [log],
       services: [{ name: 'mirror', url: mirror.url, routes: [{ name: 'mirror', paths: ['/m'] }] }, dead],
     },
-    plugins: [{ name: 'genesys-pii-log', script: 'bin/genesys-pii-log.js', args: ['--log-dir', logDir] }],
+    plugins: [
+      { name: 'genesys-pii-log', script: 'bin/genesys-pii-log.js', args: ['--log-dir', logDir, ...authorities] },
+    ],
   });
 });
 afterAll(async () => {

@@ -12,8 +12,11 @@ export function readOauth(raw: Record<string, unknown>, host = BARE_HOST): Extra
 }
 
 /** Its first OAuth client, and how that one's tokens are fetched. */
-export function readClient(raw: Record<string, unknown>): { client: OauthClient; policy: FetchPolicy } {
-  const { sources, policy } = readOauth(raw);
+export function readClient(
+  raw: Record<string, unknown>,
+  host = BARE_HOST,
+): { client: OauthClient; policy: FetchPolicy } {
+  const { sources, policy } = readOauth(raw, host);
   const client = sources[0]?.current();
   if (client === undefined) throw new Error('no client');
   return { client, policy };

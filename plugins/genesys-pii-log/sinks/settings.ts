@@ -53,7 +53,7 @@ function readTarget(sink: RawSink, path: string, host: Host): Read {
     case 'http':
       return readHttp(sink, path, host);
     case 'syslog':
-      return readSyslog(sink, path);
+      return readSyslog(sink, path, host);
   }
 }
 
@@ -84,7 +84,7 @@ function readHttp(sink: RawSink, path: string, host: Host): Read {
     batchEntries: sink.batch_entries,
     flushMs: sink.flush_ms,
     timeoutMs: sink.timeout_ms,
-    ca: sink.ca_file === undefined ? undefined : readAuthorities(sink.ca_file, `${path}.ca_file`),
+    ca: sink.ca_file === undefined ? undefined : readAuthorities(sink.ca_file, `${path}.ca_file`, host),
   };
   return {
     name: `http ${url.host}`,
@@ -102,25 +102,25 @@ function spillSettings(file: string, path: string, host: Host): SinkSettings {
   return { key: digest(['spill', file]), name: `spill ${file}`, queueEntries: Number.MAX_SAFE_INTEGER, target };
 }
 
-function readSyslog(sink: RawSink, path: string): Read {
-  const host = needed(sink.host, `${path}.host`);
-  if (!/^[0-9A-Za-z.:_-]+$/.test(host)) throw configError(`${path}.host`, 'is no name or address');
+function readSyslog(sink: RawSink, path: string, host: Host): Read {
+  const name = needed(sink.host, `${path}.host`);
+  if (!/^[0-9A-Za-z.:_-]+$/.test(name)) throw configError(`${path}.host`, 'is no name or address');
   if (!/^[\x21-\x7e]+$/.test(sink.app_name))
     throw configError(`${path}.app_name`, 'must be printable ASCII without spaces');
   const port = sink.port ?? (sink.protocol === 'tls' ? 6514 : 514);
   return {
-    name: `syslog ${sink.protocol} ${host}:${port}`,
+    name: `syslog ${sink.protocol} ${name}:${port}`,
     target: {
       type: 'syslog',
       settings: {
-        host,
+        host: name,
         port,
         protocol: sink.protocol,
         facility: sink.facility,
         appName: sink.app_name,
         maxMessageBytes: sink.protocol === 'udp' ? Math.min(sink.max_message_bytes, 65_000) : sink.max_message_bytes,
         timeoutMs: sink.timeout_ms,
-        ca: sink.ca_file === undefined ? undefined : readAuthorities(sink.ca_file, `${path}.ca_file`),
+        ca: sink.ca_file === undefined ? undefined : readAuthorities(sink.ca_file, `${path}.ca_file`, host),
       },
     },
   };

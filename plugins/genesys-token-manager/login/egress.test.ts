@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runs } from '../../../test/support/runs.js';
 import { readClient } from '../../../test/support/token-manager-config.js';
+import { BARE_HOST } from '../../shared/host.js';
 import { realEffects } from '../effects.js';
 import { requestToken } from './request.js';
 
@@ -119,7 +120,7 @@ async function listen(server: Server): Promise<number> {
 
 function ask(token_url: string, settings: Record<string, unknown> = {}) {
   const raw = { client_id: 'id', client_secret: 'the-secret', token_url, ...settings };
-  return requestToken(readClient(raw).client, 5000, realEffects);
+  return requestToken(readClient(raw, { ...BARE_HOST, secretsDirs: [folder] }).client, 5000, realEffects);
 }
 
 const ca = (name: string) => ({ ca_file: join(folder, `${name}.pem`) });

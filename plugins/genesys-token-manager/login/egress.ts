@@ -8,6 +8,7 @@ import type { PeerCertificate } from 'node:tls';
 import type { HttpsProxyAgent as ProxyAgentOf } from 'https-proxy-agent';
 import { readAuthorities } from '../../shared/authorities.js';
 import { configError } from '../../shared/config.js';
+import type { Host } from '../../shared/host.js';
 
 type ProxyAgent = ProxyAgentOf<string>;
 
@@ -24,13 +25,18 @@ const DIRECT: Egress = { key: '', loadAgent: async () => undefined };
  * Reads the settings, and the file of authorities.
  * @throws Error of one line that names the field and holds no password
  */
-export function readEgress(proxyUrl: string | undefined, caFile: string | undefined, tokenUrl: URL): Egress {
+export function readEgress(
+  proxyUrl: string | undefined,
+  caFile: string | undefined,
+  tokenUrl: URL,
+  host: Pick<Host, 'secretsDirs'>,
+): Egress {
   if (proxyUrl === undefined && caFile === undefined) return DIRECT;
   if (tokenUrl.protocol !== 'https:') {
     throw configError(proxyUrl === undefined ? 'ca_file' : 'proxy_url', 'is for a token endpoint with https only');
   }
   const proxy = proxyUrl === undefined ? undefined : parseProxyUrl(proxyUrl);
-  const ca = caFile === undefined ? undefined : readAuthorities(caFile, 'ca_file');
+  const ca = caFile === undefined ? undefined : readAuthorities(caFile, 'ca_file', host);
   const key = createHash('sha256')
     .update(JSON.stringify([proxy?.href, ca]))
     .digest('hex');
