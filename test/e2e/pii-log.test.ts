@@ -494,9 +494,10 @@ describe('what must not be in a log', () => {
         headers: { ...headers, 'Content-Type': type },
         body: Buffer.from(body),
       });
-      // A slash within a number is one that a service could take for its own: such a path is refused, and logged.
+      // A slash within a number is one that a service could take for its own: such a path is refused before there is a
+      // route, so only a global log has an entry of it.
       expect(sent.status).toBe(path.includes('%2F') ? 400 : 200);
-      ids.push(sent.id);
+      if (sent.status === 200) ids.push(sent.id);
     });
     // Entries of requests before may still come between.
     const logged = await waitFor('their entries', () => {

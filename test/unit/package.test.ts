@@ -3,7 +3,7 @@
  * around them but its own dependencies, and under which licences those come.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -39,7 +39,7 @@ const lock = readJson(join(ROOT, 'package-lock.json')) as {
 const PRODUCTION = Object.entries(lock.packages).flatMap(([path, { dev }]) => (path === '' || dev ? [] : [path]));
 
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
-const installed = join(folder, 'node_modules', manifest.name);
+const installed = join(folder, 'lib/node_modules', manifest.name);
 let files: string[];
 
 beforeAll(() => {
@@ -50,20 +50,19 @@ beforeAll(() => {
     cwd: ROOT,
   });
   for (const name of ['package.json', 'README.md', 'LICENSE']) copyFileSync(join(ROOT, name), join(stage, name));
+  for (const path of PRODUCTION.filter((name) => name.lastIndexOf('node_modules/') === 0)) {
+    cpSync(join(ROOT, path), join(stage, path), { recursive: true });
+  }
   const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: stage,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const [packed] = JSON.parse(output.toString()) as { filename: string; files: { path: string }[] }[];
   if (packed === undefined) throw new Error('npm packed nothing');
-  files = packed.files.map(({ path }) => path);
-  mkdirSync(installed, { recursive: true });
-  execFileSync('tar', ['-xzf', join(folder, packed.filename), '-C', installed, '--strip-components=1']);
-  // What is below another package comes with it.
-  for (const path of PRODUCTION.filter((name) => name.lastIndexOf('node_modules/') === 0)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    symlinkSync(join(ROOT, path), join(folder, path));
-  }
+  files = packed.files.map(({ path }) => path).filter((path) => !path.startsWith('node_modules/'));
+  // As the README has it, with no registry: what it needs comes with it.
+  const install = ['install', '--global', '--offline', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
+  execFileSync('npm', [...install, '--prefix', folder, join(folder, packed.filename)], { stdio: 'ignore' });
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -148,5 +147,16 @@ describe('what is installed with it', () => {
     const { license, version } = readJson(join(ROOT, path, 'package.json')) as Manifest;
     expect(lock.packages[path]).toMatchObject({ license, version });
     expect(ALLOWED_LICENCES).toContain(license);
+  });
+
+  it('is what the lock file names, and nothing else', () => {
+    const found = readdirSync(join(installed, 'node_modules'), { encoding: 'utf8', recursive: true })
+      .filter((path) => /(^|\/node_modules\/)(@[^/]+\/)?[^/@]+\/package\.json$/.test(path))
+      .map((path): [string, unknown] => [
+        `node_modules/${dirname(path)}`,
+        (readJson(join(installed, 'node_modules', path)) as Manifest).version,
+      ]);
+    const locked = PRODUCTION.map((path) => [path, lock.packages[path]?.version]);
+    expect(Object.fromEntries(found)).toEqual(Object.fromEntries(locked));
   });
 });
