@@ -5,11 +5,11 @@
 import { refusalOf, refuseRequest } from '../shared/http/request-guard.js';
 import { oneLine } from '../shared/one-line.js';
 import type { Kong } from '../shared/pdk.js';
-import { type Admission, type AdmissionSettings, admit } from './admission.js';
-import { rateLimitHeaders, refusalAnswer } from './answer.js';
 import type { Config } from './config.js';
+import { type Admission, type AdmissionSettings, admit } from './limits/admission.js';
+import { rateLimitHeaders, refusalAnswer } from './limits/answer.js';
+import { checksOf, type ReadPlan, readRequest } from './limits/request.js';
 import type { Namespace } from './namespaces.js';
-import { checksOf, type ReadPlan, readRequest } from './request.js';
 import { NO_CONSUMER } from './usage.js';
 
 /** What the access phase of one configuration needs. */

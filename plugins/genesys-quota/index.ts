@@ -7,11 +7,11 @@ import type { Kong } from '../shared/pdk.js';
 import type { PluginInstance } from '../shared/plugin.js';
 import { type Access, handleAccess } from './access.js';
 import { readConfig } from './config.js';
+import { planReads } from './limits/request.js';
 import { handleLog, type Log } from './log.js';
 import { createMetrics } from './metrics.js';
 import { openNamespace, openNamespaces } from './namespaces.js';
 import { createOperations } from './operations.js';
-import { planReads } from './request.js';
 
 export { PluginSchema, Schema } from './schema.js';
 export const Name = 'genesys-quota';

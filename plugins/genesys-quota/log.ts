@@ -7,9 +7,9 @@ import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry } from '../shared/log-entry.js';
 import type { Kong, ResponseSource } from '../shared/pdk.js';
 import { parseTokenMark, REFUSED_MARK, TOKEN_MARK, type TokenMark } from '../shared/token-mark.js';
+import { routeKey } from './genesys-limits/route-key.js';
+import { shareClosure } from './genesys-limits/shared-closures.js';
 import type { Namespace } from './namespaces.js';
-import { routeKey } from './route-key.js';
-import { shareClosure } from './shared-closures.js';
 import { NO_CONSUMER } from './usage.js';
 
 /** What the log phase of one configuration needs. */

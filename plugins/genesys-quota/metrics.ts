@@ -1,8 +1,8 @@
 /** What the plugin tells a monitoring system. */
 import { latest, type Merge, merged, sum } from '../shared/metric-family.js';
 import type { MetricFamily, MetricSample } from '../shared/plugin.js';
+import type { UpstreamAllowance } from './genesys-limits/hints.js';
 import type { Namespace } from './namespaces.js';
-import type { UpstreamAllowance } from './upstream-hints.js';
 
 /** A gauge with a sample for each namespace; one without a value has none. */
 type GaugeOf = (

@@ -4,11 +4,11 @@
  */
 import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
 import type { Config } from './config.js';
-import type { Counters } from './counters.js';
-import { createLocalCounters, type LocalCounters } from './local-counters.js';
-import { createRedisCounters } from './redis-counters.js';
-import { createUpstreamHints, type UpstreamHints } from './upstream-hints.js';
-import { createUpstreamLimits, type UpstreamLimits } from './upstream-limits.js';
+import { createUpstreamLimits, type UpstreamLimits } from './genesys-limits/closures.js';
+import { createUpstreamHints, type UpstreamHints } from './genesys-limits/hints.js';
+import type { Counters } from './limits/counters.js';
+import { createLocalCounters, type LocalCounters } from './limits/local-counters.js';
+import { createRedisCounters } from './limits/redis-counters.js';
 import { createUsage, type Usage } from './usage.js';
 
 export interface Namespace {

@@ -1,6 +1,6 @@
 /** The arithmetic of limits, and what it guarantees, over random traffic with a simulated clock. */
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../test/genesys-cloud/data/random.js';
+import { createRandom } from '../../../test/genesys-cloud/data/random.js';
 import {
   type Check,
   fitsWindow,

@@ -2,14 +2,14 @@
  * Whether one request goes on: first what Genesys has closed, then the limits; refused at once, or held for as long as it
  * may wait. What Redis' failure means is decided here too.
  */
-import { routeOf } from '../shared/genesys-route.js';
-import { RedisUnavailable } from '../shared/redis/connection.js';
-import type { Config } from './config.js';
+import { routeOf } from '../../shared/genesys-route.js';
+import { RedisUnavailable } from '../../shared/redis/connection.js';
+import type { Config } from '../config.js';
+import { routeKey } from '../genesys-limits/route-key.js';
+import type { Namespace } from '../namespaces.js';
 import type { ClosureMode, CountersAnswer } from './counters.js';
 import { type Check, type Judgement, judge, type Tightest } from './counting.js';
 import { type Hold, startHold } from './hold.js';
-import type { Namespace } from './namespaces.js';
-import { routeKey } from './route-key.js';
 
 export type Admission =
   | { kind: 'admitted'; tightest: Tightest | undefined }

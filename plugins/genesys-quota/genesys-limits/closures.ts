@@ -3,7 +3,7 @@
  * own and a 429 does not say whether it was the token's or the route's. A request can be refused here only if no token
  * that it may get would get through. No clock, no timer: the time comes in, and differs by node.
  */
-import type { TokenMark } from '../shared/token-mark.js';
+import type { TokenMark } from '../../shared/token-mark.js';
 
 /** One token is refused on one route. */
 export interface Closure extends TokenMark {

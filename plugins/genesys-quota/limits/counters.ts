@@ -1,6 +1,7 @@
 /** Where requests are counted: the contract of local-counters.ts and redis-counters.ts. */
+
+import type { Closure } from '../genesys-limits/closures.js';
 import type { Check, Reading } from './counting.js';
-import type { Closure } from './upstream-limits.js';
 
 /**
  * What to do with what other nodes know Genesys to have closed. `report`: tell of it instead of counting; `learn`: tell

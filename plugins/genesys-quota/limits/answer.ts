@@ -1,5 +1,5 @@
 /** What a client is told: how much is left, or why not and when to come back. Pure. */
-import { type GatewayAnswer, gatewayError } from '../shared/gateway-error.js';
+import { type GatewayAnswer, gatewayError } from '../../shared/gateway-error.js';
 import type { Admission } from './admission.js';
 import type { Tightest } from './counting.js';
 

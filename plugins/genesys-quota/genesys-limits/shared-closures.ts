@@ -1,7 +1,7 @@
 /** What Genesys has refused, told to the other nodes over Redis: a hash for each namespace, by Redis' clock. */
-import type { RedisConnection } from '../shared/redis/connection.js';
-import { redisScript } from '../shared/redis/script.js';
-import type { Closure } from './upstream-limits.js';
+import type { RedisConnection } from '../../shared/redis/connection.js';
+import { redisScript } from '../../shared/redis/script.js';
+import type { Closure } from './closures.js';
 
 /** KEYS: the hash. ARGV: field, milliseconds, size of the pool. Drops what is over, and shortens nothing. */
 const CLOSE = redisScript(`

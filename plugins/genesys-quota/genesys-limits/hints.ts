@@ -3,7 +3,7 @@
  * inaccurate, so nothing depends on it. When a token is nearly used up, requests that may wait (`max_wait_ms`) are spread
  * over the time that its window has left. No clock: the time comes in.
  */
-import type { TokenMark } from '../shared/token-mark.js';
+import type { TokenMark } from '../../shared/token-mark.js';
 
 /** The three headers, as they came. */
 export interface RateLimitHint {

@@ -3,11 +3,11 @@
  * limits. Redis' clock is the only one. The keys of a namespace carry one hash tag, so that in a Cluster they lie on one
  * node, and they expire by themselves.
  */
-import type { RedisConnection } from '../shared/redis/connection.js';
-import { redisScript } from '../shared/redis/script.js';
+import type { RedisConnection } from '../../shared/redis/connection.js';
+import { redisScript } from '../../shared/redis/script.js';
+import { closuresKey, parseClosures } from '../genesys-limits/shared-closures.js';
 import type { Counters, CountersAnswer } from './counters.js';
 import { type Check, type CounterState, generationMs } from './counting.js';
-import { closuresKey, parseClosures } from './shared-closures.js';
 
 /**
  * The same decision as in local-counters.ts.

@@ -1,16 +1,16 @@
 /** Admission: what Genesys has closed, limits, waiting, and a Redis that fails; time is simulated. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { routeOf } from '../shared/genesys-route.js';
-import { type RedisConnection, RedisUnavailable } from '../shared/redis/connection.js';
+import { routeOf } from '../../shared/genesys-route.js';
+import { type RedisConnection, RedisUnavailable } from '../../shared/redis/connection.js';
+import { createUpstreamLimits } from '../genesys-limits/closures.js';
+import { createUpstreamHints } from '../genesys-limits/hints.js';
+import { routeKey } from '../genesys-limits/route-key.js';
+import type { Namespace } from '../namespaces.js';
+import { createUsage } from '../usage.js';
 import { type Admission, type AdmissionSettings, admit } from './admission.js';
 import type { Counters } from './counters.js';
 import type { Check } from './counting.js';
 import { createLocalCounters } from './local-counters.js';
-import type { Namespace } from './namespaces.js';
-import { routeKey } from './route-key.js';
-import { createUpstreamHints } from './upstream-hints.js';
-import { createUpstreamLimits } from './upstream-limits.js';
-import { createUsage } from './usage.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.UTC(2026, 10, 21), toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });

@@ -1,17 +1,17 @@
 /** The script in a real Redis: step by step the same as the counters in memory, and gone when it does not matter. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRandom } from '../../test/genesys-cloud/data/random.js';
-import { REDIS_MISSING, type RedisServer, startCluster, startRedis } from '../../test/support/redis-server.js';
-import { waitFor } from '../../test/support/wait-for.js';
-import { parseConfig } from '../shared/config.js';
-import { BARE_HOST } from '../shared/host.js';
-import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
-import { REDIS_FIELDS } from '../shared/redis/schema.js';
-import { readRedisSettings } from '../shared/redis/settings.js';
+import { createRandom } from '../../../test/genesys-cloud/data/random.js';
+import { REDIS_MISSING, type RedisServer, startCluster, startRedis } from '../../../test/support/redis-server.js';
+import { waitFor } from '../../../test/support/wait-for.js';
+import { parseConfig } from '../../shared/config.js';
+import { BARE_HOST } from '../../shared/host.js';
+import { openRedis, type RedisConnection } from '../../shared/redis/connection.js';
+import { REDIS_FIELDS } from '../../shared/redis/schema.js';
+import { readRedisSettings } from '../../shared/redis/settings.js';
+import { shareClosure } from '../genesys-limits/shared-closures.js';
 import type { Check } from './counting.js';
 import { createLocalCounters } from './local-counters.js';
 import { createRedisCounters } from './redis-counters.js';
-import { shareClosure } from './shared-closures.js';
 
 async function connect(settings: Record<string, unknown>): Promise<RedisConnection> {
   const config = parseConfig(REDIS_FIELDS, { timeout_ms: 5000, ...settings });

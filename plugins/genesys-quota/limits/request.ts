@@ -3,13 +3,13 @@
  * read that no limit of the configuration uses, but for the consumer, whose use is counted.
  */
 import { hash } from 'node:crypto';
-import { forwardedMethod } from '../shared/forwarded-method.js';
-import { readGuarded } from '../shared/http/request-guard.js';
-import { servicePath } from '../shared/path-pattern.js';
-import type { Kong } from '../shared/pdk.js';
-import type { Config, Identity, Limit } from './config.js';
+import { forwardedMethod } from '../../shared/forwarded-method.js';
+import { readGuarded } from '../../shared/http/request-guard.js';
+import { servicePath } from '../../shared/path-pattern.js';
+import type { Kong } from '../../shared/pdk.js';
+import type { Config, Identity, Limit } from '../config.js';
+import type { Consumer } from '../usage.js';
 import type { Check } from './counting.js';
-import type { Consumer } from './usage.js';
 
 /** What a configuration reads of its requests. */
 export interface ReadPlan {
