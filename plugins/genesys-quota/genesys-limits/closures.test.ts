@@ -1,6 +1,6 @@
 /** What Genesys has closed: for which requests, and until when. */
 import { describe, expect, it } from 'vitest';
-import { createUpstreamLimits } from './closures.js';
+import { createClosures } from './closures.js';
 
 const mark = (ref: string, poolSize = 1) => ({ ref, poolSize });
 const closure = (ref: string, route: string, remainingMs = 30_000, poolSize = 1) => ({
@@ -11,7 +11,7 @@ const closure = (ref: string, route: string, remainingMs = 30_000, poolSize = 1)
 
 describe('a 429', () => {
   it('closes its route, and nothing else, until its time is over', () => {
-    const limits = createUpstreamLimits();
+    const limits = createClosures();
     expect(limits.isAnyClosed(0)).toBe(false);
     limits.saw(mark('t'), 0);
     limits.close(closure('t', 'users'), 0);
@@ -21,7 +21,7 @@ describe('a 429', () => {
   });
 
   it('of a second route closes the token for all, while both last', () => {
-    const limits = createUpstreamLimits();
+    const limits = createClosures();
     limits.close(closure('t', 'users', 30_000), 0);
     limits.close(closure('t', 'queues', 10_000), 0);
     expect(limits.waitMs('roles', 1000)).toBe(9000);
@@ -30,7 +30,7 @@ describe('a 429', () => {
   });
 
   it('closes a route of a pool only when every token is refused there', () => {
-    const limits = createUpstreamLimits();
+    const limits = createClosures();
     for (const ref of ['a', 'b', 'c']) limits.saw(mark(ref, 3), 0);
     limits.close(closure('a', 'users', 30_000, 3), 0);
     limits.close(closure('b', 'users', 20_000, 3), 0);
@@ -41,14 +41,14 @@ describe('a 429', () => {
   });
 
   it('does not close what tokens that were not seen yet may pass', () => {
-    const limits = createUpstreamLimits();
+    const limits = createClosures();
     limits.saw(mark('a', 3), 0);
     limits.close(closure('a', 'users', 30_000, 3), 0);
     expect(limits.waitMs('users', 0)).toBe(0);
   });
 
   it('of another node counts if this one knows of no other token', () => {
-    const limits = createUpstreamLimits();
+    const limits = createClosures();
     limits.close(closure('theirs', 'users'), 0);
     expect(limits.waitMs('users', 0)).toBe(30_000);
     // A token of its own may pass still.
@@ -60,7 +60,7 @@ describe('a 429', () => {
   });
 
   it('that is told again does not shorten the first', () => {
-    const limits = createUpstreamLimits();
+    const limits = createClosures();
     limits.close(closure('t', 'users', 30_000), 0);
     limits.close(closure('t', 'users', 5000), 0);
     expect(limits.waitMs('users', 0)).toBe(30_000);

@@ -1,6 +1,6 @@
 /** What Genesys' hints do: spread requests, and say how much is left. */
 import { describe, expect, it } from 'vitest';
-import { createUpstreamHints } from './hints.js';
+import { createHints } from './hints.js';
 
 const mark = (ref: string, poolSize = 1) => ({ ref, poolSize });
 
@@ -8,7 +8,7 @@ describe('a hint', () => {
   const hint = (count: string, allowed = '300', resetSeconds = '10') => ({ count, allowed, resetSeconds });
 
   it('that a token is nearly used up spreads requests over the rest of its window', () => {
-    const hints = createUpstreamHints();
+    const hints = createHints();
     hints.learn(mark('t'), hint('290'), 0);
     expect([1, 2, 3, 4].map(() => hints.delayMs(0, 5000))).toEqual([0, 1000, 2000, 3000]);
     expect(hints.delayMs(0, 500)).toBe(500);
@@ -16,7 +16,7 @@ describe('a hint', () => {
   });
 
   it('ends when the token is fresh again, and needs all tokens of a pool', () => {
-    const hints = createUpstreamHints();
+    const hints = createHints();
     hints.learn(mark('a', 2), hint('299'), 0);
     expect([hints.delayMs(0, 5000), hints.delayMs(0, 5000)]).toEqual([0, 0]);
     hints.learn(mark('b', 2), hint('299'), 0);
@@ -32,13 +32,13 @@ describe('a hint', () => {
     ['too long', hint('300', '300', '3600')],
     ['nothing allowed', hint('0', '0')],
   ])('that is %s changes nothing', (_, absent) => {
-    const hints = createUpstreamHints();
+    const hints = createHints();
     hints.learn(mark('t'), absent, 0);
     expect([hints.delayMs(0, 5000), hints.delayMs(0, 5000)]).toEqual([0, 0]);
   });
 
   it('is remembered until its window ends, and summed over the tokens', () => {
-    const hints = createUpstreamHints();
+    const hints = createHints();
     expect(hints.allowance(0)).toBeUndefined();
     hints.learn(mark('a', 2), hint('30'), 0);
     hints.learn(mark('b', 2), hint('150', '300', '20'), 0);
@@ -54,7 +54,7 @@ describe('a hint', () => {
     ['nothing allowed', hint('0', '0')],
     ['of a window of an hour', hint('3', '300', '3600')],
   ])('that is %s tells nothing', (_, absent) => {
-    const hints = createUpstreamHints();
+    const hints = createHints();
     hints.learn(mark('t'), absent, 0);
     expect(hints.allowance(0)).toBeUndefined();
   });

@@ -1,15 +1,16 @@
 /**
- * Whether one request goes on: first what Genesys has closed, then the limits; refused at once, or held for as long as it
- * may wait. What Redis' failure means is decided here too.
+ * Decides whether a request goes on: first what Genesys has closed, then the limits; refused at once, or held for as long
+ * as it may wait. What a failure of Redis means is decided here too.
  */
 import { routeOf } from '../../shared/genesys-route.js';
 import { RedisUnavailable } from '../../shared/redis/connection.js';
 import type { Config } from '../config.js';
 import { routeKey } from '../genesys-limits/route-key.js';
 import type { Namespace } from '../namespaces.js';
-import type { ClosureMode, CountersAnswer } from './counters.js';
-import { type Check, type Judgement, judge, type Tightest } from './counting.js';
-import { type Hold, startHold } from './hold.js';
+import type { Check, Reading } from './counting.js';
+import type { Hold, Holds } from './hold.js';
+import { judge, type Tightest } from './judgement.js';
+import type { ClosureMode, RedisAnswer } from './redis-counters.js';
 
 export type Admission =
   | { kind: 'admitted'; tightest: Tightest | undefined }
@@ -19,17 +20,32 @@ export type Admission =
   /** Redis is away, and the configuration wants no request then. */
   | { kind: 'unavailable' };
 
-/** What a request is decided by. */
-export interface AdmissionSettings {
-  namespace: Namespace;
-  maxWaitMs: number;
-  onRedisError: Config['onRedisError'];
-  followUpstream: boolean;
-  /** Redis answered with an error of its own, which says what is wrong with it. */
-  onRedisFault(message: string): void;
+/** What the requests of one configuration are decided by. */
+export interface AdmissionSettings extends Pick<Config, 'maxWaitMs' | 'onRedisError' | 'followUpstream'> {
+  namespace: Pick<Namespace, 'name' | 'local' | 'shared' | 'closures' | 'hints'>;
+  holds: Holds;
 }
 
-/** How long a request waits for the connection that its process has begun to make, so that no node begins with counts of its own. */
+/** What one try comes to. */
+type Attempt =
+  /** `delayMs`: until the place that a spike arrest has reserved. */
+  | { kind: 'decided'; admission: Admission; delayMs: number }
+  /** It may be tried again after a wait, in turn with the others in the queue. */
+  | { kind: 'blocked'; refusal: Admission; waitMs: number; queue?: string }
+  /** Other nodes knew more of what Genesys has closed; nothing was counted. */
+  | { kind: 'informed' };
+
+/** What one try counts. */
+interface Ask {
+  checks: readonly Check[];
+  maxDelayUs: number;
+  mode: ClosureMode;
+}
+
+const UNCOUNTED: Attempt = { kind: 'decided', admission: { kind: 'admitted', tightest: undefined }, delayMs: 0 };
+const UNAVAILABLE: Attempt = { kind: 'decided', admission: { kind: 'unavailable' }, delayMs: 0 };
+
+/** How long a request waits for the first connection to Redis, so that no node begins with counts of its own. */
 const FIRST_CONTACT_MS = 3000;
 
 /**
@@ -41,7 +57,7 @@ export async function admit(
   upstreamUri: string,
   settings: AdmissionSettings,
 ): Promise<Admission> {
-  const hold = startHold(settings.maxWaitMs);
+  const hold = settings.holds.start(settings.maxWaitMs);
   try {
     return await admitOrHold(checks, upstreamUri, settings, hold);
   } finally {
@@ -56,66 +72,73 @@ async function admitOrHold(
   hold: Hold | undefined,
 ): Promise<Admission> {
   const { namespace, followUpstream } = settings;
-  const { upstream, hints } = namespace;
-  if (hold !== undefined) {
-    const delayMs = hints.delayMs(performance.now(), hold.leftMs());
-    if (delayMs > 0) await hold.sleep(delayMs);
-  }
+  const spreadMs = hold === undefined ? 0 : namespace.hints.delayMs(performance.now(), hold.leftMs());
+  if (spreadMs > 0) await hold?.sleep(spreadMs);
   let mode: ClosureMode = followUpstream ? 'report' : 'ignore';
   for (;;) {
-    if (followUpstream && upstream.isAnyClosed(performance.now())) {
-      const route = routeKey(routeOf(upstreamUri));
-      const waitMs = upstream.waitMs(route, performance.now());
-      if (waitMs > 0) {
-        if (hold === undefined || waitMs > hold.leftMs()) return { kind: 'closed', waitMs };
-        await hold.sleep(waitMs);
-        continue;
-      }
-      // What is closed is known, and does not concern this request.
-      mode = 'learn';
+    const closedMs = followUpstream ? closedForMs(upstreamUri, namespace) : undefined;
+    // What is closed is known, and need not be reported before the request is counted.
+    if (closedMs !== undefined) mode = 'learn';
+    const maxDelayUs = hold === undefined ? 0 : Math.floor(hold.leftMs() * 1000);
+    const attempt: Attempt = closedMs
+      ? { kind: 'blocked', refusal: { kind: 'closed', waitMs: closedMs }, waitMs: closedMs }
+      : await count({ checks, maxDelayUs, mode }, settings);
+    switch (attempt.kind) {
+      case 'decided':
+        if (attempt.delayMs > 0) await hold?.sleep(attempt.delayMs);
+        return attempt.admission;
+      case 'informed':
+        mode = 'learn';
+        break;
+      case 'blocked':
+        if (hold === undefined || attempt.waitMs > hold.leftMs()) return attempt.refusal;
+        if (attempt.queue !== undefined && (await hold.queue(attempt.queue))) break;
+        await hold.sleep(attempt.waitMs);
     }
-    const counted = await count(checks, hold?.leftMs() ?? 0, mode, settings);
-    if (typeof counted === 'string') {
-      return counted === 'unavailable' ? { kind: counted } : { kind: counted, tightest: undefined };
-    }
-    for (const closure of counted.closures) upstream.close(closure, performance.now());
-    if (counted.reading === undefined) {
-      mode = 'learn';
-      continue;
-    }
-    const judged = judge(checks, counted.reading);
-    if (judged.admitted) {
-      if (judged.delayMs > 0) await hold?.sleep(judged.delayMs);
-      return { kind: 'admitted', tightest: judged.tightest };
-    }
-    if (hold === undefined || judged.waitMs > hold.leftMs()) return refused(judged);
-    const { group, id } = judged.check;
-    if (await hold.queue(`${namespace.name} ${group} ${id}`)) continue;
-    if (judged.waitMs > hold.leftMs()) return refused(judged);
-    await hold.sleep(judged.waitMs);
   }
 }
 
-function refused({ check, waitMs, tightest }: Extract<Judgement, { admitted: false }>): Admission {
-  return { kind: 'refused', limit: check.name, waitMs, tightest };
+/** Returns how long Genesys will refuse the request, 0 if it will not; undefined if nothing is closed at all. */
+function closedForMs(upstreamUri: string, { closures }: AdmissionSettings['namespace']): number | undefined {
+  const nowMs = performance.now();
+  return closures.isAnyClosed(nowMs) ? closures.waitMs(routeKey(routeOf(upstreamUri)), nowMs) : undefined;
 }
 
 /** Counts where the policy says, or where it says for a Redis that is away. */
-async function count(
-  checks: readonly Check[],
-  maxDelayMs: number,
-  mode: ClosureMode,
-  { namespace: { local, shared }, onRedisError, onRedisFault }: AdmissionSettings,
-): Promise<CountersAnswer | 'admitted' | 'unavailable'> {
-  const maxDelayUs = Math.floor(maxDelayMs * 1000);
-  if (shared === undefined) return local.admit(checks, maxDelayUs);
-  if (checks.length === 0 && mode === 'ignore') return 'admitted';
+async function count(ask: Ask, { namespace, onRedisError }: AdmissionSettings): Promise<Attempt> {
+  const { name, local, shared, closures } = namespace;
+  if (shared === undefined) return judged(local.admit(ask.checks, ask.maxDelayUs), name);
+  if (ask.checks.length === 0 && ask.mode === 'ignore') return UNCOUNTED;
+  const answer = await askRedis(ask, shared);
+  if (answer === undefined) {
+    if (onRedisError === 'local') return judged(local.admit(ask.checks, ask.maxDelayUs), name);
+    return onRedisError === 'allow' ? UNCOUNTED : UNAVAILABLE;
+  }
+  for (const closure of answer.closures) closures.close(closure, performance.now());
+  return answer.kind === 'counted' ? judged(answer.reading, name) : { kind: 'informed' };
+}
+
+/** Counts in Redis. @returns undefined if it is away, or refuses */
+async function askRedis(
+  { checks, maxDelayUs, mode }: Ask,
+  shared: NonNullable<Namespace['shared']>,
+): Promise<RedisAnswer | undefined> {
   await shared.redis.firstContact(FIRST_CONTACT_MS);
   try {
     return await shared.counters.admit(checks, maxDelayUs, mode);
   } catch (error) {
-    if (!(error instanceof RedisUnavailable)) onRedisFault((error as Error).message);
-    if (onRedisError === 'local') return local.admit(checks, maxDelayUs);
-    return onRedisError === 'allow' ? 'admitted' : 'unavailable';
+    if (!(error instanceof RedisUnavailable)) shared.faults.note((error as Error).message);
+    return undefined;
   }
+}
+
+function judged(reading: Reading, namespace: string): Attempt {
+  const judgement = judge(reading);
+  if (judgement.admitted) {
+    const { tightest, delayMs } = judgement;
+    return { kind: 'decided', admission: { kind: 'admitted', tightest }, delayMs };
+  }
+  const { check, waitMs, tightest } = judgement;
+  const refusal: Admission = { kind: 'refused', limit: check.name, waitMs, tightest };
+  return { kind: 'blocked', refusal, waitMs, queue: `${namespace} ${check.group} ${check.id}` };
 }

@@ -1,13 +1,13 @@
-/** What a client is told: how much is left, or why not and when to come back. Pure. */
-import { type GatewayAnswer, gatewayError } from '../../shared/gateway-error.js';
+/** What a client learns: how much is left, or why it is refused and when to try again. Pure. */
+import type { ErrorAnswer } from '../../runtime/step.js';
 import type { Admission } from './admission.js';
-import type { Tightest } from './counting.js';
+import type { Tightest } from './judgement.js';
 
 /** For a Redis that is away: its breaker tries again within seconds. */
-const UNAVAILABLE_SECONDS = 1;
+const UNAVAILABLE_MS = 1000;
 
 /**
- * The RateLimit fields of the limit that a client should mind most, as in draft-ietf-httpapi-ratelimit-headers-06, the
+ * Makes the RateLimit fields of the limit that a client should mind most, as in draft-ietf-httpapi-ratelimit-headers-06, the
  * last version with three fields; Kong's own rate-limiting uses the same names.
  */
 export function rateLimitHeaders({ limit, remaining, resetMs }: Tightest): Record<string, string> {
@@ -19,26 +19,26 @@ export function rateLimitHeaders({ limit, remaining, resetMs }: Tightest): Recor
 }
 
 /**
- * The answer to a request that does not go on.
+ * Makes the answer to a request that does not go on.
  * @param hideHeaders leaves the RateLimit fields out
  */
-export function refusalAnswer(
-  admission: Exclude<Admission, { kind: 'admitted' }>,
-  contextId: string,
-  hideHeaders: boolean,
-): GatewayAnswer {
-  if (admission.kind === 'unavailable') {
-    const message = `The gateway cannot count requests at the moment. Retry the request in [${UNAVAILABLE_SECONDS}] seconds`;
-    return gatewayError('gateway.quota.unavailable', message, { contextId, retryAfterSeconds: UNAVAILABLE_SECONDS });
-  }
-  const retryAfterSeconds = Math.max(1, Math.ceil(admission.waitMs / 1000));
+export function refusalAnswer(admission: Exclude<Admission, { kind: 'admitted' }>, hideHeaders: boolean): ErrorAnswer {
+  const waitMs = admission.kind === 'unavailable' ? UNAVAILABLE_MS : admission.waitMs;
+  const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
   const retry = `Retry the request in [${retryAfterSeconds}] seconds`;
-  if (admission.kind === 'closed') {
-    const message = `Rate limit exceeded the maximum. ${retry}`;
-    return gatewayError('too.many.requests.retry.after', message, { contextId, retryAfterSeconds });
+  switch (admission.kind) {
+    case 'unavailable': {
+      const message = `The gateway cannot count requests at the moment. ${retry}`;
+      return { code: 'gateway.quota.unavailable', message, retryAfterSeconds };
+    }
+    case 'closed': {
+      const message = `Rate limit exceeded the maximum. ${retry}`;
+      return { code: 'too.many.requests.retry.after', message, retryAfterSeconds };
+    }
+    case 'refused': {
+      const message = `Rate limit exceeded the maximum of ${admission.limit}. ${retry}`;
+      const headers = hideHeaders ? {} : rateLimitHeaders(admission.tightest);
+      return { code: 'gateway.quota.exceeded', message, retryAfterSeconds, headers };
+    }
   }
-  const message = `Rate limit exceeded the maximum of ${admission.limit}. ${retry}`;
-  const answer = gatewayError('gateway.quota.exceeded', message, { contextId, retryAfterSeconds });
-  if (!hideHeaders) Object.assign(answer.headers, rateLimitHeaders(admission.tightest));
-  return answer;
 }

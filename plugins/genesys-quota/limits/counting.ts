@@ -1,12 +1,12 @@
 /**
- * The arithmetic of limits: what a request needs of each, whether it fits, when it would, and how much is left. Pure; the
- * time comes in. redis-counters.ts says the same in Lua, and a test holds both against each other.
+ * The arithmetic of limits: what a request needs of each, whether it fits, and when it would. Pure; the time comes in.
+ * redis-counters.ts says the same in Lua, and a test compares the two.
  */
 
 /** What one request asks of one counter. */
 export type Check = WindowCheck | SpikeCheck;
 
-interface Counted {
+interface Asked {
   /** The limit's name, for messages. */
   name: string;
   /** Which family of counters: those of one limit. */
@@ -18,7 +18,7 @@ interface Counted {
 }
 
 /** At most `limit` in a window. */
-export interface WindowCheck extends Counted {
+export interface WindowCheck extends Asked {
   kind: 'sliding' | 'fixed';
   limit: number;
   windowMs: number;
@@ -27,33 +27,53 @@ export interface WindowCheck extends Counted {
 }
 
 /** At least `emissionUs` between requests, with `burst` at once after a pause. */
-export interface SpikeCheck extends Counted {
+export interface SpikeCheck extends Asked {
   kind: 'spike';
   emissionUs: number;
   burst: number;
 }
 
-/** A counter of a window: what it holds for the window of now, and for the one before. */
+/** What a window's counter holds for the window of now, and for the one before. */
 export interface WindowState {
   current: number;
   previous: number;
 }
 
-/** A counter of a spike arrest: the theoretical arrival time of GCRA (ITU-T I.371), in µs since 1970. */
+/** The theoretical arrival time of GCRA (ITU-T I.371), in µs since 1970. */
 export interface SpikeState {
   tatUs: number;
 }
 
-export type CounterState = WindowState | SpikeState;
+/** A counter as one check of a request finds or leaves it. */
+export type Counter =
+  | ({ kind: 'window'; check: WindowCheck } & WindowState)
+  | ({ kind: 'spike'; check: SpikeCheck } & SpikeState);
 
-/**
- * How counters stand, looked at all at once: after the request was counted if it was admitted, else as they were.
- * `states` has the order of the checks.
- */
+/** All counters of a request, read at once: after it was counted if it was admitted, else as they were. */
 export interface Reading {
   admitted: boolean;
   nowUs: number;
-  states: CounterState[];
+  /** In the order of the checks. */
+  counters: readonly Counter[];
+}
+
+/** Makes a counter of what is stored for it in this window and in the one before. */
+export function counterOf(check: Check, current: number, previous: number): Counter {
+  return check.kind === 'spike'
+    ? { kind: 'spike', check, tatUs: Math.max(current, previous) }
+    : { kind: 'window', check, current, previous };
+}
+
+/** Returns whether a request may go, after a delay of at most `maxDelayUs` that a spike arrest asks for. */
+export function fits(counter: Counter, nowUs: number, maxDelayUs: number): boolean {
+  if (counter.kind === 'spike') return spikeDelayUs(counter.check, counter, nowUs) <= maxDelayUs;
+  return fitsWindow(counter.check, counter, elapsedMs(counter.check, nowUs));
+}
+
+/** Returns the counter after a request was let through, now or after its delay. */
+export function countUp(counter: Counter, nowUs: number): Counter {
+  if (counter.kind === 'spike') return { ...counter, tatUs: Math.max(counter.tatUs, nowUs) + counter.check.emissionUs };
+  return { ...counter, current: counter.current + counter.check.cost };
 }
 
 /** How long a counter matters after it was last counted up: it may be dropped two of these later. */
@@ -64,32 +84,33 @@ export function generationMs(check: Check): number {
 }
 
 /** The longest `max_wait_ms`. */
-export const MAX_RESERVED_MS = 20_000;
+const MAX_RESERVED_MS = 20_000;
+
+/** Returns the milliseconds since the check's window began. */
+export function elapsedMs({ windowMs }: WindowCheck, nowUs: number): number {
+  return Math.floor(nowUs / 1000) % windowMs;
+}
 
 /**
- * Whether a request fits into a window. Sliding: the window before counts by the part of it that is not yet a window
- * ago, as if its requests had come evenly.
- * @param elapsedMs since the window began
+ * Returns whether a request fits into a window. Sliding: the window before counts by the part of it that is less than a
+ * window ago, as if its requests had come evenly.
+ * @param elapsed milliseconds since the window began
  */
-export function fitsWindow(
-  { kind, limit, windowMs, cost }: WindowCheck,
-  state: WindowState,
-  elapsedMs: number,
-): boolean {
+export function fitsWindow({ kind, limit, windowMs, cost }: WindowCheck, state: WindowState, elapsed: number): boolean {
   const asked = state.current + cost;
   if (kind === 'fixed') return asked <= limit;
   // Multiplied out, so that whole numbers are compared.
-  return state.previous * (windowMs - elapsedMs) + asked * windowMs <= limit * windowMs;
+  return state.previous * (windowMs - elapsed) + asked * windowMs <= limit * windowMs;
 }
 
-/** When a request would fit into a window if nothing else came: in so many milliseconds. 0: it fits. */
-export function windowWaitMs(check: WindowCheck, state: WindowState, elapsedMs: number): number {
-  if (fitsWindow(check, state, elapsedMs)) return 0;
+/** Returns in how many milliseconds a request would fit into a window if nothing else came. 0: it fits. */
+export function windowWaitMs(check: WindowCheck, state: WindowState, elapsed: number): number {
+  if (fitsWindow(check, state, elapsed)) return 0;
   const { kind, limit, windowMs, cost } = check;
-  const toNextMs = windowMs - elapsedMs;
+  const toNextMs = windowMs - elapsed;
   if (kind === 'fixed') return toNextMs;
   const room = limit - cost - state.current;
-  if (room >= 0) return Math.min(toNextMs, fallsToMs(state.previous, room, windowMs) - elapsedMs);
+  if (room >= 0) return Math.min(toNextMs, fallsToMs(state.previous, room, windowMs) - elapsed);
   return toNextMs + fallsToMs(state.current, limit - cost, windowMs);
 }
 
@@ -98,71 +119,13 @@ function fallsToMs(previous: number, room: number, windowMs: number): number {
   return previous <= room ? 0 : Math.ceil(windowMs - (room * windowMs) / previous);
 }
 
-/** How much is left of a window, in requests of cost 1. */
-export function windowRemaining({ kind, limit, windowMs }: WindowCheck, state: WindowState, elapsedMs: number): number {
-  const carried = kind === 'fixed' ? 0 : (state.previous * (windowMs - elapsedMs)) / windowMs;
+/** Returns how much is left of a window, in requests of cost 1. */
+export function windowRemaining({ kind, limit, windowMs }: WindowCheck, state: WindowState, elapsed: number): number {
+  const carried = kind === 'fixed' ? 0 : (state.previous * (windowMs - elapsed)) / windowMs;
   return Math.max(0, Math.floor(limit - carried - state.current));
 }
 
-/** How long a request would have to wait, in µs; 0: it can go now. */
+/** Returns how long a request would have to wait for a spike arrest, in µs; 0: it can go now. */
 export function spikeDelayUs({ emissionUs, burst }: SpikeCheck, { tatUs }: SpikeState, nowUs: number): number {
   return Math.max(0, Math.max(tatUs, nowUs) + emissionUs - emissionUs * burst - nowUs);
-}
-
-/** The state after a request was let through, now or after its delay. */
-export function spikeCounted({ emissionUs }: SpikeCheck, { tatUs }: SpikeState, nowUs: number): SpikeState {
-  return { tatUs: Math.max(tatUs, nowUs) + emissionUs };
-}
-
-/** What a reading means for the request. */
-export type Judgement =
-  /** `delayMs`: the time until the place that was reserved for it. */
-  | { admitted: true; delayMs: number; tightest: Tightest | undefined }
-  /** `waitMs`: until it would fit into all limits, if nothing else came. */
-  | { admitted: false; waitMs: number; tightest: Tightest; check: Check };
-
-/** The limit that a client should mind most. */
-export interface Tightest {
-  limit: number;
-  remaining: number;
-  /** Until it is worth asking again, or the window ends. */
-  resetMs: number;
-}
-
-/** Reads what counters say. Spike arrests have no quota to tell of, unless one of them refuses. */
-export function judge(checks: readonly Check[], { admitted, nowUs, states }: Reading): Judgement {
-  const nowMs = Math.floor(nowUs / 1000);
-  let delayMs = 0;
-  let tightest: Tightest | undefined;
-  let longest: { check: Check; waitMs: number } | undefined;
-  checks.forEach((check, index) => {
-    if (check.kind === 'spike') {
-      const state = states[index] as SpikeState;
-      if (admitted) {
-        const dueUs = state.tatUs - check.emissionUs * check.burst;
-        delayMs = Math.max(delayMs, Math.ceil((dueUs - nowUs) / 1000));
-        return;
-      }
-      const waitMs = Math.ceil(spikeDelayUs(check, state, nowUs) / 1000);
-      if (waitMs > 0 && waitMs > (longest?.waitMs ?? 0)) longest = { check, waitMs };
-      return;
-    }
-    const state = states[index] as WindowState;
-    const elapsedMs = nowMs % check.windowMs;
-    if (!admitted) {
-      const waitMs = windowWaitMs(check, state, elapsedMs);
-      if (waitMs > 0 && waitMs >= (longest?.waitMs ?? 0)) longest = { check, waitMs };
-      return;
-    }
-    const remaining = windowRemaining(check, state, elapsedMs);
-    if (tightest === undefined || remaining < tightest.remaining) {
-      tightest = { limit: check.limit, remaining, resetMs: check.windowMs - elapsedMs };
-    }
-  });
-  if (admitted) return { admitted, delayMs, tightest };
-  // Only if Redis' clock was set back: it says no until it is there again.
-  longest ??= { check: checks[0] as Check, waitMs: 1000 };
-  const { check, waitMs } = longest;
-  const limit = check.kind === 'spike' ? check.burst : check.limit;
-  return { admitted: false, waitMs, check, tightest: { limit, remaining: 0, resetMs: waitMs } };
 }
