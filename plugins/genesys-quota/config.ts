@@ -9,7 +9,7 @@ import { property } from '../shared/property.js';
 import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
 import { Schema } from './schema.js';
 
-/** By what requests are told apart. */
+/** What requests are told apart by. */
 export type Identity =
   | { by: 'consumer' | 'credential' | 'ip' | 'global' }
   /** `name` of a header in lower case, of a query parameter as it is. */
@@ -18,7 +18,7 @@ export type Identity =
 /** One limit. */
 export interface Limit {
   name: string;
-  /** Under which its counters stand: limits that mean the same share them. */
+  /** The family of its counters: limits that mean the same share them. */
   group: string;
   algorithm: 'fixed' | 'sliding';
   limit: number;

@@ -1,8 +1,12 @@
 /** The plugin on a fake `kong`: what it reads, what clients are told, what the log phase learns. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { guarded } from '../../test/support/guarded.js';
+import { REDIS_MISSING, startRedis } from '../../test/support/redis-server.js';
 import type { Kong } from '../shared/pdk.js';
-import { operations, Plugin } from './index.js';
+import type { PluginInstance } from '../shared/plugin.js';
+import { Plugin, start, variants } from './index.js';
+
+const { operations = [] } = start();
 
 /** Ends an event, as Kong's exit does. */
 class Exit {
@@ -40,6 +44,7 @@ function fakeKong({ mark = 't/1', status = 200, source = 'service', entry = {}, 
     client: { getConsumer: call('getConsumer', () => ({ id: 'c1', username: 'svc-crm' })) },
     ctx: { shared: { get: call('mark', () => mark) } },
     log: {
+      err: call('err', () => undefined),
       serialize: call('serialize', () => JSON.stringify(entry)),
       setSerializeValue: call('setSerializeValue', () => undefined),
     },
@@ -57,9 +62,13 @@ function fakeKong({ mark = 't/1', status = 200, source = 'service', entry = {}, 
 }
 
 let names = 0;
-function plugin(config: Record<string, unknown>): Plugin {
+function plugin(config: Record<string, unknown>): Required<Pick<PluginInstance, 'access' | 'log'>> {
   names += 1;
-  return new Plugin({ namespace: `test-${names}`, ...config });
+  const instance = new Plugin({ namespace: `test-${names}`, ...config });
+  return {
+    access: (kong) => instance.access?.(kong) ?? expect.fail('no access phase'),
+    log: (kong) => instance.log?.(kong) ?? expect.fail('no log phase'),
+  };
 }
 
 async function exitOf(run: Promise<void>): Promise<Exit> {
@@ -121,9 +130,9 @@ describe('access', () => {
 
   it('keeps counts for another instance of the same namespace, and of the same configuration', async () => {
     for (const own of [{ namespace: 'kept' }, { namespace: null, __plugin_id: 'p1' }]) {
-      await new Plugin({ limits, ...own }).access(fakeKong());
-      expect((await exitOf(new Plugin({ limits, ...own }).access(fakeKong()))).status).toBe(429);
-      const changed = new Plugin({ limits: [{ ...limits[0], limit: 2 }], ...own });
+      await plugin({ limits, ...own }).access(fakeKong());
+      expect((await exitOf(plugin({ limits, ...own }).access(fakeKong()))).status).toBe(429);
+      const changed = plugin({ limits: [{ ...limits[0], limit: 2 }], ...own });
       await changed.access(fakeKong());
       expect((await exitOf(changed.access(fakeKong()))).status).toBe(429);
     }
@@ -132,7 +141,7 @@ describe('access', () => {
 
 it('spike arrests of one rate and two bursts, in one namespace, do not undo each other', async () => {
   const [one, two] = [1, 2].map((burst) => {
-    return new Plugin({ namespace: 'bursts', spike_arrest: { rate: '1pm', by: 'global', burst } });
+    return plugin({ namespace: 'bursts', spike_arrest: { rate: '1pm', by: 'global', burst } });
   });
   await one?.access(fakeKong());
   await two?.access(fakeKong());
@@ -158,6 +167,47 @@ describe('the clock of this machine, set forward by mistake and back again,', ()
     vi.advanceTimersByTime(60_000);
     await quota.access(fakeKong());
     expect((await exitOf(quota.access(fakeKong()))).status).toBe(429);
+  });
+});
+
+describe('without its log phase', () => {
+  const WithoutLog = variants['without-log'] ?? expect.fail('no such variant');
+
+  it('has access alone, and counts as with it', async () => {
+    expect('log' in WithoutLog.prototype).toBe(false);
+    const quota = new WithoutLog({ namespace: 'without-log', limits, follow_upstream: false });
+    await quota.access?.(fakeKong());
+    expect((await exitOf(quota.access?.(fakeKong()) ?? expect.fail())).status).toBe(429);
+  });
+
+  it.each([{}, { follow_upstream: true }])('refuses what it could not do: %j', (config) => {
+    expect(() => new WithoutLog({ limits, ...config })).toThrow(
+      'config.follow_upstream is on by default and learns from answers, which a plugin server started with --without-log does not see',
+    );
+  });
+});
+
+describe.skipIf(REDIS_MISSING)(`a Redis that refuses to count${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+  it('is logged once a minute, and so is another one', async () => {
+    const servers = await Promise.all([startRedis(), startRedis()]);
+    try {
+      const nodes = servers.map((server) => {
+        // No string, so that the script fails.
+        server.cli('lpush', 'genesys:quota:{faulty}:small:3600000:global:', 'x');
+        return plugin({ namespace: 'faulty', limits, policy: 'redis', redis: { port: server.port, timeout_ms: 5000 } });
+      });
+      const logged: string[][] = [];
+      for (const node of nodes) {
+        calls = [];
+        await node.access(fakeKong());
+        await exitOf(node.access(fakeKong()));
+        logged.push(calls.flatMap(([name, line]) => (name === 'err' ? [String(line)] : [])));
+      }
+      const line = expect.stringMatching(/^genesys-quota: Redis refuses to count: .*WRONGTYPE/);
+      expect(logged).toEqual([[line], [line]]);
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
+    }
   });
 });
 

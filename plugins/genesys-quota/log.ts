@@ -1,74 +1,97 @@
 /**
- * The log phase: learns what Genesys has refused, and takes back from a consumer's use what never came to Genesys. It runs
- * for every request, answers of Kong itself included, so it reads the status alone unless something went wrong, and now and
- * then which token was used, and what Genesys says of it.
+ * The log phase: learns what Genesys has refused, and takes from a consumer's use what never reached Genesys. It runs for
+ * every request, answers of Kong itself included, so it reads the status alone unless something went wrong, and now and
+ * then which token was used and what Genesys says of it.
  */
+import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
 import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry } from '../shared/log-entry.js';
-import type { Kong, ResponseSource } from '../shared/pdk.js';
+import type { ResponseSource } from '../shared/pdk.js';
 import { parseTokenMark, REFUSED_MARK, TOKEN_MARK, type TokenMark } from '../shared/token-mark.js';
+import type { Config } from './config.js';
+import type { Closure } from './genesys-limits/closures.js';
+import type { RateLimitHint } from './genesys-limits/hints.js';
+import { routeKey } from './genesys-limits/route-key.js';
+import { shareClosure } from './genesys-limits/shared-closures.js';
 import type { Namespace } from './namespaces.js';
-import { routeKey } from './route-key.js';
-import { shareClosure } from './shared-closures.js';
-import { NO_CONSUMER } from './usage.js';
+import { type Consumer, NO_CONSUMER } from './usage.js';
 
-/** What the log phase of one configuration needs. */
-export interface Log {
-  namespace: Namespace;
-  followUpstream: boolean;
-  /** Whether requests may wait, so that the hints of each answer are of use. */
-  usesHints: boolean;
-}
-
-/** For requests whose credential is not ours. */
+/** Stands for a credential that is not ours. */
 const UNKNOWN: TokenMark = { ref: 'unknown', poolSize: 1 };
 
-/** Runs the log phase. */
-export async function handleLog(kong: Kong, { namespace, followUpstream, usesHints }: Log): Promise<void> {
-  const { upstream, hints } = namespace;
-  const nowMs = performance.now();
-  const looks = followUpstream && upstream.wantsToSee(nowMs);
-  const hint = (name: string) => (usesHints || looks ? kong.response.getHeader(`inin-ratelimit-${name}`) : undefined);
-  const [status, mark, count, allowed, resetSeconds] = await Promise.all([
-    kong.response.getStatus(),
-    usesHints || looks ? kong.ctx.shared.get(TOKEN_MARK) : null,
-    hint('count'),
-    hint('allowed'),
-    hint('reset'),
-  ]);
-  const used = parseTokenMark(mark);
-  if (used !== undefined) {
-    upstream.saw(used, nowMs);
-    hints.learn(used, { count, allowed, resetSeconds }, nowMs);
-  }
-  if (status >= 400) await learnFailure(kong, namespace, status, followUpstream);
+interface Facts {
+  /** Which token the request carried, and what Genesys says of it; undefined if it was not read, or is not ours. */
+  use: { mark: TokenMark; hint: RateLimitHint } | undefined;
+  failure: Failure | undefined;
 }
 
-async function learnFailure(kong: Kong, namespace: Namespace, status: number, followUpstream: boolean): Promise<void> {
-  const [mark, source] = await Promise.all([kong.ctx.shared.get(TOKEN_MARK), kong.response.getSource()]);
-  if (mark === REFUSED_MARK || (await wasNotAsked(kong, status, source))) {
-    namespace.usage.count((await kong.client.getConsumer()) ?? NO_CONSUMER, -1, Date.now());
-    return;
+type Failure =
+  /** The request did not reach the service. */
+  | { kind: 'not sent'; consumer: Consumer }
+  /** Genesys answered 429. */
+  | { kind: 'closed'; closure: Closure };
+
+/** Makes the step of one configuration. */
+export function logStep({ followUpstream, maxWaitMs }: Config, namespace: Namespace): Step {
+  const { closures, hints } = namespace;
+  // Hints are of use where requests may wait.
+  const usesHints = maxWaitMs > 0;
+
+  async function read(event: Reader): Promise<Facts> {
+    const looks = usesHints || (followUpstream && closures.wantsToSee(performance.now()));
+    const hint = (name: string) => (looks ? event.response.getHeader(`inin-ratelimit-${name}`) : undefined);
+    const [status, value, count, allowed, resetSeconds] = await Promise.all([
+      event.response.getStatus(),
+      looks ? event.ctx.shared.get(TOKEN_MARK) : null,
+      hint('count'),
+      hint('allowed'),
+      hint('reset'),
+    ]);
+    const mark = parseTokenMark(value);
+    return {
+      use: mark && { mark, hint: { count, allowed, resetSeconds } },
+      failure: status >= 400 ? await readFailure(event, status, followUpstream) : undefined,
+    };
+  }
+
+  return step(read, ({ use, failure }) => {
+    if (use !== undefined) {
+      const nowMs = performance.now();
+      closures.saw(use.mark, nowMs);
+      hints.learn(use.mark, use.hint, nowMs);
+    }
+    if (failure?.kind === 'closed') return close(namespace, failure.closure);
+    if (failure?.kind === 'not sent') namespace.usage.count(failure.consumer, -1, Date.now());
+    return GO_ON;
+  });
+}
+
+async function readFailure(event: Reader, status: number, followUpstream: boolean): Promise<Failure | undefined> {
+  const [mark, source] = await Promise.all([event.ctx.shared.get(TOKEN_MARK), event.response.getSource()]);
+  if (mark === REFUSED_MARK || (await wasNotSent(event, status, source))) {
+    return { kind: 'not sent', consumer: (await event.client.getConsumer()) ?? NO_CONSUMER };
   }
   const used = parseTokenMark(mark) ?? (source === 'service' ? UNKNOWN : undefined);
-  if (status === 429 && followUpstream && used !== undefined) await learnRefusal(kong, namespace, used);
+  if (status !== 429 || !followUpstream || used === undefined) return undefined;
+  const answer = parseLogEntry(await event.log.serialize(), Date.now());
+  if (answer.status !== 429) return undefined;
+  const route = routeKey(routeOf(answer.upstreamUri));
+  return { kind: 'closed', closure: { ...used, route, remainingMs: answer.retryAfterMs } };
 }
 
 /**
- * Whether Kong made up the answer since no service could be asked: 502, or 503 for an upstream without a healthy target,
- * which has the source of a plugin's exit (measured). A 504 was asked.
+ * Returns whether Kong made up the answer because it could ask no service: 502, or 503 for an upstream without a healthy
+ * target, which has the source of a plugin's exit (measured). A request that ended in 504 was sent.
  */
-async function wasNotAsked(kong: Kong, status: number, source: ResponseSource): Promise<boolean> {
+async function wasNotSent(event: Reader, status: number, source: ResponseSource): Promise<boolean> {
   if (source === 'service' || (status !== 502 && status !== 503)) return false;
   if (source === 'error') return true;
-  return parseLogEntry(await kong.log.serialize(), Date.now()).status === undefined;
+  return parseLogEntry(await event.log.serialize(), Date.now()).status === undefined;
 }
 
-async function learnRefusal(kong: Kong, { name, upstream, shared }: Namespace, mark: TokenMark): Promise<void> {
-  const { status, retryAfterMs, upstreamUri } = parseLogEntry(await kong.log.serialize(), Date.now());
-  if (status !== 429) return;
-  const closure = { ...mark, route: routeKey(routeOf(upstreamUri)), remainingMs: retryAfterMs };
-  upstream.close(closure, performance.now());
+async function close({ name, closures, shared }: Namespace, closure: Closure): Promise<Verdict> {
+  closures.close(closure, performance.now());
   // Without Redis the other nodes learn it from Genesys.
   if (shared !== undefined) await shareClosure(shared.redis, name, closure).catch(() => {});
+  return GO_ON;
 }

@@ -3,12 +3,14 @@ import { expect, it } from 'vitest';
 import { BARE_HOST } from '../shared/host.js';
 import { readConfig } from './config.js';
 import { createMetrics } from './metrics.js';
-import { type Namespace, openNamespace } from './namespaces.js';
+import { createNamespaces, type Namespace } from './namespaces.js';
+
+const { open } = createNamespaces();
 
 let names = 0;
 function make() {
   names += 1;
-  const namespace = openNamespace(readConfig({ namespace: `metrics-${names}` }, BARE_HOST));
+  const namespace = open(readConfig({ namespace: `metrics-${names}` }, BARE_HOST));
   const metrics = createMetrics(() => [namespace]);
   const samples = (name: string) => [...(metrics.find((family) => family.name === name)?.read() ?? expect.fail(name))];
   return { namespace, metrics, samples };
@@ -58,7 +60,7 @@ it('has every label in every sample', () => {
 it('has one series for a namespace, though its configurations name Redis differently', () => {
   const namespaces = [50, 60].map((timeout) => {
     const redis = { port: 1, timeout_ms: timeout };
-    return openNamespace(readConfig({ namespace: 'moved', policy: 'redis', redis }, BARE_HOST));
+    return open(readConfig({ namespace: 'moved', policy: 'redis', redis }, BARE_HOST));
   });
   for (const namespace of namespaces) {
     namespace.decisions.set('admitted', 3);

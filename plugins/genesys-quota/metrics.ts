@@ -1,19 +1,13 @@
-/** What the plugin tells a monitoring system. */
+/** The plugin's metrics. */
 import { latest, type Merge, merged, sum } from '../shared/metric-family.js';
 import type { MetricFamily, MetricSample } from '../shared/plugin.js';
+import type { Allowance } from './genesys-limits/hints.js';
 import type { Namespace } from './namespaces.js';
-import type { UpstreamAllowance } from './upstream-hints.js';
 
-/** A gauge with a sample for each namespace; one without a value has none. */
-type GaugeOf = (
-  name: string,
-  help: string,
-  read: (namespace: Namespace) => number | undefined,
-  merge: Merge,
-) => MetricFamily;
 /** Makes the metrics of a process. Configurations that name Redis differently count apart in one namespace. */
-export function createMetrics(openNamespaces: () => readonly Namespace[]): MetricFamily[] {
-  const gaugeOf: GaugeOf = (name, help, read, merge) => ({
+export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
+  /** Makes a gauge with a sample for each namespace that has a value. */
+  const gauge = (name: string, help: string, read: Read<Namespace>, merge: Merge): MetricFamily => ({
     name,
     help,
     type: 'gauge',
@@ -21,30 +15,27 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
     read: () => merged(samplesOf(read), merge),
   });
 
-  function* samplesOf(read: (namespace: Namespace) => number | undefined): Iterable<MetricSample> {
-    for (const namespace of openNamespaces()) {
+  function* samplesOf(read: Read<Namespace>): Iterable<MetricSample> {
+    for (const namespace of all()) {
       const value = read(namespace);
       if (value !== undefined) yield { labels: { namespace: namespace.name }, value };
     }
   }
 
   function* samplesOfDecisions(): Iterable<MetricSample> {
-    for (const { name, decisions } of openNamespaces()) {
+    for (const { name, decisions } of all()) {
       for (const [decision, value] of decisions) yield { labels: { namespace: name, decision }, value };
     }
   }
 
-  /** No series while Genesys says nothing. Tokens are summed: each has a new name with every renewal. */
-  const ofAllowance = (name: string, help: string, read: (allowance: UpstreamAllowance) => number, merge: Merge) =>
-    gaugeOf(
-      name,
-      help,
-      ({ hints }) => {
-        const allowance = hints.allowance(performance.now());
-        return allowance && read(allowance);
-      },
-      merge,
-    );
+  /** Makes a gauge without a series while Genesys says nothing. Tokens are summed: each renewal has a new name. */
+  const ofAllowance = (name: string, help: string, read: Read<Allowance>, merge: Merge): MetricFamily => {
+    const readAllowance = ({ hints }: Namespace) => {
+      const allowance = hints.allowance(performance.now());
+      return allowance && read(allowance);
+    };
+    return gauge(name, help, readAllowance, merge);
+  };
 
   return [
     {
@@ -54,16 +45,16 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
       labels: ['namespace', 'decision'],
       read: () => merged(samplesOfDecisions(), sum),
     },
-    gaugeOf(
+    gauge(
       'genesys_quota_identities',
       'Counters that the process holds in memory; max_identities bounds them for each limit.',
       ({ local }) => local.identities(),
       sum,
     ),
-    gaugeOf(
+    gauge(
       'genesys_quota_upstream_closed',
       'Routes and tokens that Genesys refuses at the moment.',
-      ({ upstream }) => upstream.closures(performance.now()),
+      ({ closures }) => closures.count(performance.now()),
       sum,
     ),
     ofAllowance(
@@ -84,7 +75,7 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
       ({ highestUse }) => highestUse,
       Math.max,
     ),
-    gaugeOf(
+    gauge(
       'genesys_quota_redis_up',
       '1 while Redis can be used, 0 while it is away. Only with policy redis.',
       ({ shared }) => shared && (shared.redis.isUp() ? 1 : 0),
@@ -92,3 +83,5 @@ export function createMetrics(openNamespaces: () => readonly Namespace[]): Metri
     ),
   ];
 }
+
+type Read<From> = (from: From) => number | undefined;

@@ -1,65 +1,63 @@
 /**
- * What is kept for each namespace as long as the process lives: counters, what Genesys has closed, use by consumer.
+ * What a process keeps for each namespace as long as it lives: counters, what Genesys has closed, use by consumer.
  * Instances come and go with nginx workers and configurations; their namespace stays.
  */
 import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
 import type { Config } from './config.js';
-import type { Counters } from './counters.js';
-import { createLocalCounters, type LocalCounters } from './local-counters.js';
-import { createRedisCounters } from './redis-counters.js';
-import { createUpstreamHints, type UpstreamHints } from './upstream-hints.js';
-import { createUpstreamLimits, type UpstreamLimits } from './upstream-limits.js';
+import { type Closures, createClosures } from './genesys-limits/closures.js';
+import { createHints, type Hints } from './genesys-limits/hints.js';
+import { createLocalCounters, type LocalCounters } from './limits/local-counters.js';
+import { createRedisCounters, type RedisCounters } from './limits/redis-counters.js';
+import { createRedisFaults } from './limits/redis-faults.js';
 import { createUsage, type Usage } from './usage.js';
 
 export interface Namespace {
   name: string;
-  /** In this node: with Redis, for the time that it is away. */
+  /** Counters of this node; with Redis, for the time that it is away. */
   local: LocalCounters;
   /** Undefined: policy local. */
-  shared: { counters: Counters; redis: RedisConnection } | undefined;
-  upstream: UpstreamLimits;
-  hints: UpstreamHints;
+  shared: { redis: RedisConnection; counters: RedisCounters; faults: ReturnType<typeof createRedisFaults> } | undefined;
+  closures: Closures;
+  hints: Hints;
   usage: Usage;
-  /** Requests by what became of them: the limit that refused them, or a word for the rest. */
+  /** Requests by decision: the name of the limit that refused them, or the kind of admission. */
   decisions: Map<string, number>;
 }
 
-/**
- * Microseconds since 1970 by the machine's clock as it was when the process started. Set forward by mistake it would open a
- * window early, and set back again keep one from ending for as long.
- */
-const STARTED_MS = Date.now() - performance.now();
-const clockUs = (): number => Math.floor((STARTED_MS + performance.now()) * 1000);
+/** Makes the namespaces of a process. Configurations that name Redis differently count apart in one namespace. */
+export function createNamespaces() {
+  const namespaces = new Map<string, Namespace>();
+  // The machine's clock as it is now, and monotonic from here: set forward by mistake it would open a window early, and
+  // set back again keep one from ending for as long.
+  const startedMs = Date.now() - performance.now();
+  const clockUs = (): number => Math.floor((startedMs + performance.now()) * 1000);
 
-const namespaces = new Map<string, Namespace>();
-
-/** The namespace of a configuration; the first call for a Redis begins to connect. */
-export function openNamespace({ namespace: name, redis: settings }: Config): Namespace {
-  const key = `${settings?.key ?? ''} ${name}`;
-  const known = namespaces.get(key);
-  if (known !== undefined) {
-    // The last one is the one that was configured last.
-    namespaces.delete(key);
-    namespaces.set(key, known);
-    return known;
+  function create({ namespace: name, redis: settings }: Config): Namespace {
+    // Counters of configurations that are gone: no request comes any more that would let them die.
+    for (const { local } of namespaces.values()) local.dropIdle();
+    const redis = settings && openRedis(settings);
+    return {
+      name,
+      local: createLocalCounters(clockUs),
+      shared: redis && { redis, counters: createRedisCounters(redis, name), faults: createRedisFaults() },
+      closures: createClosures(),
+      hints: createHints(),
+      usage: createUsage(name, redis),
+      decisions: new Map(),
+    };
   }
-  // Those of configurations that are gone: no request comes any more that would let their counters die.
-  for (const { local } of namespaces.values()) local.dropIdle();
-  const redis = settings && openRedis(settings);
-  const made: Namespace = {
-    name,
-    local: createLocalCounters(clockUs),
-    shared: redis && { redis, counters: createRedisCounters(redis, name) },
-    upstream: createUpstreamLimits(),
-    hints: createUpstreamHints(),
-    usage: createUsage(name, redis),
-    decisions: new Map(),
-  };
-  namespaces.set(key, made);
-  return made;
-}
 
-/** All of them, in the order in which they were configured. */
-export function openNamespaces(): Namespace[] {
-  return [...namespaces.values()];
+  return {
+    /** Returns the namespace of a configuration; the first call for a Redis begins to connect. */
+    open(config: Config): Namespace {
+      const key = `${config.redis?.key ?? ''} ${config.namespace}`;
+      const namespace = namespaces.get(key) ?? create(config);
+      // To the end of the order.
+      namespaces.delete(key);
+      namespaces.set(key, namespace);
+      return namespace;
+    },
+    /** Returns all of them, in the order in which they were configured last. */
+    all: (): Namespace[] => [...namespaces.values()],
+  };
 }

@@ -1,11 +1,11 @@
-/** What an operator may see on the metrics port: use by consumer, which Genesys' bill cannot tell apart. */
+/** What an operator can ask on the metrics port: use by consumer, which Genesys' bill does not show. */
 import type { Operation } from '../shared/plugin.js';
 import type { Namespace } from './namespaces.js';
 
 const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
 
 /** Makes the operations of a process. */
-export function createOperations(openNamespaces: () => readonly Namespace[]): Operation[] {
+export function createOperations(all: () => readonly Namespace[]): Operation[] {
   return [
     {
       method: 'GET',
@@ -14,7 +14,7 @@ export function createOperations(openNamespaces: () => readonly Namespace[]): Op
         const month = query.get('month') ?? new Date().toISOString().slice(0, 7);
         if (!MONTH.test(month))
           return { status: 400, body: { message: 'month is a year and a month, such as 2026-11' } };
-        const namespaces = await Promise.all(openNamespaces().map((namespace) => describe(namespace, month)));
+        const namespaces = await Promise.all(all().map((namespace) => describe(namespace, month)));
         return { status: 200, body: { month, namespaces } };
       },
     },
@@ -24,7 +24,7 @@ export function createOperations(openNamespaces: () => readonly Namespace[]): Op
 async function describe({ name, usage, local }: Namespace, month: string): Promise<unknown> {
   const common = { namespace: name, storage: usage.storage, identities: local.identities() };
   const consumers = await usage.read(month).catch(() => undefined);
-  // A number that is not there is not zero.
+  // An unknown number is not zero.
   if (consumers === undefined) return { ...common, error: 'Redis cannot be used', consumers: null };
   return { ...common, consumers };
 }

@@ -5,7 +5,7 @@
 import type { FieldAttributes, SchemaField } from '../shared/plugin.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 
-/** By what requests are told apart; each has a budget of its own. */
+/** What requests are told apart by; each has a budget of its own. */
 const IDENTITIES = ['consumer', 'credential', 'ip', 'header', 'query', 'global'] as const;
 
 const BY = {
@@ -23,7 +23,12 @@ const BY_NAME = {
   description: 'Name of the header or query parameter that `by` means.',
 } as const satisfies FieldAttributes;
 
-/** A name that can stand in a Redis key. */
+/** A header and a query parameter have a name. */
+const NEEDS_NAME = ['header', 'query'].map((by) => ({
+  conditional: { if_field: 'by', if_match: { eq: by }, then_field: 'by_name', then_match: { required: true } },
+}));
+
+/** A name that may be part of a Redis key. */
 const NAME_PATTERN = '^[%w_.-]+$';
 
 const LIMIT = {
@@ -117,7 +122,7 @@ const LIMIT = {
       },
     },
   ],
-  entity_checks: [{ mutually_exclusive: ['window', 'window_seconds'] }, ...needsName('header'), ...needsName('query')],
+  entity_checks: [{ mutually_exclusive: ['window', 'window_seconds'] }, ...NEEDS_NAME],
 } as const satisfies FieldAttributes;
 
 /** The fields of `config`. */
@@ -156,7 +161,7 @@ export const Schema = [
           },
         },
       ],
-      entity_checks: [...needsName('header'), ...needsName('query')],
+      entity_checks: NEEDS_NAME,
       description: 'Keeps requests apart. Left out: does not.',
     },
   },
@@ -196,14 +201,7 @@ export const Schema = [
       description: 'Where requests are counted: in this node, or in Redis for all nodes together.',
     },
   },
-  {
-    redis: {
-      type: 'record',
-      required: false,
-      fields: REDIS_FIELDS,
-      description: 'Required with `policy: redis`.',
-    },
-  },
+  { redis: { type: 'record', required: false, fields: REDIS_FIELDS, description: 'Required with `policy: redis`.' } },
   {
     on_redis_error: {
       type: 'string',
@@ -219,27 +217,8 @@ export const Schema = [
       description: 'What Genesys has refused with 429 is refused here until its Retry-After is over.',
     },
   },
-  {
-    hide_headers: {
-      type: 'boolean',
-      default: false,
-      description: 'Leaves the RateLimit headers out.',
-    },
-  },
+  { hide_headers: { type: 'boolean', default: false, description: 'Leaves the RateLimit headers out.' } },
 ] as const satisfies readonly SchemaField[];
 
-function needsName(by: 'header' | 'query'): readonly Record<string, unknown>[] {
-  return [
-    {
-      conditional: {
-        if_field: 'by',
-        if_match: { eq: by },
-        then_field: 'by_name',
-        then_match: { required: true },
-      },
-    },
-  ];
-}
-
-/** The fields beside `config`: a limit that answers 429 is for HTTP. */
+/** The fields next to `config`: a limit that answers 429 is for HTTP. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

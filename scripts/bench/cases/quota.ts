@@ -40,7 +40,7 @@ function benchPolicy(kind: GatewayKind, policy: string, redis: Record<string, un
       ...onKong(kind, row("Lua (Kong's rate-limiting)", 'rate-limiting', { minute: LIMIT })),
       row('kong-js-pluginserver', PLUGIN, limits),
       row('ours', ourName(PLUGIN), limits),
-      row('ours --without-log', WITHOUT_LOG, limits),
+      row('ours --without-log', WITHOUT_LOG, { ...limits, follow_upstream: false }),
     ],
     files: { [PATH]: { body: JSON.stringify({ entities: [] }) } },
     servers: [...bothServers([PLUGIN]), ourServer(PLUGIN, ['--without-log'], WITHOUT_LOG)],

@@ -1,9 +1,9 @@
 /**
  * What Genesys has refused with 429, and until when: known by token and route, since each token has an allowance of its
- * own and a 429 does not say whether it was the token's or the route's. A request can be refused here only if no token
- * that it may get would get through. No clock, no timer: the time comes in, and differs by node.
+ * own and a 429 does not say whether the token or the route is over its limit. A request is refused here only if no token
+ * that it may get would get through. Without a clock: the time comes in, and differs by node.
  */
-import type { TokenMark } from '../shared/token-mark.js';
+import type { TokenMark } from '../../shared/token-mark.js';
 
 /** One token is refused on one route. */
 export interface Closure extends TokenMark {
@@ -13,28 +13,28 @@ export interface Closure extends TokenMark {
   remainingMs: number;
 }
 
-export interface UpstreamLimits {
-  /** Whether it is time to look again which tokens are in use: not with every request. */
+export interface Closures {
+  /** Returns whether it is time to look which tokens are in use. Not every request needs to. */
   wantsToSee(nowMs: number): boolean;
-  /** A request was answered with this token: it is in use. */
+  /** Learns that a request was answered with this token. */
   saw(mark: TokenMark, nowMs: number): void;
-  /** Genesys refused, here or on another node. */
+  /** Learns that Genesys refused, here or on another node. */
   close(closure: Closure, nowMs: number): void;
-  /** How many routes are closed, for one token each. */
-  closures(nowMs: number): number;
-  /** Whether anything is closed, so that a request's route matters. */
+  /** Returns how many routes are closed, for one token each. */
+  count(nowMs: number): number;
+  /** Returns whether anything is closed, so that a request's route matters. */
   isAnyClosed(nowMs: number): boolean;
-  /** How long no request to a route would get through; 0: one may. */
+  /** Returns how long no request to a route would get through; 0: one may. */
   waitMs(route: string, nowMs: number): number;
 }
 
-/** How often requests are asked for the token that they used. */
+/** How often the token of a request is read. */
 const SEE_EVERY_MS = 500;
 /** A token that was not seen for so long counts as gone. */
 const FORGET_AFTER_MS = 120_000;
 
 /** Makes the state of one namespace. */
-export function createUpstreamLimits(): UpstreamLimits {
+export function createClosures(): Closures {
   /** Token to the time at which it was last seen. */
   const seen = new Map<string, number>();
   /** Token to route to the time until which it is closed. */
@@ -70,7 +70,7 @@ export function createUpstreamLimits(): UpstreamLimits {
       if (seen.size === 0) poolSize = closure.poolSize;
     },
 
-    closures(nowMs) {
+    count(nowMs) {
       forget(nowMs);
       return [...closed.values()].reduce((sum, routes) => sum + routes.size, 0);
     },
@@ -86,7 +86,7 @@ export function createUpstreamLimits(): UpstreamLimits {
   };
 }
 
-/** Until when a token is closed for a route: while two routes of it are closed at a time, all are. */
+/** Returns until when a token is closed for a route: while two routes of it are closed at a time, all are. */
 function closedUntil(routes: ReadonlyMap<string, number> | undefined, route: string): number {
   if (routes === undefined) return 0;
   const [, second = 0] = [...routes.values()].sort((a, b) => b - a);

@@ -1,21 +1,11 @@
 /**
  * Counts in the memory of this process, which all nginx workers share. Counters are kept in generations as long as a
- * window: those of the generation before the last are dropped with it, so that nothing has to be searched for what has
- * died, and no counter that still matters is ever dropped.
+ * window: those of the generation before the last are dropped with it. So nothing is searched for counters that have
+ * died, and none that still matters is dropped.
  */
-import type { Counters, CountersAnswer } from './counters.js';
-import {
-  type Check,
-  type CounterState,
-  fitsWindow,
-  generationMs,
-  type SpikeState,
-  spikeCounted,
-  spikeDelayUs,
-  type WindowState,
-} from './counting.js';
+import { type Check, type Counter, counterOf, countUp, fits, generationMs, type Reading } from './counting.js';
 
-/** The counter of all identities that found no place. No identity is named so (request.ts). */
+/** The name of the counter that all identities without a place share. No identity has it (request.ts). */
 const OVERFLOW = '*';
 
 /** The counters of one limit. */
@@ -30,9 +20,13 @@ interface Family {
   identities: number;
 }
 
-export interface LocalCounters extends Counters {
-  admit(checks: readonly Check[], maxDelayUs: number): CountersAnswer;
-  /** How many identities have a counter. */
+export interface LocalCounters {
+  /**
+   * Counts one request against all checks at once, or against none of them.
+   * @param maxDelayUs how long a spike arrest may hold the request back; its place is then reserved
+   */
+  admit(checks: readonly Check[], maxDelayUs: number): Reading;
+  /** Returns how many identities have a counter. */
   identities(): number;
   /** Frees the memory if nothing that was counted matters any more. */
   dropIdle(): void;
@@ -66,24 +60,19 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
     return family;
   }
 
-  /** Those that no request asks any more, as after a change of the configuration. */
+  /** Drops those that no request asks any more, as after a change of the configuration. */
   function dropDead(nowMs: number): void {
     for (const [group, { generationMs: ms, generation }] of families) {
       if (Math.floor(nowMs / ms) > generation + 1) families.delete(group);
     }
   }
 
-  function count({ family, check, id }: Slot, state: CounterState, nowUs: number): CounterState {
+  function write({ family, id, counter }: Slot, nowUs: number): Counter {
     if (id !== OVERFLOW && !isAlive(family, id)) family.identities += 1;
-    idleAtMs = Math.max(idleAtMs, nowUs / 1000 + 2 * generationMs(check));
-    if (check.kind === 'spike') {
-      const next = spikeCounted(check, state as SpikeState, nowUs);
-      family.current.set(id, next.tatUs);
-      return next;
-    }
-    const { current, previous } = state as WindowState;
-    family.current.set(id, current + check.cost);
-    return { current: current + check.cost, previous };
+    idleAtMs = Math.max(idleAtMs, nowUs / 1000 + 2 * family.generationMs);
+    const counted = countUp(counter, nowUs);
+    family.current.set(id, counted.kind === 'spike' ? counted.tatUs : counted.current);
+    return counted;
   }
 
   return {
@@ -92,18 +81,10 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
       latestUs = Math.max(latestUs, clockUs());
       const nowUs = latestUs;
       const nowMs = Math.floor(nowUs / 1000);
-      const slots = checks.map((check) => {
-        const family = familyOf(check, nowMs);
-        return { check, family, id: placeFor(family, check) };
-      });
-      const states = slots.map(read);
-      const admitted = checks.every((check, index) => {
-        const state = states[index] as CounterState;
-        if (check.kind === 'spike') return spikeDelayUs(check, state as SpikeState, nowUs) <= maxDelayUs;
-        return fitsWindow(check, state as WindowState, nowMs % check.windowMs);
-      });
-      const left = admitted ? slots.map((slot, index) => count(slot, states[index] as CounterState, nowUs)) : states;
-      return { reading: { admitted, nowUs, states: left }, closures: [] };
+      const slots = checks.map((check) => slotOf(familyOf(check, nowMs), check));
+      const admitted = slots.every(({ counter }) => fits(counter, nowUs, maxDelayUs));
+      const counters = slots.map((slot) => (admitted ? write(slot, nowUs) : slot.counter));
+      return { admitted, nowUs, counters };
     },
 
     identities: () => [...families.values()].reduce((sum, { identities }) => sum + identities, 0),
@@ -115,21 +96,19 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
 
 /** Where one check of a request is counted. */
 interface Slot {
-  check: Check;
   family: Family;
   id: string;
+  counter: Counter;
 }
 
-/** An identity's own counter, or the one that is shared because there are too many. */
-function placeFor(family: Family, { id, maxIdentities }: Check): string {
-  return maxIdentities === 0 || family.identities < maxIdentities || isAlive(family, id) ? id : OVERFLOW;
+/** Returns an identity's own counter, or the one that is shared because there are too many. */
+function slotOf(family: Family, check: Check): Slot {
+  const { id: own, maxIdentities } = check;
+  const hasPlace = maxIdentities === 0 || family.identities < maxIdentities || isAlive(family, own);
+  const id = hasPlace ? own : OVERFLOW;
+  return { family, id, counter: counterOf(check, family.current.get(id) ?? 0, family.previous.get(id) ?? 0) };
 }
 
 function isAlive({ current, previous }: Family, id: string): boolean {
   return current.has(id) || previous.has(id);
-}
-
-function read({ check, family: { current, previous }, id }: Slot): CounterState {
-  if (check.kind === 'spike') return { tatUs: current.get(id) ?? previous.get(id) ?? 0 };
-  return { current: current.get(id) ?? 0, previous: previous.get(id) ?? 0 };
 }

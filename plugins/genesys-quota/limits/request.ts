@@ -1,25 +1,18 @@
 /**
- * What limits need to know of a request, read in one round trip, and what the request then asks of each limit. Nothing is
- * read that no limit of the configuration uses, but for the consumer, whose use is counted.
+ * Reads what limits need to know of a request, in one round trip, and says what the request then asks of each limit.
+ * Nothing is read that no limit of the configuration uses, but for the consumer, whose use is counted.
  */
 import { hash } from 'node:crypto';
-import { forwardedMethod } from '../shared/forwarded-method.js';
-import { readGuarded } from '../shared/http/request-guard.js';
-import { servicePath } from '../shared/path-pattern.js';
-import type { Kong } from '../shared/pdk.js';
-import type { Config, Identity, Limit } from './config.js';
+import type { Reader } from '../../runtime/step.js';
+import { forwardedMethod } from '../../shared/forwarded-method.js';
+import { readGuarded } from '../../shared/http/request-guard.js';
+import { servicePath } from '../../shared/path-pattern.js';
+import type { Config, Identity, Limit } from '../config.js';
+import type { Consumer } from '../usage.js';
 import type { Check } from './counting.js';
-import type { Consumer } from './usage.js';
 
 /** What a configuration reads of its requests. */
-export interface ReadPlan {
-  method: boolean;
-  query: boolean;
-  credential: boolean;
-  ip: boolean;
-  /** In lower case. */
-  headers: readonly string[];
-}
+export type ReadPlan = ReturnType<typeof planReads>;
 
 /** What was read; undefined is what was not read, or is not there. */
 export interface RequestFacts {
@@ -35,8 +28,8 @@ export interface RequestFacts {
   headers: ReadonlyMap<string, string>;
 }
 
-/** What the limits of a configuration use. */
-export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>): ReadPlan {
+/** Returns what the limits of a configuration use. */
+export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>) {
   const identities = [...limits, ...(spike ? [spike] : [])].map(({ identity }) => identity);
   const uses = (by: Identity['by']): boolean => identities.some((identity) => identity.by === by);
   return {
@@ -48,22 +41,22 @@ export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>): 
   };
 }
 
-/** Reads a request. */
-export async function readRequest(kong: Kong, plan: ReadPlan): Promise<RequestFacts> {
+/** Reads what the plan says of a request. */
+export async function readRequest(event: Reader, plan: ReadPlan): Promise<RequestFacts> {
   const [connection, upstreamUri, method, query, consumer, credential, ip, ...headers] = await Promise.all([
-    ...readGuarded(kong),
-    plan.method ? kong.request.getMethod() : undefined,
-    plan.query ? kong.request.getRawQuery() : undefined,
-    kong.client.getConsumer(),
-    plan.credential ? kong.client.getCredential() : undefined,
-    plan.ip ? kong.client.getForwardedIp() : undefined,
-    ...plan.headers.map((name) => kong.request.getHeader(name)),
+    ...readGuarded(event),
+    plan.method ? event.request.getMethod() : undefined,
+    plan.query ? event.request.getRawQuery() : undefined,
+    event.client.getConsumer(),
+    plan.credential ? event.client.getCredential() : undefined,
+    plan.ip ? event.client.getForwardedIp() : undefined,
+    ...plan.headers.map((name) => event.request.getHeader(name)),
   ]);
   const values = new Map<string, string>();
-  plan.headers.forEach((name, index) => {
+  for (const [index, name] of plan.headers.entries()) {
     const value = headers[index];
     if (value !== undefined) values.set(name, value);
-  });
+  }
   return {
     connection,
     upstreamUri,
@@ -76,7 +69,7 @@ export async function readRequest(kong: Kong, plan: ReadPlan): Promise<RequestFa
   };
 }
 
-/** What a request asks of the limits that concern it. */
+/** Returns what a request asks of the limits that concern it. */
 export function checksOf({ limits, spike, maxIdentities }: Config, request: RequestFacts): Check[] {
   const path = limits.some(({ paths }) => paths !== undefined) ? servicePath(request.upstreamUri) : '';
   const checks: Check[] = [];
@@ -94,15 +87,10 @@ export function checksOf({ limits, spike, maxIdentities }: Config, request: Requ
     });
   }
   if (spike !== undefined) {
-    checks.push({
-      kind: 'spike',
-      name: 'spike arrest',
-      group: spike.group,
-      id: idOf(spike.identity, request),
-      maxIdentities: spike.identity.by === 'global' ? 0 : maxIdentities,
-      emissionUs: spike.emissionUs,
-      burst: spike.burst,
-    });
+    const { group, identity, emissionUs, burst } = spike;
+    const id = idOf(identity, request);
+    const most = identity.by === 'global' ? 0 : maxIdentities;
+    checks.push({ kind: 'spike', name: 'spike arrest', group, id, maxIdentities: most, emissionUs, burst });
   }
   return checks;
 }
@@ -113,9 +101,9 @@ function concerns({ methods, paths }: Limit, method: string | undefined, path: s
 }
 
 /**
- * The cost of a request, at most the limit. A parameter that is there several times counts by its largest value, since a
- * service may take any of them; one that is no number, or absent, asks for one portion. Digits of another script, which Java
- * reads as numbers, are nobody's honest way to ask: all of the limit.
+ * Returns the cost of a request, at most the limit. A parameter that is there several times counts by its largest value,
+ * since a service may take any of them; one that is no number, or absent, asks for one portion. Digits of another script,
+ * which Java reads as numbers, cost all of the limit: nobody needs them.
  */
 function costOf({ cost, costByQuery, limit }: Limit, query: URLSearchParams | undefined): number {
   if (costByQuery === undefined) return cost;
@@ -129,8 +117,8 @@ function askedFor(value: string): number {
 }
 
 /**
- * The identity, by a digest that tells nothing of it: counters may stand in Redis, and an identity may be an address or a
- * telephone number. Empty if the request lacks it.
+ * Returns a digest of the identity, since counters may be kept in Redis and an identity may be an address or a telephone
+ * number. Empty if the request lacks it.
  */
 function idOf(identity: Identity, request: RequestFacts): string {
   const value = identityValue(identity, request);
@@ -150,7 +138,7 @@ function identityValue(identity: Identity, request: RequestFacts): string | unde
     case 'header':
       return request.headers.get(identity.name);
     case 'query': {
-      // Of several values nobody knows which one the service takes: no budget of its own for that.
+      // Nobody knows which of several values the service takes, so they get no budget of their own.
       const values = request.query?.getAll(identity.name) ?? [];
       return values.length === 1 ? values[0] : undefined;
     }

@@ -3,19 +3,39 @@
  * limits. Redis' clock is the only one. The keys of a namespace carry one hash tag, so that in a Cluster they lie on one
  * node, and they expire by themselves.
  */
-import type { RedisConnection } from '../shared/redis/connection.js';
-import { redisScript } from '../shared/redis/script.js';
-import type { Counters, CountersAnswer } from './counters.js';
-import { type Check, type CounterState, generationMs } from './counting.js';
-import { closuresKey, parseClosures } from './shared-closures.js';
+import type { RedisConnection } from '../../shared/redis/connection.js';
+import { redisScript } from '../../shared/redis/script.js';
+import type { Closure } from '../genesys-limits/closures.js';
+import { closuresKey, parseClosures } from '../genesys-limits/shared-closures.js';
+import { type Check, counterOf, generationMs, type Reading } from './counting.js';
 
 /**
- * The same decision as in local-counters.ts.
+ * What to do with what other nodes know Genesys to have closed. `report`: answer with it instead of counting; `learn`:
+ * answer with it, and count; `ignore`: nothing.
+ */
+export type ClosureMode = 'report' | 'learn' | 'ignore';
+
+export interface RedisCounters {
+  /**
+   * Counts one request against all checks at once, or against none of them. Atomic.
+   * @param maxDelayUs how long a spike arrest may hold the request back; its place is then reserved
+   * @throws RedisUnavailable, or what Redis answers
+   */
+  admit(checks: readonly Check[], maxDelayUs: number, mode: ClosureMode): Promise<RedisAnswer>;
+}
+
+export type RedisAnswer =
+  | { kind: 'counted'; reading: Reading; closures: readonly Closure[] }
+  /** Nothing was counted: these are to be looked at first. */
+  | { kind: 'reported'; closures: readonly Closure[] };
+
+/**
+ * Decides as local-counters.ts does.
  *
- * KEYS: the closures of the namespace; then for each check its counter, the counter of identities that found no place,
- * and the census of identities.
- * ARGV: the longest delay in µs; `report`, `learn` or `ignore` (closures); then for each check its kind, limit or emission, burst
- * (or 0), cost, generation in ms, and the most identities.
+ * KEYS: the closures of the namespace; then for each check its counter, the counter of identities without a place, and
+ * the census of identities.
+ * ARGV: the longest delay in µs; `report`, `learn` or `ignore` (closures); then for each check its kind, limit or
+ * emission, burst (or 0), cost, generation in ms, and the most identities.
  *
  * A counter is `generation value value-before`. A census is `generation touched alive`: an identity is alive if it was
  * counted in this generation or in the one before.
@@ -96,38 +116,33 @@ return answer`);
  * Makes the counters of one namespace.
  * @param redis must be connected, or about to be
  */
-export function createRedisCounters(redis: RedisConnection, namespace: string): Counters {
+export function createRedisCounters(redis: RedisConnection, namespace: string): RedisCounters {
   const prefix = `${redis.keyPrefix}:quota:{${namespace}}:`;
   const closed = closuresKey(redis.keyPrefix, namespace);
 
   return {
     async admit(checks, maxDelayUs, mode) {
-      const keys = checks.flatMap(({ group, id }) => [
-        `${prefix}${group}:${id}`,
-        `${prefix}${group}:*`,
-        `${prefix}${group}:#`,
-      ]);
-      const args = checks.flatMap((check) => [
-        check.kind,
-        check.kind === 'spike' ? check.emissionUs : check.limit,
-        check.kind === 'spike' ? check.burst : 0,
-        check.kind === 'spike' ? 0 : check.cost,
-        generationMs(check),
-        check.maxIdentities,
-      ]);
+      const keys = checks.flatMap(({ group, id }) => {
+        const family = `${prefix}${group}`;
+        return [`${family}:${id}`, `${family}:*`, `${family}:#`];
+      });
+      const args = checks.flatMap((check) => [...argsOf(check), generationMs(check), check.maxIdentities]);
       const answer = await redis.run((commands) => ADMIT.run(commands, [closed, ...keys], [maxDelayUs, mode, ...args]));
       return parseAnswer(answer, checks);
     },
   };
 }
 
-function parseAnswer(answer: unknown, checks: readonly Check[]): CountersAnswer {
+/** Returns kind, limit or emission, burst, cost. */
+function argsOf(check: Check): (string | number)[] {
+  if (check.kind === 'spike') return [check.kind, check.emissionUs, check.burst, 0];
+  return [check.kind, check.limit, 0, check.cost];
+}
+
+function parseAnswer(answer: unknown, checks: readonly Check[]): RedisAnswer {
   const [verdict, nowUs, entries, ...numbers] = answer as [number, number, unknown[], ...number[]];
   const closures = parseClosures(entries, nowUs / 1000);
-  if (verdict === 2) return { reading: undefined, closures };
-  const states = checks.map((check, index): CounterState => {
-    const [value = 0, before = 0] = numbers.slice(2 * index, 2 * index + 2);
-    return check.kind === 'spike' ? { tatUs: value } : { current: value, previous: before };
-  });
-  return { reading: { admitted: verdict === 1, nowUs, states }, closures };
+  if (verdict === 2) return { kind: 'reported', closures };
+  const counters = checks.map((check, i) => counterOf(check, numbers[2 * i] ?? 0, numbers[2 * i + 1] ?? 0));
+  return { kind: 'counted', reading: { admitted: verdict === 1, nowUs, counters }, closures };
 }

@@ -1,16 +1,18 @@
 /** Admission: what Genesys has closed, limits, waiting, and a Redis that fails; time is simulated. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { routeOf } from '../shared/genesys-route.js';
-import { type RedisConnection, RedisUnavailable } from '../shared/redis/connection.js';
+import { routeOf } from '../../shared/genesys-route.js';
+import { type RedisConnection, RedisUnavailable } from '../../shared/redis/connection.js';
+import { createClosures } from '../genesys-limits/closures.js';
+import { createHints } from '../genesys-limits/hints.js';
+import { routeKey } from '../genesys-limits/route-key.js';
+import type { Namespace } from '../namespaces.js';
+import { createUsage } from '../usage.js';
 import { type Admission, type AdmissionSettings, admit } from './admission.js';
-import type { Counters } from './counters.js';
 import type { Check } from './counting.js';
+import { createHolds } from './hold.js';
 import { createLocalCounters } from './local-counters.js';
-import type { Namespace } from './namespaces.js';
-import { routeKey } from './route-key.js';
-import { createUpstreamHints } from './upstream-hints.js';
-import { createUpstreamLimits } from './upstream-limits.js';
-import { createUsage } from './usage.js';
+import type { RedisCounters } from './redis-counters.js';
+import { createRedisFaults } from './redis-faults.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.UTC(2026, 10, 21), toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
@@ -18,25 +20,25 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers());
 
 let names = 0;
-function setUp(changes: Partial<AdmissionSettings> = {}, shared?: Counters) {
+function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters) {
   names += 1;
   const redis = { firstContact: async () => {} } as unknown as RedisConnection;
+  const faults = createRedisFaults();
   const namespace: Namespace = {
     name: `n${names}`,
     local: createLocalCounters(() => Date.now() * 1000),
-    shared: shared && { counters: shared, redis },
-    upstream: createUpstreamLimits(),
-    hints: createUpstreamHints(),
+    shared: shared && { counters: shared, redis, faults },
+    closures: createClosures(),
+    hints: createHints(),
     usage: createUsage('n', undefined),
     decisions: new Map(),
   };
-  const faults: string[] = [];
   const settings: AdmissionSettings = {
     namespace,
+    holds: createHolds(),
     maxWaitMs: 0,
     onRedisError: 'local',
     followUpstream: true,
-    onRedisFault: (message) => faults.push(message),
     ...changes,
   };
   const request = (checks: readonly Check[], path = '/api/v2/users') => admit(checks, path, settings);
@@ -118,20 +120,20 @@ describe('what Genesys has closed', () => {
   it('is refused, and consumes nothing', async () => {
     const { namespace, request } = setUp();
     await request([perSecond(2)]);
-    namespace.upstream.close(closure, performance.now());
+    namespace.closures.close(closure, performance.now());
     expect(await request([perSecond(2)])).toEqual({ kind: 'closed', waitMs: 5000 });
     expect((await request([perSecond(2)], '/api/v2/queues')).kind).toBe('admitted');
   });
 
   it('is waited for if there is time', async () => {
     const { namespace, request } = setUp({ maxWaitMs: 6000 });
-    namespace.upstream.close(closure, performance.now());
+    namespace.closures.close(closure, performance.now());
     expect(await outcomes([request([])])).toEqual(['admitted 5000']);
   });
 
   it('does not matter if the configuration does not follow', async () => {
     const { namespace, request } = setUp({ followUpstream: false });
-    namespace.upstream.close(closure, performance.now());
+    namespace.closures.close(closure, performance.now());
     expect((await request([])).kind).toBe('admitted');
   });
 
@@ -142,8 +144,9 @@ describe('what Genesys has closed', () => {
       {
         async admit(_checks, _delay, mode) {
           modes.push(mode);
-          if (mode === 'report') return { reading: undefined, closures: [closure] };
-          return { reading: { admitted: true, nowUs: Date.now() * 1000, states: [] }, closures: [closure] };
+          if (mode === 'report') return { kind: 'reported', closures: [closure] };
+          const reading = { admitted: true, nowUs: Date.now() * 1000, counters: [] };
+          return { kind: 'counted', reading, closures: [closure] };
         },
       },
     );
@@ -161,7 +164,7 @@ describe('what Genesys has closed', () => {
 });
 
 describe('a Redis that fails', () => {
-  const away: Counters = {
+  const away: RedisCounters = {
     admit: async () => {
       throw new RedisUnavailable('Redis cannot be used: gone');
     },
@@ -174,12 +177,12 @@ describe('a Redis that fails', () => {
   ] as const)('is taken as on_redis_error: %s says', async (onRedisError, kinds) => {
     const { request, faults } = setUp({ onRedisError }, away);
     expect([(await request([perSecond(1)])).kind, (await request([perSecond(1)])).kind]).toEqual(kinds);
-    expect(faults).toEqual([]);
+    expect(faults.take()).toBeUndefined();
   });
 
   it('with an answer of its own is told of', async () => {
     const { request, faults } = setUp({}, { admit: () => Promise.reject(new Error('WRONGTYPE')) });
     expect((await request([perSecond(1)])).kind).toBe('admitted');
-    expect(faults).toEqual(['WRONGTYPE']);
+    expect([faults.take(), faults.take()]).toEqual(['WRONGTYPE', undefined]);
   });
 });

@@ -1,9 +1,9 @@
 /** What is read of a request, and what it asks of which limit. */
 import { describe, expect, it } from 'vitest';
-import { guarded } from '../../test/support/guarded.js';
-import { BARE_HOST } from '../shared/host.js';
-import type { Kong } from '../shared/pdk.js';
-import { readConfig } from './config.js';
+import { guarded } from '../../../test/support/guarded.js';
+import { BARE_HOST } from '../../shared/host.js';
+import type { Kong } from '../../shared/pdk.js';
+import { readConfig } from '../config.js';
 import { checksOf, planReads, type RequestFacts, readRequest } from './request.js';
 
 const config = (raw: Record<string, unknown>) => readConfig(raw, BARE_HOST);

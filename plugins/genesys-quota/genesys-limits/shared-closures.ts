@@ -1,7 +1,7 @@
-/** What Genesys has refused, told to the other nodes over Redis: a hash for each namespace, by Redis' clock. */
-import type { RedisConnection } from '../shared/redis/connection.js';
-import { redisScript } from '../shared/redis/script.js';
-import type { Closure } from './upstream-limits.js';
+/** Shares what Genesys has refused with the other nodes: a hash in Redis for each namespace, by Redis' clock. */
+import type { RedisConnection } from '../../shared/redis/connection.js';
+import { redisScript } from '../../shared/redis/script.js';
+import type { Closure } from './closures.js';
 
 /** KEYS: the hash. ARGV: field, milliseconds, size of the pool. Drops what is over, and shortens nothing. */
 const CLOSE = redisScript(`
@@ -19,12 +19,12 @@ for i = 1, #fields, 2 do
 end
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', latest_ms - now_ms))`);
 
-/** The key of the hash. */
+/** Returns the key of the hash. */
 export function closuresKey(keyPrefix: string, namespace: string): string {
   return `${keyPrefix}:quota:{${namespace}}:closures`;
 }
 
-/** Tells the other nodes. @throws RedisUnavailable */
+/** Lets the other nodes know of a closure. @throws RedisUnavailable */
 export async function shareClosure(redis: RedisConnection, namespace: string, closure: Closure): Promise<void> {
   const { ref, route, remainingMs, poolSize } = closure;
   const key = closuresKey(redis.keyPrefix, namespace);

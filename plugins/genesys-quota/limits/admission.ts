@@ -1,0 +1,144 @@
+/**
+ * Decides whether a request goes on: first what Genesys has closed, then the limits; refused at once, or held for as long
+ * as it may wait. What a failure of Redis means is decided here too.
+ */
+import { routeOf } from '../../shared/genesys-route.js';
+import { RedisUnavailable } from '../../shared/redis/connection.js';
+import type { Config } from '../config.js';
+import { routeKey } from '../genesys-limits/route-key.js';
+import type { Namespace } from '../namespaces.js';
+import type { Check, Reading } from './counting.js';
+import type { Hold, Holds } from './hold.js';
+import { judge, type Tightest } from './judgement.js';
+import type { ClosureMode, RedisAnswer } from './redis-counters.js';
+
+export type Admission =
+  | { kind: 'admitted'; tightest: Tightest | undefined }
+  | { kind: 'refused'; limit: string; waitMs: number; tightest: Tightest }
+  /** Genesys refuses it at the moment. */
+  | { kind: 'closed'; waitMs: number }
+  /** Redis is away, and the configuration wants no request then. */
+  | { kind: 'unavailable' };
+
+/** What the requests of one configuration are decided by. */
+export interface AdmissionSettings extends Pick<Config, 'maxWaitMs' | 'onRedisError' | 'followUpstream'> {
+  namespace: Pick<Namespace, 'name' | 'local' | 'shared' | 'closures' | 'hints'>;
+  holds: Holds;
+}
+
+/** What one try comes to. */
+type Attempt =
+  /** `delayMs`: until the place that a spike arrest has reserved. */
+  | { kind: 'decided'; admission: Admission; delayMs: number }
+  /** It may be tried again after a wait, in turn with the others in the queue. */
+  | { kind: 'blocked'; refusal: Admission; waitMs: number; queue?: string }
+  /** Other nodes knew more of what Genesys has closed; nothing was counted. */
+  | { kind: 'informed' };
+
+/** What one try counts. */
+interface Ask {
+  checks: readonly Check[];
+  maxDelayUs: number;
+  mode: ClosureMode;
+}
+
+const UNCOUNTED: Attempt = { kind: 'decided', admission: { kind: 'admitted', tightest: undefined }, delayMs: 0 };
+const UNAVAILABLE: Attempt = { kind: 'decided', admission: { kind: 'unavailable' }, delayMs: 0 };
+
+/** How long a request waits for the first connection to Redis, so that no node begins with counts of its own. */
+const FIRST_CONTACT_MS = 3000;
+
+/**
+ * Decides on one request.
+ * @param upstreamUri of the request
+ */
+export async function admit(
+  checks: readonly Check[],
+  upstreamUri: string,
+  settings: AdmissionSettings,
+): Promise<Admission> {
+  const hold = settings.holds.start(settings.maxWaitMs);
+  try {
+    return await admitOrHold(checks, upstreamUri, settings, hold);
+  } finally {
+    hold?.end();
+  }
+}
+
+async function admitOrHold(
+  checks: readonly Check[],
+  upstreamUri: string,
+  settings: AdmissionSettings,
+  hold: Hold | undefined,
+): Promise<Admission> {
+  const { namespace, followUpstream } = settings;
+  const spreadMs = hold === undefined ? 0 : namespace.hints.delayMs(performance.now(), hold.leftMs());
+  if (spreadMs > 0) await hold?.sleep(spreadMs);
+  let mode: ClosureMode = followUpstream ? 'report' : 'ignore';
+  for (;;) {
+    const closedMs = followUpstream ? closedForMs(upstreamUri, namespace) : undefined;
+    // What is closed is known, and need not be reported before the request is counted.
+    if (closedMs !== undefined) mode = 'learn';
+    const maxDelayUs = hold === undefined ? 0 : Math.floor(hold.leftMs() * 1000);
+    const attempt: Attempt = closedMs
+      ? { kind: 'blocked', refusal: { kind: 'closed', waitMs: closedMs }, waitMs: closedMs }
+      : await count({ checks, maxDelayUs, mode }, settings);
+    switch (attempt.kind) {
+      case 'decided':
+        if (attempt.delayMs > 0) await hold?.sleep(attempt.delayMs);
+        return attempt.admission;
+      case 'informed':
+        mode = 'learn';
+        break;
+      case 'blocked':
+        if (hold === undefined || attempt.waitMs > hold.leftMs()) return attempt.refusal;
+        if (attempt.queue !== undefined && (await hold.queue(attempt.queue))) break;
+        await hold.sleep(attempt.waitMs);
+    }
+  }
+}
+
+/** Returns how long Genesys will refuse the request, 0 if it will not; undefined if nothing is closed at all. */
+function closedForMs(upstreamUri: string, { closures }: AdmissionSettings['namespace']): number | undefined {
+  const nowMs = performance.now();
+  return closures.isAnyClosed(nowMs) ? closures.waitMs(routeKey(routeOf(upstreamUri)), nowMs) : undefined;
+}
+
+/** Counts where the policy says, or where it says for a Redis that is away. */
+async function count(ask: Ask, { namespace, onRedisError }: AdmissionSettings): Promise<Attempt> {
+  const { name, local, shared, closures } = namespace;
+  if (shared === undefined) return judged(local.admit(ask.checks, ask.maxDelayUs), name);
+  if (ask.checks.length === 0 && ask.mode === 'ignore') return UNCOUNTED;
+  const answer = await askRedis(ask, shared);
+  if (answer === undefined) {
+    if (onRedisError === 'local') return judged(local.admit(ask.checks, ask.maxDelayUs), name);
+    return onRedisError === 'allow' ? UNCOUNTED : UNAVAILABLE;
+  }
+  for (const closure of answer.closures) closures.close(closure, performance.now());
+  return answer.kind === 'counted' ? judged(answer.reading, name) : { kind: 'informed' };
+}
+
+/** Counts in Redis. @returns undefined if it is away, or refuses */
+async function askRedis(
+  { checks, maxDelayUs, mode }: Ask,
+  shared: NonNullable<Namespace['shared']>,
+): Promise<RedisAnswer | undefined> {
+  await shared.redis.firstContact(FIRST_CONTACT_MS);
+  try {
+    return await shared.counters.admit(checks, maxDelayUs, mode);
+  } catch (error) {
+    if (!(error instanceof RedisUnavailable)) shared.faults.note((error as Error).message);
+    return undefined;
+  }
+}
+
+function judged(reading: Reading, namespace: string): Attempt {
+  const judgement = judge(reading);
+  if (judgement.admitted) {
+    const { tightest, delayMs } = judgement;
+    return { kind: 'decided', admission: { kind: 'admitted', tightest }, delayMs };
+  }
+  const { check, waitMs, tightest } = judgement;
+  const refusal: Admission = { kind: 'refused', limit: check.name, waitMs, tightest };
+  return { kind: 'blocked', refusal, waitMs, queue: `${namespace} ${check.group} ${check.id}` };
+}

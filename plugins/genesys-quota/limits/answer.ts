@@ -1,0 +1,44 @@
+/** What a client learns: how much is left, or why it is refused and when to try again. Pure. */
+import type { ErrorAnswer } from '../../runtime/step.js';
+import type { Admission } from './admission.js';
+import type { Tightest } from './judgement.js';
+
+/** For a Redis that is away: its breaker tries again within seconds. */
+const UNAVAILABLE_MS = 1000;
+
+/**
+ * Makes the RateLimit fields of the limit that a client should mind most, as in draft-ietf-httpapi-ratelimit-headers-06, the
+ * last version with three fields; Kong's own rate-limiting uses the same names.
+ */
+export function rateLimitHeaders({ limit, remaining, resetMs }: Tightest): Record<string, string> {
+  return {
+    'RateLimit-Limit': String(limit),
+    'RateLimit-Remaining': String(remaining),
+    'RateLimit-Reset': String(Math.ceil(resetMs / 1000)),
+  };
+}
+
+/**
+ * Makes the answer to a request that does not go on.
+ * @param hideHeaders leaves the RateLimit fields out
+ */
+export function refusalAnswer(admission: Exclude<Admission, { kind: 'admitted' }>, hideHeaders: boolean): ErrorAnswer {
+  const waitMs = admission.kind === 'unavailable' ? UNAVAILABLE_MS : admission.waitMs;
+  const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
+  const retry = `Retry the request in [${retryAfterSeconds}] seconds`;
+  switch (admission.kind) {
+    case 'unavailable': {
+      const message = `The gateway cannot count requests at the moment. ${retry}`;
+      return { code: 'gateway.quota.unavailable', message, retryAfterSeconds };
+    }
+    case 'closed': {
+      const message = `Rate limit exceeded the maximum. ${retry}`;
+      return { code: 'too.many.requests.retry.after', message, retryAfterSeconds };
+    }
+    case 'refused': {
+      const message = `Rate limit exceeded the maximum of ${admission.limit}. ${retry}`;
+      const headers = hideHeaders ? {} : rateLimitHeaders(admission.tightest);
+      return { code: 'gateway.quota.exceeded', message, retryAfterSeconds, headers };
+    }
+  }
+}

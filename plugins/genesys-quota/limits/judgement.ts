@@ -1,0 +1,66 @@
+/** What counters mean for a request: how long it waits for its place, or why it is refused and until when. Pure. */
+import type { Check, Counter, Reading } from './counting.js';
+import { elapsedMs, spikeDelayUs, windowRemaining, windowWaitMs } from './counting.js';
+
+export type Judgement =
+  /** `delayMs`: the time until the place that was reserved for it. */
+  | { admitted: true; delayMs: number; tightest: Tightest | undefined }
+  /** `waitMs`: until it would fit into all limits, if nothing else came. */
+  | { admitted: false; waitMs: number; tightest: Tightest; check: Check };
+
+/** The limit that a client should mind most. */
+export interface Tightest {
+  limit: number;
+  remaining: number;
+  /** Until it is worth asking again, or the window ends. */
+  resetMs: number;
+}
+
+/** The wait if no limit asks for one: Redis' clock was set back, and refuses until it is there again. */
+const SET_BACK_MS = 1000;
+
+type Wait = { check: Check; waitMs: number };
+
+/** Judges a request by its counters. */
+export function judge({ admitted, nowUs, counters }: Reading): Judgement {
+  return admitted ? judgeAdmitted(counters, nowUs) : judgeRefused(counters, nowUs);
+}
+
+/** Spike arrests have no quota to report. */
+function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
+  let delayMs = 0;
+  let tightest: Tightest | undefined;
+  for (const counter of counters) {
+    if (counter.kind === 'spike') {
+      const { tatUs, check } = counter;
+      delayMs = Math.max(delayMs, Math.ceil((tatUs - check.emissionUs * check.burst - nowUs) / 1000));
+      continue;
+    }
+    const { check } = counter;
+    const elapsed = elapsedMs(check, nowUs);
+    const remaining = windowRemaining(check, counter, elapsed);
+    if (tightest === undefined || remaining < tightest.remaining) {
+      tightest = { limit: check.limit, remaining, resetMs: check.windowMs - elapsed };
+    }
+  }
+  return { admitted: true, delayMs, tightest };
+}
+
+function judgeRefused(counters: readonly Counter[], nowUs: number): Judgement {
+  const waits = counters.map((counter): Wait => ({ check: counter.check, waitMs: waitMsOf(counter, nowUs) }));
+  const { check, waitMs: longestMs } = waits.reduce(longer);
+  const waitMs = longestMs || SET_BACK_MS;
+  const limit = check.kind === 'spike' ? check.burst : check.limit;
+  return { admitted: false, waitMs, check, tightest: { limit, remaining: 0, resetMs: waitMs } };
+}
+
+function waitMsOf(counter: Counter, nowUs: number): number {
+  if (counter.kind === 'spike') return Math.ceil(spikeDelayUs(counter.check, counter, nowUs) / 1000);
+  return windowWaitMs(counter.check, counter, elapsedMs(counter.check, nowUs));
+}
+
+/** Of two waits that are the same, a later limit's is named. */
+function longer(one: Wait, other: Wait): Wait {
+  const isNamed = other.check.kind !== 'spike' && other.waitMs > 0;
+  return other.waitMs > one.waitMs || (isNamed && other.waitMs === one.waitMs) ? other : one;
+}
