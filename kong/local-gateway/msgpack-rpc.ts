@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { Decoder, encode } from '@msgpack/msgpack';
-import type { Codec } from '../plugin-server/codec.js';
+import type { Codec } from '../pdk/codec.js';
 import {
   authenticateArgsMessage,
   bytesMessage,
@@ -15,8 +15,8 @@ import {
   listMessage,
   rawBodyResultMessage,
   targetMessage,
-} from '../plugin-server/messages.js';
-import { METHODS_BY_NAME } from '../plugin-server/methods.js';
+} from '../pdk/messages.js';
+import { METHODS_BY_NAME } from '../pdk/methods.js';
 import { answerOf } from './exit.js';
 import { callPdk, type PdkHost } from './pdk.js';
 import { ConnectionLost, READ_TIMEOUT_MS, type Rpc } from './plugin-rpc.js';

@@ -4,10 +4,11 @@
  * reached fails the request too.
  */
 import { connect, type Socket } from 'node:net';
-import { decode, encode } from '../plugin-server/codec.js';
+import { decode, encode } from '../pdk/codec.js';
+import { exitArgsMessage } from '../pdk/messages.js';
+import { METHODS_BY_NAME } from '../pdk/methods.js';
 import { FrameReader, FrameWriter } from '../plugin-server/frames.js';
-import { exitArgsMessage, type RpcCall, rpcCallMessage, rpcReturnMessage } from '../plugin-server/messages.js';
-import { METHODS_BY_NAME } from '../plugin-server/methods.js';
+import { type RpcCall, rpcCallMessage, rpcReturnMessage } from '../plugin-server/messages.js';
 import { answerOf } from './exit.js';
 import { callPdk, type PdkHost } from './pdk.js';
 import { ConnectionLost, READ_TIMEOUT_MS, type Rpc } from './plugin-rpc.js';

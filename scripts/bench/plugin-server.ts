@@ -5,9 +5,10 @@
  */
 import { connect, type Socket } from 'node:net';
 import { Decoder, encode as encodeMsgPack } from '@msgpack/msgpack';
-import { encode } from '../../kong/plugin-server/codec.js';
+import { encode } from '../../kong/pdk/codec.js';
+import { stringMessage } from '../../kong/pdk/messages.js';
 import { FrameReader } from '../../kong/plugin-server/frames.js';
-import { rpcCallMessage, stringMessage } from '../../kong/plugin-server/messages.js';
+import { rpcCallMessage } from '../../kong/plugin-server/messages.js';
 import { KongDriver, NO_COMMAND } from '../../test/support/kong-driver.js';
 import { type EventStep, MsgPackDriver, startKongJsPluginServer } from '../../test/support/kong-js-pluginserver.js';
 import { startPluginServer } from '../../test/support/plugin-server.js';

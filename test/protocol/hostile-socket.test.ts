@@ -13,10 +13,10 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { PbfWriter } from 'pbf';
 import { afterAll, describe, expect, it } from 'vitest';
-import { encode } from '../../kong/plugin-server/codec.js';
+import { encode } from '../../kong/pdk/codec.js';
+import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
 import { MAX_FRAME_BYTES } from '../../kong/plugin-server/frames.js';
 import { type RpcCall, rpcCallMessage } from '../../kong/plugin-server/messages.js';
-import { METHODS_BY_NAME } from '../../kong/plugin-server/methods.js';
 import {
   type Answer,
   ConnectionClosed,

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { encode } from '../../kong/plugin-server/codec.js';
+import { encode } from '../../kong/pdk/codec.js';
 import { rpcCallMessage } from '../../kong/plugin-server/messages.js';
 import {
   ConnectionClosed,

@@ -3,10 +3,10 @@
  * events and answers the PDK calls that come back, one reply a call, in order, as Kong does.
  */
 import { connect, type Socket } from 'node:net';
-import { decode, encode } from '../../kong/plugin-server/codec.js';
+import { decode, encode } from '../../kong/pdk/codec.js';
+import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
 import { FrameReader, FrameWriter } from '../../kong/plugin-server/frames.js';
 import { type RpcCall, type RpcReturn, rpcCallMessage, rpcReturnMessage } from '../../kong/plugin-server/messages.js';
-import { METHODS_BY_NAME } from '../../kong/plugin-server/methods.js';
 
 /** A PDK call as it came over the wire. */
 export interface PdkCallSeen {
