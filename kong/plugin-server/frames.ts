@@ -111,6 +111,12 @@ export class FrameWriter {
     }
   }
 
+  /** Appends a message that is encoded already as a frame. */
+  bytes(message: Uint8Array): void {
+    this.#writer.writeFixed32(message.length);
+    this.#raw(message);
+  }
+
   /** Appends a PDK call: the method's name and its argument, a frame each. @throws as `frame` does */
   call(method: Method, argument: unknown): void {
     const start = this.#writer.pos;
