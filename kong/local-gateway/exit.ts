@@ -1,6 +1,6 @@
 /** What `kong.response.exit` makes of a request. */
 import type { PdkValue } from '../../plugins/shared/pdk.js';
-import type { ExitArgs } from '../plugin-server/messages.js';
+import type { ExitArgs } from '../pdk/messages.js';
 import { fromText } from './headers.js';
 import type { Answer, RequestContext } from './request-context.js';
 

@@ -1,9 +1,12 @@
-/** Kong's side of the PDK: what each method does to a request. Arguments and replies are those of methods.ts. */
+/** Kong's side of the PDK: what each method of kong/pdk/methods.ts does to a request. */
 import { writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { PdkValue } from '../../plugins/shared/pdk.js';
+import type { Phase } from '../../plugins/shared/plugin.js';
+import { isMethod, METHODS, METHODS_BY_NAME, type Method, type MethodTree } from '../pdk/methods.js';
 import type { ConsumerEntity } from './config/types.js';
+import { answerOf } from './exit.js';
 import { fromText, type HeaderList, toText } from './headers.js';
 import { serialize } from './log-entry.js';
 import { readRequestBody } from './request-body.js';
@@ -18,7 +21,18 @@ export interface PdkHost {
   nodeId: string;
 }
 
-type Implementation = (context: RequestContext, argument: never, host: PdkHost) => unknown;
+/** An event of a plugin, during which it makes calls. */
+export interface PdkEvent {
+  context: RequestContext;
+  phase: string;
+  host: PdkHost;
+}
+
+/** What carries out a method, or each method of a tree. What returns nothing in a plugin may return anything here. */
+type Implementation<M> =
+  M extends Method<infer _Args, infer A, infer R>
+    ? (context: RequestContext, argument: A, host: PdkHost) => [R] extends [undefined] ? unknown : R | Promise<R>
+    : { readonly [K in keyof M]: Implementation<M[K]> };
 
 const NOT_A_HEADER_VALUE = 'expected array of string, string, number or boolean';
 
@@ -61,12 +75,10 @@ function setRequestHeader(context: RequestContext, name: string, value: PdkValue
   context.headers.set(name, headerValues(name, value));
 }
 
-const logLevels = Object.fromEntries(
-  ['alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'].map((level) => [
-    `kong.log.${level}`,
-    (_context: RequestContext, values: PdkValue[], host: PdkHost) => host.log(level, values.map(String).join('')),
-  ]),
-);
+const logs =
+  (level: string): Implementation<Method<PdkValue[], PdkValue[], undefined>> =>
+  (_context, values, host) =>
+    host.log(level, values.map(String).join(''));
 
 const variables: Record<string, (context: RequestContext) => string> = {
   request_id: (context) => context.id,
@@ -85,162 +97,203 @@ const variables: Record<string, (context: RequestContext) => string> = {
   host: (context) => (context.headers.get('host') ?? '').replace(/:\d+$/, ''),
 };
 
-export const PDK = {
-  'kong.client.get_ip': (context) => context.clientIp,
-  'kong.client.get_forwarded_ip': (context) => context.clientIp,
-  'kong.client.get_port': (context) => context.request.socket.remotePort ?? 0,
-  'kong.client.get_forwarded_port': (context) => context.request.socket.remotePort ?? 0,
-  'kong.client.get_protocol': () => 'http',
-  'kong.client.get_consumer': (context) => consumerOf(context.consumer),
-  'kong.client.load_consumer': (context, { id, by_username }: { id: string; by_username: boolean }) => {
-    const { consumers, consumersByUsername } = context.snapshot;
-    if (!by_username && !/^[0-9a-f-]{36}$/i.test(id))
-      throw new Error('cannot load a consumer with an id that is not a uuid');
-    return consumerOf(consumers.get(id) ?? (by_username ? consumersByUsername.get(id) : undefined));
+const IMPLEMENTATIONS: Implementation<typeof METHODS> = {
+  client: {
+    getIp: (context) => context.clientIp,
+    getForwardedIp: (context) => context.clientIp,
+    getPort: (context) => context.request.socket.remotePort ?? 0,
+    getForwardedPort: (context) => context.request.socket.remotePort ?? 0,
+    getProtocol: () => 'http',
+    getConsumer: (context) => consumerOf(context.consumer),
+    loadConsumer: (context, { id, by_username }) => {
+      const { consumers, consumersByUsername } = context.snapshot;
+      if (!by_username && !/^[0-9a-f-]{36}$/i.test(id))
+        throw new Error('cannot load a consumer with an id that is not a uuid');
+      return consumerOf(consumers.get(id) ?? (by_username ? consumersByUsername.get(id) : undefined));
+    },
+    getCredential: (context) =>
+      context.credentialId === undefined ? undefined : { id: context.credentialId, consumer_id: '' },
+    authenticate: (context, { consumer, credential }) => {
+      const known = context.snapshot.consumers.get(consumer.id);
+      if (known !== undefined) context.consumer = known;
+      context.credentialId = credential.id;
+    },
   },
-  'kong.client.get_credential': (context) =>
-    context.credentialId === undefined ? undefined : { id: context.credentialId, consumer_id: '' },
-  'kong.client.authenticate': (
-    context,
-    { consumer, credential }: { consumer: { id: string }; credential: { id: string } },
-  ) => {
-    const known = context.snapshot.consumers.get(consumer.id);
-    if (known !== undefined) context.consumer = known;
-    context.credentialId = credential.id;
+  ctx: {
+    shared: {
+      set: (context, { k, v }) => {
+        if (v === null) context.shared.delete(k);
+        else context.shared.set(k, v);
+      },
+      // A stored false comes back as null: Kong loses it on the way (measured).
+      get: (context, key) => context.shared.get(key) || null,
+    },
   },
-  'kong.ctx.shared.set': (context, { k, v }: { k: string; v: PdkValue }) => {
-    if (v === null) context.shared.delete(k);
-    else context.shared.set(k, v);
+  ip: { isTrusted: () => false },
+  log: {
+    alert: logs('alert'),
+    crit: logs('crit'),
+    err: logs('err'),
+    warn: logs('warn'),
+    notice: logs('notice'),
+    info: logs('info'),
+    debug: logs('debug'),
+    setSerializeValue: (context, { k, v }) => {
+      context.serializeValues.set(k, v);
+    },
+    serialize: (context) => JSON.stringify(serialize(context)),
   },
-  // A stored false comes back as null: Kong loses it on the way (measured).
-  'kong.ctx.shared.get': (context, key: string) => context.shared.get(key) || null,
-  'kong.ip.is_trusted': () => false,
-  ...logLevels,
-  'kong.log.set_serialize_value': (context, { k, v }: { k: string; v: PdkValue }) => {
-    context.serializeValues.set(k, v);
+  nginx: {
+    getVar: (context, name) => variables[name]?.(context) ?? '',
+    setCtx: (context, { k, v }) => {
+      context.nginxCtx.set(k, v);
+      return '';
+    },
+    getCtx: (context, key) =>
+      key === 'KONG_PHASE' ? PHASE_NUMBERS[context.phase] : (context.nginxCtx.get(key) ?? null),
+    reqStartTime: (context) => context.startedAtMs / 1000,
+    getSubsystem: () => 'http',
+    getTls1_versionStr: () => '',
   },
-  'kong.log.serialize': (context) => JSON.stringify(serialize(context)),
-  'kong.nginx.get_var': (context, name: string) => variables[name]?.(context) ?? '',
-  'kong.nginx.set_ctx': (context, { k, v }: { k: string; v: PdkValue }) => {
-    context.nginxCtx.set(k, v);
-    return '';
+  node: { getId: (_context, _argument, host) => host.nodeId },
+  request: {
+    getScheme: () => 'http',
+    getHost: (context) => (context.headers.get('host') ?? '').replace(/:\d+$/, ''),
+    getPort: (context) => context.request.socket.localPort ?? 0,
+    getForwardedScheme: () => 'http',
+    getForwardedHost: (context) => (context.headers.get('host') ?? '').replace(/:\d+$/, ''),
+    getForwardedPort: (context) => context.request.socket.localPort ?? 0,
+    getHttpVersion: (context) => Number(context.request.httpVersion),
+    getMethod: (context) => context.method,
+    getPath: (context) => toText(normalizePath(context.rawPath)),
+    getPathWithQuery: (context) =>
+      context.rawQuery === '' ? context.rawPath : `${context.rawPath}?${context.rawQuery}`,
+    getRawQuery: (context) => context.rawQuery,
+    getQueryArg: (context, name) => {
+      const [first] = decodeArgs(context.rawQuery)[name] ?? [];
+      return first === true ? 'true' : first;
+    },
+    getQuery: (context, max) => decodeArgs(context.rawQuery, max),
+    getHeader: (context, name) => {
+      const value = context.headers.get(name);
+      return value === undefined ? undefined : toText(value);
+    },
+    getHeaders: (context, max) => context.headers.toMap(max),
+    getRawBody: async (context, _argument, host) => {
+      const body = await readRequestBody(context);
+      if (body.length <= host.clientBodyBufferBytes)
+        return { content: body, body_filepath: undefined, error: undefined };
+      const path = join(host.spillFolder, context.id);
+      writeFileSync(path, body, { mode: 0o600 });
+      return { content: undefined, body_filepath: path, error: undefined };
+    },
+    getUriCaptures: () => ({ unnamed: [], named: {} }),
   },
-  'kong.nginx.get_ctx': (context, key: string) =>
-    key === 'KONG_PHASE' ? PHASE_NUMBERS[context.phase] : (context.nginxCtx.get(key) ?? null),
-  'kong.nginx.req_start_time': (context) => context.startedAtMs / 1000,
-  'kong.nginx.get_subsystem': () => 'http',
-  'kong.nginx.get_tls1_version_str': () => '',
-  'kong.node.get_id': (_context, _argument, host) => host.nodeId,
-  'kong.request.get_scheme': () => 'http',
-  'kong.request.get_host': (context) => (context.headers.get('host') ?? '').replace(/:\d+$/, ''),
-  'kong.request.get_port': (context) => context.request.socket.localPort ?? 0,
-  'kong.request.get_forwarded_scheme': () => 'http',
-  'kong.request.get_forwarded_host': (context) => (context.headers.get('host') ?? '').replace(/:\d+$/, ''),
-  'kong.request.get_forwarded_port': (context) => context.request.socket.localPort ?? 0,
-  'kong.request.get_http_version': (context) => Number(context.request.httpVersion),
-  'kong.request.get_method': (context) => context.method,
-  'kong.request.get_path': (context) => toText(normalizePath(context.rawPath)),
-  'kong.request.get_path_with_query': (context) =>
-    context.rawQuery === '' ? context.rawPath : `${context.rawPath}?${context.rawQuery}`,
-  'kong.request.get_raw_query': (context) => context.rawQuery,
-  'kong.request.get_query_arg': (context, name: string) => {
-    const [first] = decodeArgs(context.rawQuery)[name] ?? [];
-    return first === true ? 'true' : first;
+  response: {
+    getStatus: (context) => (context.phase === 'log' ? context.sentStatus : (context.answer?.status ?? 0)),
+    getHeader: (context, name) => responseHeaders(context).get(name),
+    getHeaders: (context, max) => responseHeaders(context).toMap(max),
+    getSource: (context) => context.source,
+    setStatus: (context, status) => {
+      if (context.answer === undefined) context.earlyStatus = status;
+      else context.answer.status = status;
+    },
+    setHeader: (context, { k, v }) => changeResponseHeader(context, k, (list) => list.set(k, headerValues(k, v))),
+    addHeader: (context, { k, v }) => {
+      for (const value of headerValues(k, v)) changeResponseHeader(context, k, (list) => list.add(k, value));
+    },
+    clearHeader: (context, name) => responseHeaders(context).remove(name),
+    setHeaders: (context, headers) => {
+      for (const [name, value] of Object.entries(headers)) {
+        changeResponseHeader(context, name, (list) => list.set(name, headerValues(name, value)));
+      }
+    },
+    exit: (context, args) => {
+      context.exit = answerOf(context, args);
+    },
   },
-  'kong.request.get_query': (context, max: number) => decodeArgs(context.rawQuery, max),
-  'kong.request.get_header': (context, name: string) => {
-    const value = context.headers.get(name);
-    return value === undefined ? undefined : toText(value);
+  router: {
+    getRoute: ({ route }) => ({
+      ...{ name: '', methods: [], hosts: [], paths: [], tags: [], snis: [], sources: [], destinations: [], ...route },
+      headers: [],
+      service: route.service ?? { id: '' },
+    }),
+    getService: ({ service }) => ({ name: '', path: '', tags: [], ...service }),
   },
-  'kong.request.get_headers': (context, max: number) => context.headers.toMap(max),
-  'kong.request.get_raw_body': async (context, _argument, host) => {
-    const body = await readRequestBody(context);
-    if (body.length <= host.clientBodyBufferBytes) return { content: body, body_filepath: undefined, error: undefined };
-    const path = join(host.spillFolder, context.id);
-    writeFileSync(path, body, { mode: 0o600 });
-    return { content: undefined, body_filepath: path, error: undefined };
+  service: {
+    setUpstream: (context, name) => {
+      if (!context.snapshot.upstreams.has(name)) return false;
+      context.upstream.host = name;
+      return true;
+    },
+    setTarget: (context, { host, port }) => {
+      Object.assign(context.upstream, { host, port, isAddress: isIP(host) !== 0 });
+    },
+    request: {
+      setScheme: (context, scheme) => {
+        context.upstream.scheme = scheme;
+      },
+      setPath: (context, path) => {
+        if (!path.startsWith('/')) throw new Error('path must start with /');
+        context.upstream.path = escapePath(fromText(path));
+      },
+      setRawQuery: (context, query) => {
+        context.upstream.query = query;
+      },
+      setMethod: (context, method) => {
+        context.upstream.method = method.toUpperCase();
+      },
+      setQuery: (context, query) => {
+        context.upstream.query = encodeArgs(query);
+      },
+      setHeader: (context, { k, v }) => setRequestHeader(context, k, v),
+      addHeader: (context, { k, v }) => {
+        for (const value of headerValues(k, v)) context.headers.add(k, value);
+      },
+      clearHeader: (context, name) => context.headers.remove(name),
+      setHeaders: (context, headers) => {
+        for (const [name, value] of Object.entries(headers)) headerValues(name, value);
+        for (const [name, value] of Object.entries(headers)) setRequestHeader(context, name, value);
+      },
+      setRawBody: async (context, body) => {
+        await readRequestBody(context);
+        context.body = Buffer.from(body);
+      },
+    },
+    response: {
+      getStatus: (context) => context.serviceStatus ?? 0,
+      getHeader: (context, name) => context.serviceHeaders?.get(name),
+      // Always empty on Kong 3.9 (measured).
+      getHeaders: () => ({}),
+      getRawBody: (context) => {
+        if (context.serviceBody === undefined) throw new Error('service body is only available with buffered proxying');
+        return context.serviceBody;
+      },
+    },
   },
-  'kong.request.get_uri_captures': () => ({ unnamed: [], named: {} }),
-  'kong.response.get_status': (context) =>
-    context.phase === 'log' ? context.sentStatus : (context.answer?.status ?? 0),
-  'kong.response.get_header': (context, name: string) => responseHeaders(context).get(name),
-  'kong.response.get_headers': (context, max: number) => responseHeaders(context).toMap(max),
-  'kong.response.get_source': (context) => context.source,
-  'kong.response.set_status': (context, status: number) => {
-    if (context.answer === undefined) context.earlyStatus = status;
-    else context.answer.status = status;
-  },
-  'kong.response.set_header': (context, { k, v }: { k: string; v: PdkValue }) =>
-    changeResponseHeader(context, k, (list) => list.set(k, headerValues(k, v))),
-  'kong.response.add_header': (context, { k, v }: { k: string; v: PdkValue }) => {
-    for (const value of headerValues(k, v)) changeResponseHeader(context, k, (list) => list.add(k, value));
-  },
-  'kong.response.clear_header': (context, name: string) => responseHeaders(context).remove(name),
-  'kong.response.set_headers': (context, headers: Record<string, PdkValue>) => {
-    for (const [name, value] of Object.entries(headers)) {
-      changeResponseHeader(context, name, (list) => list.set(name, headerValues(name, value)));
-    }
-  },
-  'kong.router.get_route': ({ route }) => ({
-    ...{ name: '', methods: [], hosts: [], paths: [], tags: [], snis: [], sources: [], destinations: [], ...route },
-    headers: [],
-    service: route.service ?? { id: '' },
-  }),
-  'kong.router.get_service': ({ service }) => ({ name: '', path: '', tags: [], ...service }),
-  'kong.service.set_upstream': (context, name: string) => {
-    if (!context.snapshot.upstreams.has(name)) return false;
-    context.upstream.host = name;
-    return true;
-  },
-  'kong.service.set_target': (context, { host, port }: { host: string; port: number }) =>
-    Object.assign(context.upstream, { host, port, isAddress: isIP(host) !== 0 }) && undefined,
-  'kong.service.request.set_scheme': (context, scheme: string) => {
-    context.upstream.scheme = scheme;
-  },
-  'kong.service.request.set_path': (context, path: string) => {
-    if (!path.startsWith('/')) throw new Error('path must start with /');
-    context.upstream.path = escapePath(fromText(path));
-  },
-  'kong.service.request.set_raw_query': (context, query: string) => {
-    context.upstream.query = query;
-  },
-  'kong.service.request.set_method': (context, method: string) => {
-    context.upstream.method = method.toUpperCase();
-  },
-  'kong.service.request.set_query': (context, query: Record<string, unknown>) => {
-    context.upstream.query = encodeArgs(query);
-  },
-  'kong.service.request.set_header': (context, { k, v }: { k: string; v: PdkValue }) => setRequestHeader(context, k, v),
-  'kong.service.request.add_header': (context, { k, v }: { k: string; v: PdkValue }) => {
-    for (const value of headerValues(k, v)) context.headers.add(k, value);
-  },
-  'kong.service.request.clear_header': (context, name: string) => context.headers.remove(name),
-  'kong.service.request.set_headers': (context, headers: Record<string, PdkValue>) => {
-    for (const [name, value] of Object.entries(headers)) headerValues(name, value);
-    for (const [name, value] of Object.entries(headers)) setRequestHeader(context, name, value);
-  },
-  'kong.service.request.set_raw_body': async (context, body: Buffer) => {
-    await readRequestBody(context);
-    context.body = Buffer.from(body);
-  },
-  'kong.service.response.get_status': (context) => context.serviceStatus ?? 0,
-  'kong.service.response.get_header': (context, name: string) => context.serviceHeaders?.get(name),
-  // Always empty on Kong 3.9 (measured).
-  'kong.service.response.get_headers': () => ({}),
-  'kong.service.response.get_raw_body': (context) => {
-    if (context.serviceBody === undefined) throw new Error('service body is only available with buffered proxying');
-    return context.serviceBody;
-  },
-} satisfies Record<string, Implementation>;
+};
+
+type AnyImplementation = (context: RequestContext, argument: unknown, host: PdkHost) => unknown;
+interface ImplementationTree {
+  readonly [member: string]: AnyImplementation | ImplementationTree;
+}
+
+const BY_NAME = new Map(named(METHODS, IMPLEMENTATIONS as ImplementationTree));
+
+function named(methods: MethodTree, own: ImplementationTree): [name: string, AnyImplementation][] {
+  return Object.entries(methods).flatMap(([member, method]) =>
+    isMethod(method)
+      ? [[method.name, own[member] as AnyImplementation]]
+      : named(method, own[member] as ImplementationTree),
+  );
+}
 
 /** Carries out a method. @throws Error as Kong raises it; Kong then closes the connection */
-export async function callPdk(
-  context: RequestContext,
-  name: string,
-  argument: unknown,
-  host: PdkHost,
-): Promise<unknown> {
-  const implementation = (PDK as Record<string, Implementation>)[name];
+export async function callPdk({ context, phase, host }: PdkEvent, name: string, argument: unknown): Promise<unknown> {
+  const implementation = BY_NAME.get(name);
   if (implementation === undefined) throw new Error(`method "${name}" not found`);
-  return implementation(context, argument as never, host);
+  if (!METHODS_BY_NAME.get(name)?.phases.has(phase as Phase)) {
+    throw new Error(`function ${name} cannot be called in ${phase} phase`);
+  }
+  return implementation(context, argument, host);
 }

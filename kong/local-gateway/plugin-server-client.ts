@@ -3,10 +3,9 @@
  * process running, starts instances on first use, and sends events.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createMsgpackRpc, PdkFailure } from './msgpack-rpc.js';
+import { ConnectionClosed } from '../kong-side/connect.js';
 import type { PdkHost } from './pdk.js';
-import { ConnectionLost, type Rpc } from './plugin-rpc.js';
-import { createProtobufRpc } from './protobuf-rpc.js';
+import { createMsgpackRpc, createProtobufRpc, PdkFailure, type Rpc } from './plugin-rpc.js';
 import type { RequestContext } from './request-context.js';
 
 export interface PluginServerDefinition {
@@ -73,7 +72,7 @@ export function startPluginServer(definition: PluginServerDefinition, host: PdkH
           await rpc.handleEvent(context, phase, id);
           return;
         } catch (error) {
-          if (error instanceof ConnectionLost && !context.response.destroyed) {
+          if (error instanceof ConnectionClosed && !context.response.destroyed) {
             instances.forgetAll();
             host.log('warn', error.message);
             continue;

@@ -7,14 +7,15 @@
  */
 import type { Socket } from 'node:net';
 import type { Phase, PluginInstance } from '../../plugins/shared/plugin.js';
-import { decode } from './codec.js';
+import { createKong } from '../pdk/client.js';
+import { decode } from '../pdk/codec.js';
+import { METHODS, type Method } from '../pdk/methods.js';
+import { PdkError } from '../pdk/pdk-error.js';
 import { answerFailure, type FailureCode } from './failure.js';
 import { FrameReader, FrameWriter } from './frames.js';
 import type { Instance, Instances } from './instances.js';
 import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
-import { METHODS, type Method } from './methods.js';
 import type { EventOutcome, ObserveEvent } from './metrics.js';
-import { createKong, PdkError } from './pdk-client.js';
 
 export interface ConnectionOptions {
   pluginName: string;
@@ -49,6 +50,8 @@ interface RunningEvent {
 type Waiting = { take(frame: Buffer | undefined): void; fail(error: Error): void } | undefined;
 
 const ignore = () => {};
+
+const EXIT: Method = METHODS.response.exit;
 
 const DONE = Promise.resolve(undefined);
 
@@ -243,23 +246,23 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   /** @throws PdkError if the phase does not allow the method; TypeError for an argument that cannot be sent */
-  function call<A, R>(event: RunningEvent, method: Method<A, R>, argument: A): Promise<R> {
+  function call(event: RunningEvent, method: Method, argument: unknown): Promise<unknown> {
     if (event.ended) return failed(new PdkError(`${method.name} was called after its event had ended`));
     if (!method.phases.has(event.phase))
       throw new PdkError(`${method.name} cannot be called in the ${event.phase} phase`);
     writer.call(method, argument);
     scheduleFlush();
-    if ((method as Method) === (METHODS.responseExit as unknown as Method)) {
+    if (method === EXIT) {
       // Kong never answers an exit: it drops the connection when the request ends.
       event.ended = true;
       observe(event, 'exit');
-      return DONE as Promise<R>;
+      return DONE;
     }
     if (method.replyIsEmpty) {
       waiting.push(undefined);
-      return DONE as Promise<R>;
+      return DONE;
     }
-    const reply = new Promise<R>((resolve, reject) => {
+    const reply = new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         // A handler may have dropped the promise; its failure must not end the process.
         reply.catch(ignore);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { stringMessage } from '../pdk/messages.js';
 import { FrameReader, FrameWriter } from './frames.js';
-import { stringMessage } from './messages.js';
 
 function frame(text: string): Buffer {
   const head = Buffer.alloc(4);

@@ -3,8 +3,8 @@
  * arrived, never in what a length claims.
  */
 import { PbfWriter } from 'pbf';
-import type { Codec } from './codec.js';
-import type { Method } from './methods.js';
+import type { Codec } from '../pdk/codec.js';
+import type { Method } from '../pdk/methods.js';
 
 /**
  * The longest frame that is kept, in bytes. Kong's bodies are bounded by its own settings; this bounds what a broken peer
@@ -111,8 +111,14 @@ export class FrameWriter {
     }
   }
 
+  /** Appends a message that is encoded already as a frame. */
+  bytes(message: Uint8Array): void {
+    this.#writer.writeFixed32(message.length);
+    this.#raw(message);
+  }
+
   /** Appends a PDK call: the method's name and its argument, a frame each. @throws as `frame` does */
-  call<A, R>(method: Method<A, R>, argument: A): void {
+  call(method: Method, argument: unknown): void {
     const start = this.#writer.pos;
     try {
       this.#raw(method.nameFrame);

@@ -3,13 +3,9 @@
  * independent header set), the same driver program playing Kong on 16 connections, rounds interleaved. Then the memory
  * that 300,000 events leave behind, with and without an exit.
  */
-import { connect, type Socket } from 'node:net';
-import { Decoder, encode as encodeMsgPack } from '@msgpack/msgpack';
-import { encode } from '../../kong/plugin-server/codec.js';
-import { FrameReader } from '../../kong/plugin-server/frames.js';
-import { rpcCallMessage, stringMessage } from '../../kong/plugin-server/messages.js';
-import { KongDriver, NO_COMMAND } from '../../test/support/kong-driver.js';
-import { type EventStep, MsgPackDriver, startKongJsPluginServer } from '../../test/support/kong-js-pluginserver.js';
+import { MsgPackDriver } from '../../kong/kong-side/msgpack.js';
+import { encodeReply, KongDriver } from '../../kong/kong-side/protobuf.js';
+import { startKongJsPluginServer } from '../../test/support/kong-js-pluginserver.js';
 import { startPluginServer } from '../../test/support/plugin-server.js';
 import { cpuSeconds, residentBytes } from '../processes.js';
 
@@ -19,13 +15,14 @@ const EVENTS_PER_ROUND = 32_000;
 const MEMORY_EVENTS = 300_000;
 
 const GET_HEADER = 'kong.request.get_header';
-const HEADER_REPLY = frame(encode(stringMessage, 'bench'));
-const EMPTY_REPLY = frame(new Uint8Array(0));
+/** Encoded once, so that the plugin server is what is measured. */
+const HEADER_REPLY = encodeReply(GET_HEADER, 'bench');
+const EMPTY_REPLY = new Uint8Array(0);
 
 interface Round {
   eventsPerSecond: number;
   serverCpuMicros: number;
-  /** How often Kong's side read from the socket: its round trips. */
+  /** How often Kong's side waited for the socket: its round trips. */
   readsPerEvent: number;
 }
 
@@ -68,113 +65,35 @@ export async function benchPluginServer(): Promise<PluginServerBench> {
 /** Runs `count` events on one connection, one after the other; resolves with how often Kong had to wait. */
 type RunEvents = (connection: number, count: number) => Promise<number>;
 
-async function prepareOurs(path: string): Promise<RunEvents> {
-  const starter = await KongDriver.connect(path);
-  const id = await starter.startInstance({});
-  const call = { ...NO_COMMAND, sequence: 1, cmd_handle_event: { instance_id: id, event_name: 'access' } };
-  const eventFrame = frame(encode(rpcCallMessage, call));
-  const sockets = await connectAll(path);
-  return (connection, count) => runOurs(sockets[connection] as Socket, eventFrame, count);
+interface Driver {
+  startInstance(config: unknown, name: string): Promise<number>;
 }
 
-/** Kong's part, lean so that the plugin server is what is measured: replies to what one read brought leave in one write. */
-function runOurs(socket: Socket, eventFrame: Buffer, count: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let left = count;
+async function prepare<D extends Driver>(
+  connect: () => Promise<D>,
+  runEvent: (kong: D, id: number) => Promise<{ roundTrips: number }>,
+): Promise<RunEvents> {
+  const id = await (await connect()).startInstance({}, 'bench');
+  const connections = await Promise.all(Array.from({ length: CONNECTIONS }, connect));
+  return async (connection, count) => {
+    const kong = connections[connection] as D;
     let roundTrips = 0;
-    let expectsArgument = false;
-    let expectsReturn = false;
-    let reply = EMPTY_REPLY;
-    let outgoing: Buffer[] = [];
-    const reader = new FrameReader((received) => {
-      if (received === undefined) return;
-      if (expectsReturn) {
-        expectsReturn = false;
-        left -= 1;
-        if (left > 0) outgoing.push(eventFrame);
-        else finish();
-      } else if (expectsArgument) {
-        expectsArgument = false;
-        outgoing.push(reply);
-      } else if (received.length === 0) expectsReturn = true;
-      else {
-        reply = received.length === GET_HEADER.length ? HEADER_REPLY : EMPTY_REPLY;
-        expectsArgument = true;
-      }
-    });
-    const onData = (chunk: Buffer): void => {
-      roundTrips += 1;
-      reader.push(chunk);
-      const [only = EMPTY_REPLY, ...others] = outgoing;
-      if (outgoing.length > 0) socket.write(others.length === 0 ? only : Buffer.concat(outgoing));
-      outgoing = [];
-    };
-    const finish = (): void => {
-      socket.off('data', onData);
-      socket.off('close', onClose);
-      resolve(roundTrips);
-    };
-    const onClose = (): void => reject(new Error('the plugin server closed the connection'));
-    socket.on('data', onData);
-    socket.on('close', onClose);
-    socket.write(eventFrame);
-  });
+    for (let done = 0; done < count; done += 1) roundTrips += (await runEvent(kong, id)).roundTrips;
+    return roundTrips;
+  };
 }
 
-async function prepareTheirs(path: string): Promise<RunEvents> {
-  const starter = await MsgPackDriver.connect(path);
-  const id = await starter.startInstance('bench', {});
-  const event = encodeMsgPack([0, 1, 'plugin.HandleEvent', [{ InstanceId: id, EventName: 'access' }]]);
-  const sockets = await connectAll(path);
-  return (connection, count) => runTheirs(sockets[connection] as Socket, event, count);
-}
-
-function runTheirs(socket: Socket, event: Uint8Array, count: number): Promise<number> {
-  const decoder = new Decoder();
-  return new Promise((resolve, reject) => {
-    let left = count;
-    let roundTrips = 0;
-    const onData = (chunk: Buffer): void => {
-      roundTrips += 1;
-      const [, , , step] = decoder.decode(chunk) as [number, number, unknown, EventStep];
-      if (step.Data === 'ret') {
-        left -= 1;
-        if (left > 0) socket.write(event);
-        else {
-          socket.off('data', onData);
-          socket.off('close', onClose);
-          resolve(roundTrips);
-        }
-        return;
-      }
-      const data = step.Data.Method === GET_HEADER ? 'bench' : null;
-      socket.write(encodeMsgPack([0, 1, 'plugin.Step', [{ EventId: step.EventId, Data: data }]]));
-    };
-    const onClose = (): void => reject(new Error('kong-js-pluginserver closed the connection'));
-    socket.on('data', onData);
-    socket.on('close', onClose);
-    socket.write(event);
-  });
-}
-
-function connectAll(path: string): Promise<Socket[]> {
-  return Promise.all(
-    Array.from(
-      { length: CONNECTIONS },
-      () =>
-        new Promise<Socket>((resolve, reject) => {
-          const socket = connect(path, () => resolve(socket));
-          socket.once('error', reject);
-        }),
-    ),
+const prepareOurs = (path: string): Promise<RunEvents> =>
+  prepare(
+    () => KongDriver.connect(path),
+    (kong, id) => kong.event(id, 'access', ({ method }) => (method === GET_HEADER ? HEADER_REPLY : EMPTY_REPLY)),
   );
-}
 
-function frame(bytes: Uint8Array): Buffer {
-  const head = Buffer.alloc(4);
-  head.writeUInt32LE(bytes.length);
-  return Buffer.concat([head, bytes]);
-}
+const prepareTheirs = (path: string): Promise<RunEvents> =>
+  prepare(
+    () => MsgPackDriver.connect(path),
+    (kong, id) => kong.event(id, 'access', (method) => (method === GET_HEADER ? 'bench' : null)),
+  );
 
 async function measure(pid: number, run: RunEvents): Promise<Round> {
   const cpuBefore = cpuSeconds(pid);

@@ -1,6 +1,6 @@
 /** Every PDK method, called through the gateway in every phase in which methods.ts says that it works. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { METHODS } from '../../kong/plugin-server/methods.js';
+import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
 import type { Phase } from '../../plugins/shared/plugin.js';
 import { type EchoServer, startEchoServer } from '../support/echo-server.js';
 import { waitFor } from '../support/wait-for.js';
@@ -75,7 +75,7 @@ afterAll(async () => {
 });
 
 const cases = (['access', 'response', 'log'] as Phase[]).flatMap((phase) =>
-  Object.values(METHODS)
+  [...METHODS_BY_NAME.values()]
     .filter((method) => method.phases.has(phase) && !ELSEWHERE.has(method.name))
     .map((method) => [phase, method.name] as const),
 );

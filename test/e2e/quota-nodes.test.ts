@@ -3,7 +3,7 @@
  * side is played; LONG=1 keeps the load up for 30 s.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { KongDriver } from '../support/kong-driver.js';
+import { KongDriver } from '../../kong/kong-side/protobuf.js';
 import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../support/redis-server.js';
 import { waitFor } from '../support/wait-for.js';

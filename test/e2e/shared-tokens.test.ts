@@ -5,9 +5,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { KongDriver } from '../../kong/kong-side/protobuf.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
 import { allowedMs } from '../support/allowed-time.js';
-import { KongDriver } from '../support/kong-driver.js';
 import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../support/redis-server.js';
 import { waitFor } from '../support/wait-for.js';

@@ -13,19 +13,12 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { PbfWriter } from 'pbf';
 import { afterAll, describe, expect, it } from 'vitest';
-import { encode } from '../../kong/plugin-server/codec.js';
+import { ConnectionClosed } from '../../kong/kong-side/connect.js';
+import { type Answer, type EventResult, encodeReply, KongDriver, NO_REPLY } from '../../kong/kong-side/protobuf.js';
+import { encode } from '../../kong/pdk/codec.js';
+import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
 import { MAX_FRAME_BYTES } from '../../kong/plugin-server/frames.js';
 import { type RpcCall, rpcCallMessage } from '../../kong/plugin-server/messages.js';
-import { METHODS_BY_NAME } from '../../kong/plugin-server/methods.js';
-import {
-  type Answer,
-  ConnectionClosed,
-  type EventResult,
-  encodeReply,
-  KongDriver,
-  NO_COMMAND,
-  NO_REPLY,
-} from '../support/kong-driver.js';
 import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -64,8 +57,7 @@ function oneField(number: number, value: Uint8Array): Uint8Array {
   return writer.finish();
 }
 
-const callBytes = (call: Partial<RpcCall>): Uint8Array =>
-  encode(rpcCallMessage, { ...NO_COMMAND, sequence: 1, ...call });
+const callBytes = (call: Omit<RpcCall, 'sequence'>): Uint8Array => encode(rpcCallMessage, { sequence: 1, ...call });
 const startBytes = (config: unknown): Uint8Array =>
   callBytes({ cmd_start_instance: { name: 'x', config: Buffer.from(JSON.stringify(config)) } });
 const eventBytes = (instance_id: number, event_name: string): Uint8Array =>

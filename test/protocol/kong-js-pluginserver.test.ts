@@ -1,9 +1,10 @@
 /** Every plugin of the suite also starts under npm kong-pdk's own plugin server, and does its work there. */
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
+import { MsgPackDriver } from '../../kong/kong-side/msgpack.js';
 import { PLUGINS } from '../../scripts/plugin-servers.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
-import { type KongJsPluginServer, MsgPackDriver, startKongJsPluginServer } from '../support/kong-js-pluginserver.js';
+import { type KongJsPluginServer, startKongJsPluginServer } from '../support/kong-js-pluginserver.js';
 
 let server: KongJsPluginServer | undefined;
 let genesys: GenesysCloud | undefined;
@@ -39,11 +40,8 @@ it('genesys-token-manager injects the token there', async () => {
   genesys = await startGenesysCloud();
   driver = await MsgPackDriver.connect(server.socketPath);
   const { clientId: client_id, clientSecret: client_secret } = DEFAULT_CLIENT;
-  const id = await driver.startInstance('genesys-token-manager', {
-    token_url: genesys.tokenUrl,
-    client_id,
-    client_secret,
-  });
+  const config = { token_url: genesys.tokenUrl, client_id, client_secret };
+  const id = await driver.startInstance(config, 'genesys-token-manager');
   const { calls } = await driver.event(id, 'access', (_, [name]) => (name === 'upstream_uri' ? '/api/v2/users' : null));
   const changes = calls.filter(({ method }) => method !== 'kong.nginx.get_var');
   expect(changes.map(({ method }) => method)).toEqual(['kong.service.request.set_headers', 'kong.ctx.shared.set']);

@@ -1,9 +1,9 @@
 /** The metrics of a plugin-server process, in Prometheus' format, on its operator's port. */
 import { get } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { KongDriver } from '../../kong/kong-side/protobuf.js';
 import { freePort } from '../../scripts/native-kong.js';
 import { DEFAULT_CLIENT, startGenesysCloud } from '../genesys-cloud/index.js';
-import { KongDriver } from '../support/kong-driver.js';
 import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
 import { waitFor } from '../support/wait-for.js';
 

@@ -6,16 +6,10 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { encode } from '../../kong/plugin-server/codec.js';
+import { ConnectionClosed } from '../../kong/kong-side/connect.js';
+import { type EventResult, KongDriver, NO_REPLY, type PdkCallSeen } from '../../kong/kong-side/protobuf.js';
+import { encode } from '../../kong/pdk/codec.js';
 import { rpcCallMessage } from '../../kong/plugin-server/messages.js';
-import {
-  ConnectionClosed,
-  type EventResult,
-  KongDriver,
-  NO_COMMAND,
-  NO_REPLY,
-  type PdkCallSeen,
-} from '../support/kong-driver.js';
 import { type PluginServerProcess, ROOT, startPluginServer } from '../support/plugin-server.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -346,7 +340,6 @@ describe('broken input', () => {
     const kong = await kongAt(await start());
     const id = await kong.startInstance({ access: JSON.stringify([['kong.node.get_id', null]]) });
     const call = encode(rpcCallMessage, {
-      ...NO_COMMAND,
       sequence: 7,
       cmd_handle_event: { instance_id: id, event_name: 'access' },
     });

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { decode, encode } from '../../kong/plugin-server/codec.js';
-import { type RpcCall, rawBodyResultMessage, rpcReturnMessage } from '../../kong/plugin-server/messages.js';
-import { METHODS_BY_NAME } from '../../kong/plugin-server/methods.js';
-import { encodeReply, KongDriver } from '../support/kong-driver.js';
+import { encodeReply, KongDriver } from '../../kong/kong-side/protobuf.js';
+import { decode, encode } from '../../kong/pdk/codec.js';
+import { rawBodyResultMessage } from '../../kong/pdk/messages.js';
+import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
+import { type RpcCall, rpcReturnMessage } from '../../kong/plugin-server/messages.js';
 import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
 import { type Entry, isCut, readTranscript } from './transcript.js';
 
@@ -83,7 +84,7 @@ async function expectEnd(kong: KongDriver, sequence: number): Promise<void> {
   expect(decode(rpcReturnMessage, await kong.frame())).toEqual({ sequence, instance_status: undefined });
 }
 
-function callOf(json: Record<string, unknown>, instanceIds: Map<number, number>): Partial<RpcCall> {
+function callOf(json: Record<string, unknown>, instanceIds: Map<number, number>): Omit<RpcCall, 'sequence'> {
   const start = json.cmd_start_instance as { name: string; config: unknown } | undefined;
   if (start !== undefined) {
     return { cmd_start_instance: { name: start.name, config: Buffer.from(JSON.stringify(start.config)) } };

@@ -1,8 +1,8 @@
 /** Every frame that a real Kong sent and received is read and written alike. */
 import { describe, expect, it } from 'vitest';
-import { decode, encode } from '../../kong/plugin-server/codec.js';
+import { decode, encode } from '../../kong/pdk/codec.js';
+import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
 import { rpcCallMessage, rpcReturnMessage } from '../../kong/plugin-server/messages.js';
-import { METHODS_BY_NAME } from '../../kong/plugin-server/methods.js';
 import { fromProtobufJson } from '../support/probe-plugin.js';
 import { type Entry, isCut, readTranscript } from './transcript.js';
 

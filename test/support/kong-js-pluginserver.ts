@@ -1,14 +1,9 @@
-/**
- * npm kong-pdk's own plugin server, `kong-js-pluginserver`, with a plugin module of ours, and Kong's side of the MsgPack:1
- * that it speaks (kong/runloop/plugin_servers/rpc/mp_rpc.lua): a request a PDK call, never fewer.
- */
+/** npm kong-pdk's own plugin server, `kong-js-pluginserver`, with a plugin module of ours. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Decoder, encode } from '@msgpack/msgpack';
 import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
 import { ROOT } from './plugin-server.js';
 import { waitFor } from './wait-for.js';
@@ -97,68 +92,4 @@ export function kongJsPluginServer(name: string, module: string): ExternalPlugin
 
 function pluginFile(module: string): string {
   return `module.exports = require(${JSON.stringify(join(ROOT, 'dist', module))});\n`;
-}
-
-/** What a call's result is for MsgPack:1: a PDK call to carry out, or the end of the event. */
-export interface EventStep {
-  Data: 'ret' | { Method: string; Args: unknown[] };
-  EventId: number;
-}
-
-/** Kong's side of MsgPack:1 on one connection. */
-export class MsgPackDriver {
-  readonly #socket: Socket;
-  readonly #decoder = new Decoder();
-  #resolve: ((answer: unknown[]) => void) | undefined;
-  #reject: ((error: Error) => void) | undefined;
-  #messageId = 0;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('data', (chunk) => this.#resolve?.(this.#decoder.decode(chunk) as unknown[]));
-    socket.on('error', () => {});
-    socket.on('close', () => this.#reject?.(new Error('kong-js-pluginserver closed the connection')));
-  }
-
-  static connect(path: string): Promise<MsgPackDriver> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(path, () => resolve(new MsgPackDriver(socket)));
-      socket.once('error', reject);
-    });
-  }
-
-  async #call<T>(method: string, argument: unknown): Promise<T> {
-    this.#messageId += 1;
-    const answered = new Promise<unknown[]>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.#socket.write(encode([0, this.#messageId, `plugin.${method}`, [argument]]));
-    const [, , error, result] = await answered;
-    if (error !== null && error !== undefined) throw new Error(String(error));
-    return result as T;
-  }
-
-  async startInstance(name: string, config: unknown): Promise<number> {
-    const { Id } = await this.#call<{ Id: number }>('StartInstance', { Name: name, Config: JSON.stringify(config) });
-    return Id;
-  }
-
-  /** Runs an event to its end; returns the PDK calls that it made, with how often Kong had to wait. */
-  async event(id: number, phase: string, answer: (method: string, args: unknown[]) => unknown = () => null) {
-    const calls: { method: string; args: unknown[] }[] = [];
-    let step = await this.#call<EventStep>('HandleEvent', { InstanceId: id, EventName: phase });
-    let roundTrips = 1;
-    while (step.Data !== 'ret') {
-      const { Method: method, Args: args } = step.Data;
-      calls.push({ method, args });
-      step = await this.#call<EventStep>('Step', { EventId: step.EventId, Data: answer(method, args) });
-      roundTrips += 1;
-    }
-    return { calls, roundTrips };
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
 }

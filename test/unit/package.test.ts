@@ -74,7 +74,7 @@ function importsOf(file: string): string[] {
 
 describe('the package', () => {
   it('holds the commands, the plugins and the plugin server, and nothing else', () => {
-    const sources = ['bin', 'plugins', 'kong/plugin-server', 'kong/install'].flatMap((below) =>
+    const sources = ['bin', 'plugins', 'kong/pdk', 'kong/plugin-server', 'kong/install'].flatMap((below) =>
       readdirSync(join(ROOT, below), { encoding: 'utf8', recursive: true })
         .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('/testing/'))
         .map((path) => `dist/${below}/${path.replace(/\.ts$/, '.js')}`),
