@@ -26,8 +26,8 @@ export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plug
       },
     },
     readConfig,
-    start() {
-      const namespaces = createNamespaces();
+    start({ openRedis }) {
+      const namespaces = createNamespaces(openRedis);
       const holds = createHolds();
       return {
         stepsOf(config) {

@@ -1,11 +1,13 @@
 /** The metrics: one sample a namespace and decision, and what Genesys said without the names of tokens. */
+
 import { expect, it } from 'vitest';
 import { BARE_HOST } from '../shared/host.js';
+import { createRedisConnections } from '../shared/redis/connection.js';
 import { readConfig } from './config.js';
 import { createMetrics } from './metrics.js';
 import { createNamespaces, type Namespace } from './namespaces.js';
 
-const { open } = createNamespaces();
+const { open } = createNamespaces(createRedisConnections());
 
 let names = 0;
 function make() {

@@ -2,7 +2,7 @@
  * What a process keeps for each namespace as long as it lives: counters, what Genesys has closed, use by consumer.
  * Instances come and go with nginx workers and configurations; their namespace stays.
  */
-import { openRedis, type RedisConnection } from '../shared/redis/connection.js';
+import type { OpenRedis, RedisConnection } from '../shared/redis/connection.js';
 import type { Config } from './config.js';
 import { type Closures, createClosures } from './genesys-limits/closures.js';
 import { createHints, type Hints } from './genesys-limits/hints.js';
@@ -25,7 +25,7 @@ export interface Namespace {
 }
 
 /** Makes the namespaces of a process. Configurations that name Redis differently count apart in one namespace. */
-export function createNamespaces() {
+export function createNamespaces(openRedis: OpenRedis) {
   const namespaces = new Map<string, Namespace>();
   // The machine's clock as it is now, and monotonic from here: set forward by mistake it would open a window early, and
   // set back again keep one from ending for as long.

@@ -4,10 +4,17 @@ import { REDIS_MISSING, type RedisServer, startRedis } from '../../test/support/
 import { waitFor } from '../../test/support/wait-for.js';
 import { parseConfig } from '../shared/config.js';
 import { BARE_HOST } from '../shared/host.js';
-import { openRedis, type RedisCommands, type RedisConnection, RedisUnavailable } from '../shared/redis/connection.js';
+import {
+  createRedisConnections,
+  type RedisCommands,
+  type RedisConnection,
+  RedisUnavailable,
+} from '../shared/redis/connection.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 import { readRedisSettings } from '../shared/redis/settings.js';
 import { createUsage } from './usage.js';
+
+const openRedis = createRedisConnections();
 
 const CRM = { id: '1', username: 'svc crm' };
 const IVR = { id: '2', username: 'svc-ivr' };

@@ -3,6 +3,7 @@
  * and nginx worker; they all share it.
  */
 import type { RunningPart, Steps } from '../runtime/part.js';
+import type { Services } from '../runtime/services.js';
 import { accessStep, type Injection } from './access.js';
 import { createCircuitBreakers } from './circuit-breakers.js';
 import type { Config } from './config.js';
@@ -20,7 +21,7 @@ import { createTokenPool, type TokenPool } from './tokens/pool.js';
 import { openTokenStore } from './tokens/store.js';
 
 /** Starts without any token; the first request of an OAuth client has one fetched. */
-export function startTokenManager(): RunningPart<Config> {
+export function startTokenManager({ openRedis }: Services): RunningPart<Config> {
   const regionGroups = createRegionGroups();
   const metrics = createMetrics(() => broker, regionGroups, realEffects.nowMs);
   const effects: Effects = { ...realEffects, ...metrics };
@@ -29,7 +30,7 @@ export function startTokenManager(): RunningPart<Config> {
   const breakerFor = createCircuitBreakers(effects);
 
   function poolOf({ policy, sharedCache }: Fetched, sources: ClientSource[]): TokenPool {
-    const store = sharedCache && openTokenStore(sharedCache);
+    const store = sharedCache && openTokenStore(sharedCache, openRedis);
     return createTokenPool({ sources, policy, store }, broker, operator, effects);
   }
 

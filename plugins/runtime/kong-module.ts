@@ -8,6 +8,7 @@ import type { Kong } from '../shared/pdk.js';
 import type { Phase, PluginClass, PluginInstance, PluginModule, SchemaField } from '../shared/plugin.js';
 import type { Part, RunningPart } from './part.js';
 import { runPhase } from './run-phase.js';
+import { createServices } from './services.js';
 import type { Step } from './step.js';
 
 /** What a plugin is besides its part. */
@@ -25,7 +26,7 @@ export interface PluginIdentity<Config> {
 export function kongModule<Config>({ name, version, priority, pluginFields, part }: PluginIdentity<Config>) {
   let running: RunningPart<Config> | undefined;
   const start = (): RunningPart<Config> => {
-    running ??= part.start();
+    running ??= part.start(createServices());
     return running;
   };
   const variants = Object.entries(part.optionalPhases ?? {}).map(([flag, { phase, why, neededBy }]) => {

@@ -4,6 +4,7 @@
  */
 import type { Host } from '../shared/host.js';
 import type { Phase, RunningPlugin, SchemaField } from '../shared/plugin.js';
+import type { Services } from './services.js';
 import type { Step } from './step.js';
 
 /** The steps of one configuration, by phase. */
@@ -39,5 +40,5 @@ export interface Part<Config> {
    */
   readConfig(config: unknown, host: Host): Config;
   /** Starts the part's state: once a process. */
-  start(): RunningPart<Config>;
+  start(services: Services): RunningPart<Config>;
 }

@@ -5,13 +5,15 @@ import { REDIS_MISSING, type RedisServer, startCluster, startRedis } from '../..
 import { waitFor } from '../../../test/support/wait-for.js';
 import { parseConfig } from '../../shared/config.js';
 import { BARE_HOST } from '../../shared/host.js';
-import { openRedis, type RedisConnection } from '../../shared/redis/connection.js';
+import { createRedisConnections, type RedisConnection } from '../../shared/redis/connection.js';
 import { REDIS_FIELDS } from '../../shared/redis/schema.js';
 import { readRedisSettings } from '../../shared/redis/settings.js';
 import { shareClosure } from '../genesys-limits/shared-closures.js';
 import type { Check } from './counting.js';
 import { createLocalCounters } from './local-counters.js';
 import { createRedisCounters, type RedisAnswer } from './redis-counters.js';
+
+const openRedis = createRedisConnections();
 
 async function connect(settings: Record<string, unknown>): Promise<RedisConnection> {
   const config = parseConfig(REDIS_FIELDS, { timeout_ms: 5000, ...settings });

@@ -10,10 +10,12 @@ import {
 } from '../../../test/support/redis-server.js';
 import { readClient, readOauth } from '../../../test/support/token-manager-config.js';
 import { waitFor } from '../../../test/support/wait-for.js';
-import { openRedis } from '../../shared/redis/connection.js';
+import { createRedisConnections } from '../../shared/redis/connection.js';
 import { realEffects } from '../effects.js';
 import { createTokenBroker, type TokenOutcome } from './broker.js';
 import { openTokenStore, type SharedCache, seal, unseal } from './store.js';
+
+const openRedis = createRedisConnections();
 
 const KEY = randomBytes(32).toString('base64');
 const { client, policy } = readClient({ client_id: 'id', client_secret: 'the-secret', timeout_ms: 1500 });
@@ -51,7 +53,7 @@ function node(cache: SharedCache, { fetch }: ReturnType<typeof login>) {
     nowMs: () => realEffects.nowMs() + clock.aheadMs,
     loadFetch: async () => fetch as never,
   });
-  const store = openTokenStore(cache);
+  const store = openTokenStore(cache, openRedis);
   return { clock, broker, store, get: async () => broker.get(client, policy, store) };
 }
 

@@ -3,7 +3,7 @@
  * encrypted, under names that only a holder of the key can make, and is a help only: without it each node asks for itself.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { openRedis, type RedisConnection } from '../../shared/redis/connection.js';
+import type { OpenRedis, RedisConnection } from '../../shared/redis/connection.js';
 import { redisScript } from '../../shared/redis/script.js';
 import type { RedisSettings } from '../../shared/redis/settings.js';
 
@@ -79,7 +79,7 @@ if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end`);
 const RELEASE = redisScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`);
 
 /** Opens the store; begins to connect. */
-export function openTokenStore({ redis: settings, encryptionKey }: SharedCache): TokenStore {
+export function openTokenStore({ redis: settings, encryptionKey }: SharedCache, openRedis: OpenRedis): TokenStore {
   const redis = openRedis(settings);
 
   /** Entry and lock; the hash tag keeps them on one node of a Cluster. */

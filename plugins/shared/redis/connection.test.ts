@@ -5,10 +5,12 @@ import { startRelay } from '../../../test/support/relay.js';
 import { waitFor } from '../../../test/support/wait-for.js';
 import { parseConfig } from '../config.js';
 import { BARE_HOST } from '../host.js';
-import { openRedis } from './connection.js';
+import { createRedisConnections } from './connection.js';
 import { REDIS_FIELDS } from './schema.js';
 import { redisScript } from './script.js';
 import { readRedisSettings } from './settings.js';
+
+const openRedis = createRedisConnections();
 
 const COUNT = redisScript(`return redis.call('INCR', KEYS[1])`);
 

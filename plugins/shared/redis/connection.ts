@@ -52,19 +52,21 @@ const SOCKET_TIMEOUT_MS = 5000;
 const CANNOT_SERVE =
   /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|TRYAGAIN)\b/;
 
-const connections = new Map<string, RedisConnection>();
+/** Opens the connection for some settings; the first call for them begins to connect. */
+export type OpenRedis = (settings: RedisSettings) => RedisConnection;
 
-/** The connection for these settings; the first call begins to connect. */
-export function openRedis(settings: RedisSettings): RedisConnection {
-  let connection = connections.get(settings.key);
-  if (connection === undefined) {
-    connection = connect(settings);
-    connections.set(settings.key, connection);
-  }
-  return connection;
+/** Makes the connections of a process: one for the same settings, whoever asks. */
+export function createRedisConnections(): OpenRedis {
+  const connections = new Map<string, RedisConnection>();
+  return (settings) => {
+    const { key } = settings;
+    const connection = connections.get(key) ?? connect(settings, () => connections.delete(key));
+    connections.set(key, connection);
+    return connection;
+  };
 }
 
-function connect(settings: RedisSettings): RedisConnection {
+function connect(settings: RedisSettings, onClose: () => void): RedisConnection {
   const breaker = createCircuitBreaker(BREAKER);
   let client: Redis | Cluster | undefined;
   let lastError = 'not connected yet';
@@ -143,7 +145,7 @@ function connect(settings: RedisSettings): RedisConnection {
 
     async close() {
       closed = true;
-      connections.delete(settings.key);
+      onClose();
       await starting;
       client?.disconnect();
     },

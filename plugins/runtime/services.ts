@@ -1,0 +1,12 @@
+/** What the parts of a process share. */
+import { createRedisConnections, type OpenRedis } from '../shared/redis/connection.js';
+
+export interface Services {
+  /** One connection for the same settings, whichever part asks. */
+  openRedis: OpenRedis;
+}
+
+/** Makes the services of a process. Nothing is connected yet. */
+export function createServices(): Services {
+  return { openRedis: createRedisConnections() };
+}
