@@ -19,9 +19,6 @@ export async function runPhase(steps: readonly Step[], kong: Kong): Promise<void
 }
 
 async function send(kong: Kong, answer: ErrorAnswer | PlainAnswer): Promise<void> {
-  if ('code' in answer) {
-    const { code, message, ...options } = answer;
-    return answerError(kong, code, message, options);
-  }
+  if ('code' in answer) return answerError(kong, answer.code, answer.message, answer);
   await kong.response.exit(answer.status, answer.body, answer.headers);
 }

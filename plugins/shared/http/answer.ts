@@ -21,9 +21,9 @@ export async function answerError(
   kong: Kong,
   code: GatewayErrorCode,
   message: string,
-  { headers, ...options }: AnswerOptions = {},
+  options: AnswerOptions = {},
 ): Promise<void> {
   const contextId = await kong.nginx.getVar('kong_request_id');
-  const answer = gatewayError(code, message, { contextId, ...options });
-  await kong.response.exit(answer.status, answer.body, { ...answer.headers, ...headers });
+  const { status, body, headers } = gatewayError(code, message, { ...options, contextId });
+  await kong.response.exit(status, body, Object.assign(headers, options.headers));
 }
