@@ -17,6 +17,9 @@ writeFileSync(join(allowed, 'other.pem'), 'no certificate');
 writeFileSync(join(allowed, 'broken.pem'), '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
 writeFileSync(join(outside, 'ca.pem'), PEM);
 symlinkSync(join(outside, 'ca.pem'), join(allowed, 'link.pem'));
+symlinkSync(join(outside, 'none.pem'), join(allowed, 'dangling.pem'));
+symlinkSync(outside, join(allowed, 'folder'));
+symlinkSync('loop', join(allowed, 'loop'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 const read = (file: string, secretsDirs = [allowed]): string => readAuthorities(file, 'ca_file', { secretsDirs });
@@ -41,6 +44,12 @@ describe('outside of it', () => {
     join(outside, 'none.pem'),
     join(outside, 'none', 'ca.pem'),
     join(allowed, 'link.pem'),
+    join(allowed, 'link.pem', 'ca.pem'),
+    join(allowed, 'dangling.pem'),
+    join(allowed, 'folder', 'ca.pem'),
+    join(allowed, 'folder', 'none.pem'),
+    join(allowed, 'folder', 'ca.pem', 'none.pem'),
+    join(allowed, 'loop'),
     `${allowed}/../outside/ca.pem`,
     `${allowed}/../outside/none.pem`,
     `${allowed}x/ca.pem`,

@@ -1,7 +1,7 @@
 /** What the process that runs a plugin allows it, from the command line: whoever writes configuration cannot widen it. */
 
 export interface Host {
-  /** Folders below which `file:` secrets may lie, absolute. */
+  /** Folders below which `file:` secrets and `ca_file` may lie, absolute. */
   secretsDirs: readonly string[];
   /** Folders below which log files may lie, absolute; undefined: not known here, as where a configuration is only checked. */
   logDirs: readonly string[] | undefined;

@@ -1,6 +1,19 @@
 /** Files that a configuration names: only below the folders that the plugin server's command line allows (`--secrets-dir`). */
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import { resolve, sep } from 'node:path';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
+import { isAbsolute, join, resolve, sep } from 'node:path';
+
+/** What Linux allows. */
+const MAX_LINKS = 40;
+const MAX_PATH_LENGTH = 4096;
 
 /** A file that may be read. */
 export interface ReadableFile {
@@ -33,7 +46,8 @@ export function readAllowedFile(
     if (!stats.isFile()) throw new Error('is not a regular file');
     const current = identityOf(stats);
     if (current === identity) return undefined;
-    const bytes = Buffer.alloc(Math.min(Number(stats.size), maxBytes) + 1);
+    // Not of the size that the system gives: it is 0 in some file systems, and while a file is being written.
+    const bytes = Buffer.alloc(maxBytes + 1);
     const length = systemCall(() => readSync(descriptor, bytes));
     if (length > maxBytes) throw new Error(`is larger than ${maxBytes} bytes`);
     return { bytes: bytes.subarray(0, length), identity: current };
@@ -43,32 +57,60 @@ export function readAllowedFile(
 }
 
 function resolveAllowed(file: string, folders: readonly string[]): string {
-  const resolved = folders.map((folder) => systemCall(() => realpathSync(folder)));
-  const isBelow = (path: string, dirs: readonly string[]): boolean => dirs.some((dir) => path.startsWith(dir + sep));
-  const outside = new Error('does not lie below a folder named by --secrets-dir');
-  let target: string;
-  try {
-    target = realpathSync(file);
-  } catch (error) {
-    throw isBelow(resolve(file), [...folders, ...resolved]) ? systemFault(error) : outside;
+  const roots = folders.map(destinationOf);
+  if (!roots.some((root) => existsSync(root))) {
+    throw new Error('cannot be read (ENOENT): no folder named by --secrets-dir is there');
   }
-  if (!isBelow(target, resolved)) throw outside;
+  const target = destinationOf(file);
+  if (!roots.some((root) => target.startsWith(root + sep))) throw outside();
   return target;
+}
+
+/**
+ * Follows a path's links, as realpath does, but also where there is nothing. The errors of realpath say what exists at the
+ * end of a link that leads out of the folders.
+ * @throws Error as for a path outside, where links go round in circles
+ */
+function destinationOf(path: string): string {
+  const steps = resolve(path).split(sep);
+  let target: string = sep;
+  let links = 0;
+  for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
+    const next = join(target, step);
+    const link = linkAt(next);
+    if (link === undefined) {
+      target = next;
+    } else {
+      links += 1;
+      steps.unshift(...link.split(sep));
+      if (isAbsolute(link)) target = sep;
+    }
+    if (links > MAX_LINKS || next.length > MAX_PATH_LENGTH) throw outside();
+  }
+  return target;
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function outside(): Error {
+  return new Error('does not lie below a folder named by --secrets-dir');
 }
 
 function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join();
 }
 
+/** Names the system's error code, whose message would repeat the path. */
 function systemCall<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw systemFault(error);
+    throw new Error(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
   }
-}
-
-/** Names the system's error code, whose message would repeat the path. */
-function systemFault(error: unknown): Error {
-  return new Error(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
 }

@@ -86,6 +86,16 @@ describe('a secret in a file', () => {
     expect(() => open(`file:${put('latin1', Buffer.from([0xe4]))}`)).toThrow('is not UTF-8');
   });
 
+  it('is read whole if the system does not know its size, as of a file that is just being written', () => {
+    expect(open('file:/proc/sys/kernel/ostype', ['/proc/sys']).current()).toBe('Linux');
+  });
+
+  it.each(['before', 'after'])('is read where another folder, named %s its own, is not there', (place) => {
+    const missing = join(root, 'none');
+    const dirs = place === 'before' ? [missing, dir] : [dir, missing];
+    expect(open(`file:${put('s', 'the-secret')}`, dirs).current()).toBe('the-secret');
+  });
+
   it('is read again a second later, and not before', () => {
     const secret = open(`file:${put('s', 'old')}`);
     put('s', 'new!');

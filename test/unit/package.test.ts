@@ -22,6 +22,9 @@ const ALLOWED_LICENCES = new Set([
   'Unlicense',
 ]);
 
+/** How the text of MIT and its like begins, after whose it is. */
+const PERMISSION = /Permission is hereby granted, free of charge/;
+
 interface Manifest {
   name: string;
   version: string;
@@ -60,9 +63,10 @@ beforeAll(() => {
   const [packed] = JSON.parse(output.toString()) as { filename: string; files: { path: string }[] }[];
   if (packed === undefined) throw new Error('npm packed nothing');
   files = packed.files.map(({ path }) => path).filter((path) => !path.startsWith('node_modules/'));
-  // As the README has it, with no registry: what it needs comes with it.
+  // As the README has it, with no registry and nothing in a cache: what it needs comes with it.
   const install = ['install', '--global', '--offline', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
-  execFileSync('npm', [...install, '--prefix', folder, join(folder, packed.filename)], { stdio: 'ignore' });
+  const where = ['--prefix', folder, '--cache', join(folder, 'cache')];
+  execFileSync('npm', [...install, ...where, join(folder, packed.filename)], { stdio: 'ignore' });
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -123,18 +127,21 @@ describe('an installed command', () => {
   const commands = Object.entries(manifest.bin);
   /** The environment that Kong gives it. */
   const run = (path: string, ...args: string[]): string =>
-    execFileSync(process.execPath, [join(installed, path), ...args], { env: { PWD: '/' }, cwd: '/' }).toString();
+    execFileSync(process.execPath, [path, ...args], { env: { PWD: '/' }, cwd: '/' }).toString();
 
   it.each(commands)('%s has a line that says what runs it', (_name, path) => {
     expect(readFileSync(join(installed, path), 'utf8').split('\n')[0]).toBe('#!/usr/bin/env node');
   });
 
-  it.each(commands.filter(([name]) => name !== 'kong-genesys-cloud'))('%s describes its plugin', (name, path) => {
-    expect(JSON.parse(run(path, '--dump'))).toMatchObject({ Protocol: 'ProtoBuf:1', Plugins: [{ Name: name }] });
+  it.each(commands.filter(([name]) => name !== 'kong-genesys-cloud'))('%s describes its plugin', (name) => {
+    expect(JSON.parse(run(join(folder, 'bin', name), '--dump'))).toMatchObject({
+      Protocol: 'ProtoBuf:1',
+      Plugins: [{ Name: name }],
+    });
   });
 
   it('kong-genesys-cloud prints settings with the paths of where it is installed', () => {
-    const printed = run(manifest.bin['kong-genesys-cloud'] ?? '');
+    const printed = run(join(folder, 'bin/kong-genesys-cloud'));
     for (const [name, path] of commands.filter(([other]) => other !== 'kong-genesys-cloud')) {
       expect(printed).toContain(`pluginserver_${name.replaceAll('-', '_')}_start_cmd = `);
       expect(printed).toContain(join(installed, path));
@@ -147,6 +154,17 @@ describe('what is installed with it', () => {
     const { license, version } = readJson(join(ROOT, path, 'package.json')) as Manifest;
     expect(lock.packages[path]).toMatchObject({ license, version });
     expect(ALLOWED_LICENCES).toContain(license);
+  });
+
+  it('brings the text of its licence', () => {
+    const withoutText = PRODUCTION.filter((path) => {
+      const names = readdirSync(join(installed, path));
+      if (names.some((name) => /^(licen[cs]e|copying)\b/i.test(name))) return false;
+      const readme = names.find((name) => /^readme\b/i.test(name));
+      return readme === undefined || !PERMISSION.test(readFileSync(join(installed, path, readme), 'utf8'));
+    });
+    // MIT, of the author and the repository of https-proxy-agent, whose licence comes along.
+    expect(withoutText).toEqual(['node_modules/proxy-agent-negotiate']);
   });
 
   it('is what the lock file names, and nothing else', () => {
