@@ -161,7 +161,7 @@ describe('a request that names more than its connection', () => {
 
     it.each(ALLOWED)('passes if it does not: %s', async (value) => {
       const good = attacked.message({ path: '/api/v2/users', lines: [...key('reader'), `Connection: ${value}`] });
-      expect(namedIn((await exchange(attacked.gateway.url, [good.bytes]))[0])?.marker).toBe(good.marker);
+      expect(namedIn((await exchange(attacked.gateway.url, [good.bytes]))[0])?.id).toBe(good.marker);
     });
   });
 
@@ -184,7 +184,7 @@ describe('a request that names more than its connection', () => {
 
       it.each(ALLOWED)('lets %s pass', async (value) => {
         const good = attacked.message({ ...target, framing: 'chunked', body: '{}', lines: [`Connection: ${value}`] });
-        expect(namedIn((await exchange(attacked.gateway.url, [good.bytes]))[0])?.marker).toBe(good.marker);
+        expect(namedIn((await exchange(attacked.gateway.url, [good.bytes]))[0])?.id).toBe(good.marker);
         expect(attacked.service.requests.at(-1)?.body).toBe('{}');
       });
     });
@@ -197,7 +197,7 @@ describe('a request that names more than its connection', () => {
         service.reset();
         const target = { method: 'POST', path: `${alonePath('probe')}x`, framing };
         const hostile = message({ ...target, lines: ['Connection: content-length'], body: SMUGGLED });
-        expect(namedIn((await exchange(gateway.url, [hostile.bytes]))[0])?.marker).toBe(hostile.marker);
+        expect(namedIn((await exchange(gateway.url, [hostile.bytes]))[0])?.id).toBe(hostile.marker);
         const victim = message({ path: `${alonePath('probe')}y`, lines: ['Authorization: of the victim'] });
         const [answer] = await exchange(gateway.url, [victim.bytes]);
         const smuggled = await waitFor('the second request', () => service.requests[1]);

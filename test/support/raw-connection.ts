@@ -100,6 +100,8 @@ export class RawConnection {
 export interface RawMessage {
   method?: string;
   path: string;
+  /** Default: `gateway`. */
+  host?: string;
   /** Whole lines, after Host. */
   lines?: readonly string[];
   body?: string;
@@ -108,7 +110,14 @@ export interface RawMessage {
 }
 
 /** A request's bytes as latin1, its body in two chunks where it has any. */
-export function rawMessage({ method = 'GET', path, lines = [], body = '', framing }: RawMessage): string {
+export function rawMessage({
+  method = 'GET',
+  path,
+  host = 'gateway',
+  lines = [],
+  body = '',
+  framing,
+}: RawMessage): string {
   const half = Math.floor(body.length / 2);
   const chunks = [body.slice(0, half), body.slice(half), ''].map(
     (part) => `${part.length.toString(16)}\r\n${part}\r\n`,
@@ -118,7 +127,7 @@ export function rawMessage({ method = 'GET', path, lines = [], body = '', framin
     plain: [`Content-Length: ${body.length}\r\n`, body],
     chunked: ['Transfer-Encoding: chunked\r\n', chunks.slice(half === 0 ? 2 : 0).join('')],
   }[framing ?? 'none'];
-  const head = [`${method} ${path} HTTP/1.1`, 'Host: gateway', ...lines].join('\r\n');
+  const head = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, ...lines].join('\r\n');
   return `${head}\r\n${framed[0]}\r\n${framed[1]}`;
 }
 

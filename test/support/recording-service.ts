@@ -19,7 +19,7 @@ export interface RecordedRequest {
 /** What an answer says. */
 export interface Named {
   /** The X-Marker header of the request that it answers. */
-  marker: string;
+  id: string;
   method: string;
   url: string;
 }
@@ -66,8 +66,8 @@ export async function startRecordingService(): Promise<RecordingService> {
       response.end('data: last\n\n');
       return;
     }
-    const [marker = ''] = recorded.headers['x-marker'] ?? [];
-    const named: Named = { marker, method: recorded.method, url: recorded.url };
+    const [id = ''] = recorded.headers['x-marker'] ?? [];
+    const named: Named = { id, method: recorded.method, url: recorded.url };
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(named));
   };
