@@ -218,11 +218,13 @@ function csv(list: string): string[] {
 
 /**
  * Whether nginx sends the body without a length: its length was known before Kong cleared the header. The body of a chunked
- * request that nobody has read gets its length afterwards; without a length nginx reads none.
+ * request gets one afterwards if nobody has read it before, or if the answer is buffered; otherwise, without a length there is
+ * nothing to read.
  */
 function losesLength(context: RequestContext): boolean {
-  const isKnown = context.body !== undefined || context.request.headers['transfer-encoding'] === undefined;
-  return isKnown && clearedByConnection(context).includes('content-length');
+  const isChunked = context.request.headers['transfer-encoding'] !== undefined;
+  const getsOne = isChunked && (context.body === undefined || context.buffered);
+  return !getsOne && clearedByConnection(context).includes('content-length');
 }
 
 /** Sends the head without a length, and the body behind it, where the service expects the next request. */

@@ -109,19 +109,20 @@ export async function attackAlone(): Promise<Attacked> {
   const logDir = mkdtempSync(join(tmpdir(), 'alone-'));
   const sinks = [{ type: 'file', path: join(logDir, 'audit.log') }];
   const limits = [{ name: 'many', limit: 1_000_000_000, window: 'hour', by: 'global' }];
-  const configs: Record<(typeof ALONE)[number] | 'probe', Record<string, unknown>> = {
+  const configs: Record<(typeof ALONE)[number] | 'probe' | 'nothing', Record<string, unknown> | undefined> = {
     'genesys-token-manager': { credential: 'bearer', secret: STATIC_SECRET },
     'genesys-quota': { namespace: 'alone', limits },
     'genesys-response-filter': { rules: [{ keep: ['id', 'method', 'url'] }] },
     'genesys-pii-log': { sinks },
     'genesys-pii-log without request bodies': { sinks, log_request_body: false },
-    // No plugin of ours: it reads bodies and guards nothing, so that what the gateway itself does is seen.
+    // What guards nothing shows what the gateway itself does; the probe reads bodies, and makes it buffer answers.
     probe: { access: JSON.stringify([['read-body', null]]) },
+    nothing: undefined,
   };
   const routes = Object.entries(configs).map(([plugin, config]) => ({
     name: plugin.replaceAll(' ', '-'),
     paths: [alonePath(plugin)],
-    plugins: [{ name: plugin.split(' ')[0], config }],
+    plugins: config === undefined ? [] : [{ name: plugin.split(' ')[0], config }],
   }));
   const sizeLimit = { allowed_payload_size: 20, size_unit: 'megabytes', require_content_length: false };
   const gateway = await startGateway({

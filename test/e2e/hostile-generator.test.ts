@@ -217,7 +217,7 @@ async function attack({ gateway, service }: Attacked, paths: readonly { path: st
   // It is not all refused.
   const passed = [...statuses.values()].filter((status) => status === 200).length;
   expect(passed, message).toBeGreaterThan(RUNS / 6);
-  expect(statuses.size, message).toBeGreaterThan(RUNS * 0.8);
+  expect(statuses.size, message).toBeGreaterThan(RUNS / 2);
 }
 
 it('the configuration that ships', async () => {
