@@ -27,6 +27,8 @@ export interface NativeKongOptions {
 
 export interface NativeKong {
   url: string;
+  /** TLS with the certificate that Kong makes for itself; HTTP/2 for who asks for it. */
+  tlsUrl: string;
   adminUrl: string;
   /** Kong's prefix: sockets, logs, temporary files. */
   prefix: string;
@@ -67,7 +69,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   const { config, plugins, env = {}, workers = 1 } = options;
   const kong = process.env.KONG_BIN ?? 'kong';
   const prefix = mkdtempSync(join(tmpdir(), 'kong-'));
-  const [port, adminPort] = [options.port || (await freePort()), await freePort()];
+  const [port, tlsPort, adminPort] = [options.port || (await freePort()), await freePort(), await freePort()];
   const declarative = join(prefix, 'kong.json');
   const write = (content: Declarative): void =>
     writeFileSync(declarative, JSON.stringify({ _format_version: '3.0', ...content }), { mode: 0o600 });
@@ -78,7 +80,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     KONG_PREFIX: prefix,
     KONG_DATABASE: 'off',
     KONG_DECLARATIVE_CONFIG: declarative,
-    KONG_PROXY_LISTEN: `127.0.0.1:${port} backlog=16384`,
+    KONG_PROXY_LISTEN: `127.0.0.1:${port} backlog=16384, 127.0.0.1:${tlsPort} ssl http2`,
     KONG_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
     KONG_ADMIN_GUI_LISTEN: 'off',
     KONG_STATUS_LISTEN: 'off',
@@ -107,6 +109,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     childrenOf(masterPid).filter((pid) => commandOf(pid).includes('nginx: worker process'));
   return {
     url: `http://127.0.0.1:${port}`,
+    tlsUrl: `https://127.0.0.1:${tlsPort}`,
     adminUrl: `http://127.0.0.1:${adminPort}`,
     prefix,
     errorLogPath,

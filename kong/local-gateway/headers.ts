@@ -18,6 +18,16 @@ export class HeaderList {
     return this.#entries.find(([own]) => own.toLowerCase() === wanted)?.[1];
   }
 
+  /**
+   * A header as Kong's `get_header` finds it: dashes and underscores are one, unless there are several values (kong/tools/http.lua
+   * asks nginx' variable first).
+   */
+  find(name: string): string | undefined {
+    const variable = (header: string): string => header.toLowerCase().replaceAll('-', '_');
+    const alike = this.#entries.filter(([own]) => variable(own) === variable(name)).map(([, value]) => value);
+    return alike.length > 1 || alike[0]?.includes(', ') ? this.get(name) : alike[0];
+  }
+
   has(name: string): boolean {
     return this.get(name) !== undefined;
   }

@@ -175,7 +175,7 @@ const IMPLEMENTATIONS: Implementation<typeof METHODS> = {
     },
     getQuery: (context, max) => decodeArgs(context.rawQuery, max),
     getHeader: (context, name) => {
-      const value = context.headers.get(name);
+      const value = context.headers.find(name);
       return value === undefined ? undefined : toText(value);
     },
     getHeaders: (context, max) => context.headers.toMap(max),

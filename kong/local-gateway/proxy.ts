@@ -1,5 +1,5 @@
 /** The way to the service and back: a target, another one where that is allowed, and what the client gets if all fail. */
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions as HttpsRequestOptions, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -10,8 +10,12 @@ import { kongError, nginxError } from './kong-errors.js';
 import { readRequestBody } from './request-body.js';
 import type { Answer, RequestContext, Try } from './request-context.js';
 
-/** Headers that belong to one connection (RFC 9110 7.6.1), and what `Connection` names besides. */
+/** Headers that belong to one connection (RFC 9110 7.6.1). */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
+/** Headers of a request that nginx and Kong keep to themselves, besides. */
+const NOT_FORWARDED = [...HOP_BY_HOP, 'expect', 'proxy'];
+/** Kong looks for the client's Connection header among so many headers. */
+const MAX_HEADERS = 100;
 
 /** Methods that are not sent again once they were sent (nginx' proxy_next_upstream without non_idempotent). */
 const NON_IDEMPOTENT = new Set(['POST', 'LOCK', 'PATCH']);
@@ -55,7 +59,9 @@ export function createProxy(balancer: Balancer): Proxy {
     const upstream = context.snapshot.upstreams.get(context.upstream.host);
     // For log handlers: Kong got as far as looking for a target (runloop/balancer/init.lua).
     if (!context.upstream.isAddress) context.nginxCtx.set('KONG_UPSTREAM_DNS_START', Date.now());
-    if (context.route.request_buffering) await readRequestBody(context);
+    const isUnframed = losesLength(context);
+    if (isUnframed) context.body ??= Buffer.alloc(0);
+    else if (context.route.request_buffering) await readRequestBody(context);
     const tried: TargetEntity[] = [];
     for (let attempt = 0; ; attempt += 1) {
       const target = upstream && balancer.next(upstream, tried);
@@ -66,7 +72,7 @@ export function createProxy(balancer: Balancer): Proxy {
       const current: Try = { ip: peer.host, port: peer.port, balancer_latency: 0 };
       context.tries.push(current);
       try {
-        const answer = await sendTo(context, peer, upstream?.host_header);
+        const answer = await sendTo(context, peer, isUnframed, upstream?.host_header);
         if (upstream && target && answer !== TUNNELLED) {
           balancer.report(upstream, target, { kind: 'status', status: answer.statusCode ?? 0 });
         }
@@ -89,9 +95,11 @@ export function createProxy(balancer: Balancer): Proxy {
   function sendTo(
     context: RequestContext,
     peer: Peer,
+    isUnframed: boolean,
     hostHeader?: string,
   ): Promise<IncomingMessage | typeof TUNNELLED> {
     const { upstream, service, response } = context;
+    const headers = serviceHeaders(context, peer, isUnframed, hostHeader);
     const protocol = upstream.scheme === 'https' ? 'https:' : 'http:';
     const options: HttpsRequestOptions = {
       agent: context.upgrade === '' ? agents[protocol] : false,
@@ -100,7 +108,7 @@ export function createProxy(balancer: Balancer): Proxy {
       method: upstream.method,
       path: upstream.query === '' ? upstream.path : `${upstream.path}?${upstream.query}`,
       setHost: false,
-      headers: serviceHeaders(context, peer, hostHeader) as never,
+      ...(isUnframed ? {} : { headers: headers.raw() as never }),
       // Kong does not verify certificates unless the service says so (measured).
       rejectUnauthorized: service.tls_verify === true,
       // Nor has it any authorities but those that the service names.
@@ -134,7 +142,8 @@ export function createProxy(balancer: Balancer): Proxy {
       response.on('close', () => {
         if (!response.writableFinished && !context.buffered) outgoing.destroy();
       });
-      if (context.body !== undefined) outgoing.end(context.body);
+      if (isUnframed) endUnframed(outgoing, headers, context.body);
+      else if (context.body !== undefined) outgoing.end(context.body);
       else context.request.pipe(outgoing);
     });
   }
@@ -193,12 +202,43 @@ function tunnel({ response }: RequestContext, answer: IncomingMessage, service: 
   }
 }
 
-function serviceHeaders(context: RequestContext, peer: Peer, hostHeader?: string): string[] {
+/**
+ * The headers that Kong clears after all plugins have run, also if a plugin has set them: those that the first line of the
+ * client's Connection header names (runloop/handler.lua, `access.after`). What is set below is not among them.
+ */
+function clearedByConnection({ request }: RequestContext): string[] {
+  const line = HeaderList.from(request.rawHeaders.slice(0, 2 * MAX_HEADERS)).get('connection') ?? '';
+  return csv(line.toLowerCase());
+}
+
+/** Splits a list as Kong does, which takes a tab for a part of a name. */
+function csv(list: string): string[] {
+  return list.split(',').map((item) => item.replace(/^ \s*/, '').replace(/\s* $/, ''));
+}
+
+/**
+ * Whether nginx sends the body without a length: its length was known before Kong cleared the header. The body of a chunked
+ * request gets one afterwards if nobody has read it before, or if the answer is buffered; otherwise, without a length there is
+ * nothing to read.
+ */
+function losesLength(context: RequestContext): boolean {
+  const isChunked = context.request.headers['transfer-encoding'] !== undefined;
+  const getsOne = isChunked && (context.body === undefined || context.buffered);
+  return !getsOne && clearedByConnection(context).includes('content-length');
+}
+
+/** Sends the head without a length, and the body behind it, where the service expects the next request. */
+function endUnframed(outgoing: ClientRequest, headers: HeaderList, body: Buffer | undefined): void {
+  for (const [name] of headers.entries()) outgoing.setHeader(name, headers.all(name));
+  // Node frames the body of a POST by itself.
+  outgoing.useChunkedEncodingByDefault = false;
+  outgoing.on('finish', () => outgoing.socket?.write(body ?? ''));
+  outgoing.end();
+}
+
+function serviceHeaders(context: RequestContext, peer: Peer, isUnframed: boolean, hostHeader?: string): HeaderList {
   const headers = context.headers.clone();
-  // As Kong: what the client's Connection header names goes, also when a plugin has set it (runloop/handler.lua).
-  for (const name of context.headers.all('connection').flatMap((value) => value.split(',')))
-    headers.remove(name.trim());
-  for (const name of HOP_BY_HOP) headers.remove(name);
+  for (const name of [...clearedByConnection(context), ...NOT_FORWARDED]) headers.remove(name);
   const { upstream } = context;
   const standard = upstream.scheme === 'https' ? 443 : 80;
   const own = upstream.hostHeader ?? (context.route.preserve_host ? context.headers.get('host') : undefined);
@@ -213,14 +253,16 @@ function serviceHeaders(context: RequestContext, peer: Peer, hostHeader?: string
   if (context.strippedPrefix !== '') headers.set('X-Forwarded-Prefix', [context.strippedPrefix]);
   headers.set('X-Real-IP', [context.clientIp]);
   headers.set('X-Kong-Request-Id', [context.id]);
-  headers.set('Via', ['1.1 kong/3.9.3']);
-  if (context.body !== undefined) headers.set('Content-Length', [String(context.body.length)]);
+  headers.set('Via', [[context.headers.get('via') ?? [], '1.1 kong/3.9.3'].flat().join(', ')]);
+  if (csv(context.headers.get('te') ?? '').includes('trailers')) headers.set('TE', ['trailers']);
+  if (isUnframed) headers.remove('content-length');
+  else if (context.body !== undefined) headers.set('Content-Length', [String(context.body.length)]);
   else if (headers.get('content-length') === undefined && context.request.headers['transfer-encoding'] !== undefined) {
     headers.set('Transfer-Encoding', ['chunked']);
   }
-  headers.set('Connection', context.upgrade === '' ? ['keep-alive'] : ['upgrade']);
+  headers.set('Connection', [context.upgrade === '' ? 'keep-alive' : 'keep-alive, Upgrade']);
   if (context.upgrade !== '') headers.set('Upgrade', [context.upgrade]);
-  return headers.raw();
+  return headers;
 }
 
 /** The headers of the service's answer, without those of its connection. */

@@ -4,8 +4,8 @@ import type { RequestContext } from './request-context.js';
 /** Reads the body once, or returns what a plugin has put in its place. */
 export async function readRequestBody(context: RequestContext): Promise<Buffer> {
   if (context.body !== undefined) return context.body;
-  // A request for another protocol has no body, and its stream no end.
-  const isUpgrade = context.request.headers.upgrade !== undefined && context.method === 'GET';
+  // The stream of a request that Node sets apart, for another protocol, has no end.
+  const isUpgrade = 'upgrade' in context.request && context.request.upgrade === true;
   const chunks: Buffer[] = [];
   if (!isUpgrade) for await (const chunk of context.request) chunks.push(chunk as Buffer);
   context.body ??= Buffer.concat(chunks);

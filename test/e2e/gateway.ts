@@ -47,12 +47,13 @@ export const PROBE: ExternalPlugin = { name: 'probe', script: 'test/support/prob
 /** Starts the gateway under test, and waits until the plugin servers listen. */
 export async function startGateway(options: NativeKongOptions): Promise<Gateway> {
   const gateway = await { local: startLocal, kong: startKong, docker: startDocker }[GATEWAY_KIND](options);
-  await waitFor('the plugin servers', () => {
-    const listening = gateway.log().split('listens on').length - 1;
-    return (
-      listening >=
-      options.plugins.filter(({ script, commands }) => !script.includes('crashing') && commands === undefined).length
-    );
+  const serving = options.plugins.filter(
+    ({ script, commands }) => !script.includes('crashing') && commands === undefined,
+  );
+  const areListening = (): boolean => gateway.log().split('listens on').length > serving.length;
+  await waitFor('the plugin servers', areListening, 30_000).catch(async (error) => {
+    await gateway.close();
+    throw error;
   });
   return gateway;
 }

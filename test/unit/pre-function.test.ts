@@ -49,6 +49,7 @@ function answersTo(requests: readonly { connection: string; uri: string }[]): st
 
 const pieces = fc.constantFrom(
   ...['/', 'users', '%2f', '%2F', '%5c', '%3b', ';', '\\', '%2525', '%25', '%25zz', '%', '%c0', '%C3%9F', '%f5', '%7f'],
+  ...['%e0', '%80', '%a0', '%BF', '%ed%9f', '%f0%9F', '%f4', '%8f', '%e2%82%ac', '%c2'],
   ...['%0a', '%e9', '?', '#', 'a.b', '...', '%20', '"', '\xe9', '[', '~', "'", '$', '&', '!', ':', '@', '%2', '%zz'],
 );
 const options = fc.constantFrom(

@@ -5,7 +5,6 @@ import { fromText, toText } from '../headers.js';
 import type { GatewayPlugin } from '../plugin.js';
 import type { RequestContext } from '../request-context.js';
 import { flag, protocolsHttp } from './fields.js';
-import { headerValues } from './request-values.js';
 
 interface CorrelationIdConfig {
   header_name: string;
@@ -57,7 +56,7 @@ export function createCorrelationId(): GatewayPlugin {
     ],
     access(context, entity) {
       const config = entity.config as unknown as CorrelationIdConfig;
-      const [sent = ''] = headerValues(context.headers, config.header_name);
+      const sent = context.headers.find(config.header_name) ?? '';
       const id = sent === '' ? fromText(generators[config.generator](context)) : sent;
       if (sent === '') context.headers.set(config.header_name, [id]);
       context.serializeValues.set('correlation_id', toText(id));

@@ -59,6 +59,7 @@ describe('a path', () => {
     "/api/v2/a.b/c~d/(e)!*',=:@&$+",
     '/api/v2/.well-known/...',
     '/api/v2/rows/a%2Eb',
+    '/api/v2/rows/%E2%82%AC%F0%9F%98%80%ed%9f%bf',
   ])('%j is let through', (value) => {
     expect(path(value)).toBeUndefined();
   });
@@ -86,6 +87,11 @@ describe('a path', () => {
     '/api/v2/x%c0%af..%c0%afusers',
     '/api/v2/x%c1%9cusers',
     '/api/v2/x%ff',
+    '/api/v2/x/..%e0%80%afusers',
+    '/api/v2/x/..%F0%80%80%AFusers',
+    '/api/v2/x%ed%a0%80',
+    '/api/v2/x%c3',
+    '/api/v2/x%e9y',
     '/api/v2/100%',
     '/api/v2/%zz',
     '/api/v2/a b',

@@ -54,14 +54,24 @@ const PLAIN = /^[\w~!$&'()*+,=:@/-]*$/;
 const ALLOWED = /^(?:[\w\-.~!$&'()*+,=:@/]|%[0-9a-f]{2})*$/i;
 /**
  * Escapes that change where a path leads if they are decoded: control characters, slash, backslash, semicolon, a percent
- * sign in front of two hexadecimal digits, and bytes that no UTF-8 has (overlong forms of a slash begin with C0 or C1).
+ * sign in front of two hexadecimal digits.
  */
-const MISLEADING = /%(?:[01][0-9a-f]|7f|2f|5c|3b|25[0-9a-f]{2}|c[01]|f[5-9a-f])/i;
+const MISLEADING = /%(?:[01][0-9a-f]|7f|2f|5c|3b|25[0-9a-f]{2})/i;
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
 
 function isAmbiguousPath(uri: string): boolean {
   const end = uri.indexOf('?');
   const path = end === -1 ? uri : uri.slice(0, end);
   if (PLAIN.test(path)) return false;
-  return !ALLOWED.test(path) || MISLEADING.test(path) || DOT_SEGMENT.test(path);
+  return !ALLOWED.test(path) || MISLEADING.test(path) || DOT_SEGMENT.test(path) || !isUtf8(path);
+}
+
+/** Whether escapes stand for UTF-8: overlong forms of a slash or a dot, which old decoders take, do not. */
+function isUtf8(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
