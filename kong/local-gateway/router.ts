@@ -45,13 +45,14 @@ export function findRoute(routes: readonly RouteEntity[], request: Routed): Matc
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Kong's router takes only UTF-8: a header that any of all routes asks for, and that is none, leads to no route at all, not
- * even to one that does not look at it (measured: "invalid utf-8 sequence", 404).
+ * Kong's router takes only UTF-8: a path, or a header that any of all routes asks for, that is none leads to no route at all,
+ * not even to one that does not look at it (measured: "invalid utf-8 sequence", 404).
  */
-function isReadable(routes: readonly RouteEntity[], { headers }: Routed): boolean {
+function isReadable(routes: readonly RouteEntity[], { path, headers }: Routed): boolean {
   const names = new Set(routes.flatMap((route) => Object.keys(route.headers ?? {})));
+  const values = [...names].flatMap((name) => headers.all(name));
   try {
-    for (const value of [...names].flatMap((name) => headers.all(name))) UTF8.decode(Buffer.from(value, 'latin1'));
+    for (const value of [path, ...values]) UTF8.decode(Buffer.from(value, 'latin1'));
     return true;
   } catch {
     return false;

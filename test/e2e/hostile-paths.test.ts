@@ -46,9 +46,13 @@ const WAYS_OUT = [
     '/..%25252fusers',
     '/..%253b/users',
   ],
+  ...['/..%0a/users', '/..%0d%0a/users', '/..%09/users', '/..%7f/users'],
+];
+
+/** For decoders that take what is no UTF-8; Kong has no route for such a path, if no plugin comes before its router. */
+const NO_UTF8 = [
   ...['/..%c0%afusers', '/..%C1%9cusers', '/%c0%ae%c0%ae/users', '/..%e0%80%afusers', '/%e0%80%ae./users'],
   ...['/..%f0%80%80%afusers', '/..%f8%80%80%80%afusers', '/..%ffusers', '/..%c3/users'],
-  ...['/..%0a/users', '/..%0d%0a/users', '/..%09/users', '/..%7f/users'],
 ];
 
 /** Nginx refuses these itself, in its own words. */
@@ -61,11 +65,12 @@ async function expectNoWayOut(
   rest: Omit<RawMessage, 'path'> = {},
   ways: readonly string[] = WAYS_OUT,
 ): Promise<void> {
-  for (const way of [...ways, ...NO_PATHS]) {
+  for (const way of [...ways, ...NO_UTF8, ...NO_PATHS]) {
     const expectAnswer = (answer: RawAnswer | undefined): void => {
       // Without a slash after the prefix another route's acl may come first, where no pre-function has.
       const isElsewhere = GATEWAY_KIND === 'local' && !way.startsWith('/');
       if (isElsewhere) expect([400, 403, 404]).toContain(answer?.status);
+      else if (NO_UTF8.includes(way)) expect([400, 404]).toContain(answer?.status);
       else if (NO_PATHS.includes(way)) expect(answer?.status).toBe(400);
       else expectRefused(answer);
     };
