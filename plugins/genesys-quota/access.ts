@@ -1,6 +1,6 @@
 /**
- * The access phase: reads what the limits need, asks for admission, and lets the request go on with RateLimit headers or
- * answers 429 or 503. A refused request has consumed nothing.
+ * The access phase: reads what the limits need, asks for admission, and lets the request go on with RateLimit headers
+ * or answers 429 or 503. A refused request has consumed nothing.
  */
 import { type Effect, log, serialize, setClientHeaders } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';

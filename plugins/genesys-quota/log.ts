@@ -1,7 +1,7 @@
 /**
- * The log phase: learns what Genesys has refused, and takes from a consumer's use what never reached Genesys. It runs for
- * every request, answers of Kong itself included, so it reads the status alone unless something went wrong, and now and
- * then which token was used and what Genesys says of it.
+ * The log phase: learns what Genesys has refused, and takes from a consumer's use what never reached Genesys. It runs
+ * for every request, answers of Kong itself included, so it reads the status alone unless something went wrong, and now
+ * and then which token was used and what Genesys says of it.
  */
 import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
 import { routeOf } from '../shared/genesys-route.js';
@@ -80,8 +80,8 @@ async function readFailure(event: Reader, status: number, followUpstream: boolea
 }
 
 /**
- * Returns whether Kong made up the answer because it could ask no service: 502, or 503 for an upstream without a healthy
- * target, which has the source of a plugin's exit (measured). A request that ended in 504 was sent.
+ * Returns whether Kong made up the answer because it could ask no service: 502, or 503 for an upstream without a
+ * healthy target, which has the source of a plugin's exit (measured). A request that ended in 504 was sent.
  */
 async function wasNotSent(event: Reader, status: number, source: ResponseSource): Promise<boolean> {
   if (source === 'service' || (status !== 502 && status !== 503)) return false;

@@ -1,7 +1,7 @@
 /**
  * Counts the requests of each consumer that reached the service, by calendar month (UTC): Genesys bills use by OAuth
- * client and cannot tell the gateway's consumers apart. With Redis the counts of all nodes are added up there; without it,
- * they are of this process since it started.
+ * client and cannot tell the gateway's consumers apart. With Redis the counts of all nodes are added up there; without
+ * it, they are of this process since it started.
  */
 import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '../shared/redis/connection.js';
@@ -59,8 +59,8 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
   const key = (month: string): string => `${redis?.keyPrefix}:quota:{${namespace}}:usage:${month}`;
 
   async function sendBatches(to: RedisConnection): Promise<void> {
-    // Batches that were tried go first, unchanged. What came since becomes a batch only when they have gone, however long
-    // Redis is away.
+    // Batches that were tried go first, unchanged. What came since becomes a batch only when they have gone, however
+    // long Redis is away.
     await sendAll(to);
     for (const [month, counts] of months) batches.push({ id: randomUUID(), month, counts });
     months.clear();

@@ -1,7 +1,7 @@
 /**
  * What Genesys has refused with 429, and until when: known by token and route, since each token has an allowance of its
- * own and a 429 does not say whether the token or the route is over its limit. A request is refused here only if no token
- * that it may get would get through. Without a clock: the time comes in, and differs by node.
+ * own and a 429 does not say whether the token or the route is over its limit. A request is refused here only if no
+ * token that it may get would get through. Without a clock: the time comes in, and differs by node.
  */
 import type { TokenMark } from '../../shared/token-mark.js';
 

@@ -1,7 +1,7 @@
 /**
  * What Genesys says of a token's use (`inin-ratelimit-count`, `-allowed`, `-reset`), where it does. It is announced as
- * inaccurate, so nothing depends on it. When a token is nearly used up, requests that may wait (`max_wait_ms`) are spread
- * over the rest of its window. Without a clock: the time comes in.
+ * inaccurate, so nothing depends on it. When a token is nearly used up, requests that may wait (`max_wait_ms`) are
+ * spread over the rest of its window. Without a clock: the time comes in.
  */
 import type { TokenMark } from '../../shared/token-mark.js';
 

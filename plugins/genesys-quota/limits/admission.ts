@@ -1,6 +1,6 @@
 /**
- * Decides whether a request goes on: first what Genesys has closed, then the limits; refused at once, or held for as long
- * as it may wait. What a failure of Redis means is decided here too.
+ * Decides whether a request goes on: first what Genesys has closed, then the limits; refused at once, or held for as
+ * long as it may wait. What a failure of Redis means is decided here too.
  */
 import { routeOf } from '../../shared/genesys-route.js';
 import { RedisUnavailable } from '../../shared/redis/connection.js';

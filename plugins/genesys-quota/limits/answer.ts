@@ -7,8 +7,9 @@ import type { Tightest } from './judgement.js';
 const UNAVAILABLE_MS = 1000;
 
 /**
- * Makes the RateLimit fields of the limit that a client should mind most, as in draft-ietf-httpapi-ratelimit-headers-06, the
- * last version with three fields; Kong's own rate-limiting uses the same names.
+ * Makes the RateLimit fields of the limit that a client should mind most, as in
+ * draft-ietf-httpapi-ratelimit-headers-06, the last version with three fields; Kong's own rate-limiting uses the same
+ * names.
  */
 export function rateLimitHeaders({ limit, remaining, resetMs }: Tightest): Record<string, string> {
   return {

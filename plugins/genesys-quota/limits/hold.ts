@@ -1,6 +1,6 @@
 /**
- * Requests that wait instead of being refused (`max_wait_ms`): at most so many at once, and those that wait for the same
- * counter one after the other, so that a free place is asked for once and not by all of them.
+ * Requests that wait instead of being refused (`max_wait_ms`): at most so many at once, and those that wait for the
+ * same counter one after the other, so that a free place is asked for once and not by all of them.
  */
 import { realClock, sleep } from '../../shared/clock.js';
 

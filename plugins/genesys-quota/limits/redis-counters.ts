@@ -1,7 +1,7 @@
 /**
  * Counts in Redis, for all nodes together: one script, so one round trip, for everything that a request asks of all
- * limits. Redis' clock is the only one. The keys of a namespace carry one hash tag, so that in a Cluster they lie on one
- * node, and they expire by themselves.
+ * limits. Redis' clock is the only one. The keys of a namespace carry one hash tag, so that in a Cluster they lie on
+ * one node, and they expire by themselves.
  */
 import type { RedisConnection } from '../../shared/redis/connection.js';
 import { redisScript } from '../../shared/redis/script.js';

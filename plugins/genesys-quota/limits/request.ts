@@ -101,9 +101,9 @@ function concerns({ methods, paths }: Limit, method: string | undefined, path: s
 }
 
 /**
- * Returns the cost of a request, at most the limit. A parameter that is there several times counts by its largest value,
- * since a service may take any of them; one that is no number, or absent, asks for one portion. Digits of another script,
- * which Java reads as numbers, cost all of the limit: nobody needs them.
+ * Returns the cost of a request, at most the limit. A parameter that is there several times counts by its largest
+ * value, since a service may take any of them; one that is no number, or absent, asks for one portion. Digits of
+ * another script, which Java reads as numbers, cost all of the limit: nobody needs them.
  */
 function costOf({ cost, costByQuery, limit }: Limit, query: URLSearchParams | undefined): number {
   if (costByQuery === undefined) return cost;
@@ -117,8 +117,8 @@ function askedFor(value: string): number {
 }
 
 /**
- * Returns a digest of the identity, since counters may be kept in Redis and an identity may be an address or a telephone
- * number. Empty if the request lacks it.
+ * Returns a digest of the identity, since counters may be kept in Redis and an identity may be an address or a
+ * telephone number. Empty if the request lacks it.
  */
 function idOf(identity: Identity, request: RequestFacts): string {
   const value = identityValue(identity, request);
