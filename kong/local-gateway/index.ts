@@ -12,15 +12,17 @@ import { isReference, type ResolveReference, resolveFromEnvironment } from './co
 import { type Fields, isPlainObject, type PlainObject } from './config/schema.js';
 import { buildSnapshot } from './config/snapshot.js';
 import type { DeclarativeConfig, PluginEntity } from './config/types.js';
+import type { Running } from './new-context.js';
 import type { PdkHost } from './pdk.js';
 import type { GatewayPlugin, PluginPhase } from './plugin.js';
 import { type PluginServerClient, type PluginServerDefinition, startPluginServer } from './plugin-server-client.js';
+import { createRequestFlow, type RequestLine } from './request-flow.js';
 import { sortRoutes } from './router.js';
-import { type RequestLine, type Running, startHttp } from './server.js';
+import { startHttp } from './server.js';
 
 export type { DeclarativeConfig } from './config/types.js';
 export type { PluginServerDefinition } from './plugin-server-client.js';
-export type { RequestLine } from './server.js';
+export type { RequestLine } from './request-flow.js';
 
 /** A line of what would be Kong's error log. */
 export interface LogEntry {
@@ -94,14 +96,9 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   const handlers = new Map(plugins.map((plugin) => [plugin.name, plugin]));
   try {
     configure(options.config);
-    const http = await startHttp({
-      port: options.port ?? 8000,
-      plugins,
-      running: () => running,
-      balancer,
-      log,
-      onRequest: options.onRequest ?? (() => {}),
-    });
+    const { port = 8000, onRequest = () => {} } = options;
+    const flow = createRequestFlow({ plugins, running: () => running, balancer, log, onRequest });
+    const http = await startHttp(port, flow.serve);
     return {
       url: `http://127.0.0.1:${http.port}`,
       port: http.port,
@@ -109,7 +106,8 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       pluginServerPid: (name) => clients.find(({ info }) => info.Name === name)?.pid,
       async close() {
         balancer.close();
-        await http.close();
+        // Clients first: a request whose service goes first would be tried again.
+        await Promise.all([http.close(), flow.close()]);
         await stopClients();
       },
     };

@@ -1,4 +1,4 @@
-/** The way to the service and back: a target, another one where that is allowed, and what the client gets if all fail. */
+/** The way to the service and back: a target, another where that is allowed, and what the client gets if all fail. */
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions as HttpsRequestOptions, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
@@ -7,7 +7,7 @@ import type { Balancer, Report } from './balancer.js';
 import type { TargetEntity } from './config/types.js';
 import { HeaderList } from './headers.js';
 import { kongError, nginxError } from './kong-errors.js';
-import { readRequestBody } from './request-body.js';
+import { isBrokenOff, readRequestBody } from './request-body.js';
 import type { Answer, RequestContext, Try } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1). */
@@ -20,17 +20,18 @@ const MAX_HEADERS = 100;
 /** Methods that are not sent again once they were sent (nginx' proxy_next_upstream without non_idempotent). */
 const NON_IDEMPOTENT = new Set(['POST', 'LOCK', 'PATCH']);
 
-/** The client and the service talk to each other directly from now on: the service has switched protocols. */
-export const TUNNELLED = Symbol('tunnelled');
+/** What became of a request on its way to the service. */
+export type Outcome =
+  /** The service has answered; the body is not read yet. */
+  | { kind: 'answered'; message: IncomingMessage }
+  /** The service has switched protocols: it and the client talk to each other directly from now on. */
+  | { kind: 'tunnelled' }
+  /** The service has not answered; the client gets this answer instead. */
+  | { kind: 'failed'; source: RequestContext['source']; answer: Answer }
+  /** The client has gone before its request was complete. */
+  | { kind: 'broken-off' };
 
-export interface Proxy {
-  /**
-   * Sends the request; resolves with the service's answer, its body not read yet, or with Kong's own for a failure, whose
-   * source it sets.
-   */
-  send(context: RequestContext): Promise<IncomingMessage | Answer | typeof TUNNELLED>;
-  close(): void;
-}
+const failed = (source: RequestContext['source'], answer: Answer): Outcome => ({ kind: 'failed', source, answer });
 
 type Peer = Pick<TargetEntity, 'host' | 'port'>;
 
@@ -47,14 +48,13 @@ class TryFailed extends Error {
   }
 }
 
-export function createProxy(balancer: Balancer): Proxy {
+export function createProxy(balancer: Balancer) {
   const agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
 
-  async function send(context: RequestContext): Promise<IncomingMessage | Answer | typeof TUNNELLED> {
+  async function send(context: RequestContext): Promise<Outcome> {
     // Kong resolves no name where there was an address before (measured: "no host allowed while connecting to upstream").
     if (context.upstream.isAddress && isIP(context.upstream.host) === 0) {
-      context.source = 'error';
-      return nginxError(context, 500);
+      return failed('error', nginxError(context, 500));
     }
     const upstream = context.snapshot.upstreams.get(context.upstream.host);
     // For log handlers: Kong got as far as looking for a target (runloop/balancer/init.lua).
@@ -72,32 +72,29 @@ export function createProxy(balancer: Balancer): Proxy {
       const current: Try = { ip: peer.host, port: peer.port, balancer_latency: 0 };
       context.tries.push(current);
       try {
-        const answer = await sendTo(context, peer, isUnframed, upstream?.host_header);
-        if (upstream && target && answer !== TUNNELLED) {
-          balancer.report(upstream, target, { kind: 'status', status: answer.statusCode ?? 0 });
+        const outcome = await sendTo(context, peer, isUnframed, upstream?.host_header);
+        if (upstream && target && outcome.kind === 'answered') {
+          balancer.report(upstream, target, { kind: 'status', status: outcome.message.statusCode ?? 0 });
         }
-        return answer;
+        return outcome;
       } catch (error) {
         if (!(error instanceof TryFailed)) throw error;
-        if (context.response.destroyed && !context.buffered) return clientGone(context);
+        if (context.response.destroyed && !context.buffered) {
+          // nginx's status for a client that did not wait. Nobody gets it.
+          return failed('service', { status: 499, headers: new HeaderList(), body: Buffer.alloc(0) });
+        }
         Object.assign(current, { state: 'failed', code: error.kind === 'timeout' ? 504 : 502 });
         const repeatable =
           context.body !== undefined && !(error.wasSent && NON_IDEMPOTENT.has(context.upstream.method));
         const isLast = attempt >= context.service.retries || !repeatable;
         if (upstream && target) balancer.report(upstream, target, reportOf(error, isLast));
         if (!isLast) continue;
-        context.source = 'error';
-        return nginxError(context, error.kind === 'timeout' ? 504 : 502);
+        return failed('error', nginxError(context, error.kind === 'timeout' ? 504 : 502));
       }
     }
   }
 
-  function sendTo(
-    context: RequestContext,
-    peer: Peer,
-    isUnframed: boolean,
-    hostHeader?: string,
-  ): Promise<IncomingMessage | typeof TUNNELLED> {
+  function sendTo(context: RequestContext, peer: Peer, isUnframed: boolean, hostHeader?: string): Promise<Outcome> {
     const { upstream, service, response } = context;
     const headers = serviceHeaders(context, peer, isUnframed, hostHeader);
     const protocol = upstream.scheme === 'https' ? 'https:' : 'http:';
@@ -132,10 +129,10 @@ export function createProxy(balancer: Balancer): Proxy {
         if (socket.connecting) socket.once('connect', connected);
         else connected();
       });
-      outgoing.on('response', (answer) => resolve(answer));
+      outgoing.on('response', (message) => resolve({ kind: 'answered', message }));
       outgoing.on('upgrade', (answer, socket, head) => {
         tunnel(context, answer, socket, head);
-        resolve(TUNNELLED);
+        resolve({ kind: 'tunnelled' });
       });
       outgoing.on('error', () => fail(wasSent ? 'broken' : 'connect'));
       outgoing.on('close', () => clearTimeout(connecting));
@@ -149,7 +146,11 @@ export function createProxy(balancer: Balancer): Proxy {
   }
 
   return {
-    send,
+    send: (context: RequestContext): Promise<Outcome> =>
+      send(context).catch((error: Error) => {
+        if (isBrokenOff(context)) return { kind: 'broken-off' };
+        throw error;
+      }),
     close() {
       for (const agent of Object.values(agents)) agent.destroy();
     },
@@ -162,20 +163,10 @@ function reportOf({ kind }: TryFailed, isLast: boolean): Report {
   return isLast ? { kind: 'status', status: 502 } : { kind: 'tcp-failure' };
 }
 
-/** Kong answers itself as a plugin would, but when it was about to try again, where nginx does. */
-function noPeer(context: RequestContext, attempt: number): Answer {
-  if (attempt === 0) {
-    context.source = 'exit';
-    return kongError(context, 503, 'failure to get a peer from the ring-balancer');
-  }
-  context.source = 'error';
-  return nginxError(context, 503);
-}
-
-/** nginx' status for a client that did not wait; nobody gets it. */
-function clientGone(context: RequestContext): Answer {
-  context.source = 'service';
-  return { status: 499, headers: new HeaderList(), body: Buffer.alloc(0) };
+/** Before the first try Kong answers, as a plugin would; before a later one nginx does. */
+function noPeer(context: RequestContext, attempt: number): Outcome {
+  if (attempt > 0) return failed('error', nginxError(context, 503));
+  return failed('exit', kongError(context, 503, 'failure to get a peer from the ring-balancer'));
 }
 
 /** Hands the client's connection over to the service, which has answered 101. */

@@ -11,3 +11,8 @@ export async function readRequestBody(context: RequestContext): Promise<Buffer> 
   context.body ??= Buffer.concat(chunks);
   return context.body;
 }
+
+/** Whether the client has gone before its request was complete. */
+export function isBrokenOff({ request }: RequestContext): boolean {
+  return request.destroyed && !request.complete;
+}
