@@ -70,6 +70,27 @@ const ALLOWED = [
   ', te,',
 ];
 
+const OVER_HTTP2 = 'over HTTP/2, which has no such header (skipped without GATEWAY=kong: it needs a TLS port)';
+
+/** As over HTTP/1.1: nothing of the hostile request reaches the service, and the one behind it gets its own answer. */
+async function expectRefusedOverHttp2({ gateway, service }: Attacked, path: string): Promise<void> {
+  const headers = [
+    ['apikey', KEYS.reader],
+    ['content-type', 'application/json'],
+  ] as const;
+  const good = { method: 'POST', path, headers, body: '{}' };
+  for (const named of ['content-length', 'authorization', 'close, content-length']) {
+    for (const length of [[], [['content-length', String(SMUGGLED.length)] as const]]) {
+      service.reset();
+      const hostile = { ...good, headers: [...headers, ...length, ['connection', named] as const], body: SMUGGLED };
+      const [refused, after] = await http2Exchange(gateway.native?.tlsUrl ?? '', [hostile, good]);
+      expect(refused).toMatchObject({ status: 400, body: expect.stringContaining('gateway.request.refused') });
+      expect(after?.status, after?.body).toBe(200);
+      expect(service.requests.map(({ method, body }) => [method, body])).toEqual([['POST', '{}']]);
+    }
+  }
+}
+
 describe('a request that names more than its connection', () => {
   describe('to the configuration that ships', () => {
     let attacked: Attacked & { token: string };
@@ -130,32 +151,8 @@ describe('a request that names more than its connection', () => {
       },
     );
 
-    it.skipIf(GATEWAY_KIND !== 'kong')(
-      'is refused over HTTP/2, which has no such header (skipped without GATEWAY=kong: it needs a TLS port)',
-      async () => {
-        const { gateway, service } = attacked;
-        const tlsUrl = gateway.native?.tlsUrl ?? '';
-        const target = { method: 'POST', path: '/api/v2/analytics/x/query', body: SMUGGLED };
-        const headers: [string, string][] = [
-          ['apikey', KEYS.reader],
-          ['content-type', 'application/json'],
-        ];
-        const length: [string, string] = ['content-length', String(SMUGGLED.length)];
-        for (const named of ['content-length', 'authorization', 'close, content-length']) {
-          for (const sent of [headers, [...headers, length]]) {
-            service.reset();
-            const hostile = { ...target, headers: [...sent, ['connection', named] as const] };
-            const answers = await http2Exchange(tlsUrl, [hostile, { ...target, headers: sent, body: '{}' }]).catch(
-              () => [],
-            );
-            // Not being heard at all is a refusal, too.
-            if (answers[0] !== undefined && answers[0].status !== 0)
-              expect(answers[0].status, answers[0].body).toBe(400);
-            expect(service.requests.filter(({ url }) => url.includes('smuggled'))).toEqual([]);
-            expect(service.requests.length).toBeLessThan(2);
-          }
-        }
-      },
+    it.skipIf(GATEWAY_KIND !== 'kong')(`is refused ${OVER_HTTP2}`, () =>
+      expectRefusedOverHttp2(attacked, '/api/v2/analytics/x/query'),
     );
 
     it.each(ALLOWED)('passes if it does not: %s', async (value) => {
@@ -180,6 +177,10 @@ describe('a request that names more than its connection', () => {
           await expectNothingReaches(attacked, hostile.bytes, { ...target, framing, body: '{}' });
         }
       });
+
+      it.skipIf(GATEWAY_KIND !== 'kong')(`refuses it ${OVER_HTTP2}`, () =>
+        expectRefusedOverHttp2(attacked, target.path),
+      );
 
       it.each(ALLOWED)('lets %s pass', async (value) => {
         const good = attacked.message({ ...target, framing: 'chunked', body: '{}', lines: [`Connection: ${value}`] });
