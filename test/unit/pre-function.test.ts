@@ -42,7 +42,7 @@ function answersTo(requests: readonly { connection: string; uri: string }[]): st
   const output = execFileSync(LUA ?? '', ['-e', `arg = {[1] = "${hex(chunkOf())}"} ${HARNESS}`], { input });
   return output
     .toString('latin1')
-    .trimEnd()
+    .replace(/\n$/, '')
     .split('\n')
     .map((line) => (line.startsWith('0 ') ? '' : line));
 }
