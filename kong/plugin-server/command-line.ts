@@ -8,7 +8,7 @@ import { type PluginModule, type RunningPlugin, VARIANTS } from '../../plugins/s
 import { describePlugin } from './dump.js';
 import { createInstances } from './instances.js';
 import { createMetrics } from './metrics.js';
-import { serveOperations } from './operations.js';
+import type { OperationsServer } from './operations.js';
 import { startServer } from './server.js';
 import { startWatchdog } from './watchdog.js';
 
@@ -180,8 +180,12 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
     log(`${settings.name}: ${error.message}`);
     process.exit(1);
   });
-  const operations =
-    settings.metrics && metrics && serveOperations(running.operations ?? [], metrics, settings.metrics, log);
+  let operations: OperationsServer | undefined;
+  if (settings.metrics !== undefined && metrics !== undefined) {
+    // Loaded with the port: Node's HTTP costs memory that a process without one need not spend.
+    const { serveOperations } = await import('./operations.js');
+    operations = serveOperations(running.operations ?? [], metrics, settings.metrics, log);
+  }
   startWatchdog(STALL_MS);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
