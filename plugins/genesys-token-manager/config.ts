@@ -15,7 +15,7 @@ import { readHeaderName } from './header-name.js';
 import { type ClientSource, clientSource, type FetchPolicy } from './login/client.js';
 import { readEgress } from './login/egress.js';
 import { type Failover, readFailover } from './regions/config.js';
-import { type RawConfig, Schema } from './schema.js';
+import { EntityChecks, type RawConfig, Schema } from './schema.js';
 import type { SharedCache } from './tokens/store.js';
 
 /** How and where tokens of any OAuth client are fetched and kept. */
@@ -57,7 +57,7 @@ const MAX_OPEN_MS = 600_000;
  * @throws ConfigError that names the field and holds no secret
  */
 export function readConfig(raw: unknown, host: Host): Config {
-  const config = parseConfig(Schema, raw);
+  const config = parseConfig(Schema, raw, EntityChecks);
   const headerName = readHeaderName('header_name', config.header_name);
   if (config.failover !== undefined && config.regions === undefined) {
     throw new ConfigError('failover', 'is for a configuration with regions');
@@ -115,9 +115,7 @@ function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Sec
 function readClients(config: RawConfig, host: Host): { id: Secret; secret: Secret }[] {
   const { client_id: id, client_secret: secret, clients } = config;
   if (clients !== undefined) {
-    if (id !== undefined || secret !== undefined) {
-      throw new ConfigError('clients', 'cannot stand beside client_id and client_secret');
-    }
+    if (secret !== undefined) throw new ConfigError('clients', 'cannot stand beside client_secret');
     const read = clients.map((client, index) => ({
       id: openSecret(`clients[${index}].client_id`, client.client_id, host),
       secret: openSecret(`clients[${index}].client_secret`, client.client_secret, host),
@@ -127,14 +125,11 @@ function readClients(config: RawConfig, host: Host): { id: Secret; secret: Secre
     if (twice !== -1) throw new ConfigError(`clients[${twice}].client_id`, 'is listed twice; see tokens_per_client');
     return read;
   }
-  if (id === undefined) throw new ConfigError('client_id', 'is required');
-  if (secret === undefined) throw new ConfigError('client_secret', 'is required');
   return [{ id: openSecret('client_id', id, host), secret: openSecret('client_secret', secret, host) }];
 }
 
 function readSharedCache(config: RawConfig, host: Host): SharedCache {
   if (config.redis === undefined) throw new ConfigError('redis', 'is required');
-  if (config.cache_encryption_key === undefined) throw new ConfigError('cache_encryption_key', 'is required');
   const text = openSecret('cache_encryption_key', config.cache_encryption_key, host).current().trim();
   const encryptionKey = Buffer.from(text, 'base64');
   if (encryptionKey.length !== 32 || !/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) {
@@ -144,18 +139,12 @@ function readSharedCache(config: RawConfig, host: Host): SharedCache {
 }
 
 function readStatic(config: RawConfig, host: Host): Credential {
-  const needed = (
-    field: 'secret' | 'username' | 'password',
-    faultOf?: (value: string) => string | undefined,
-  ): Secret => {
-    const value = config[field];
-    if (value === undefined) throw new ConfigError(field, 'is required');
-    return openSecret(field, value, host, faultOf);
-  };
   if (config.credential === 'basic') {
     // RFC 7617 2: the first colon ends the user name.
-    const username = needed('username', (value) => (value.includes(':') ? 'must not hold a colon' : undefined));
-    const password = needed('password');
+    const username = openSecret('username', config.username, host, (value) =>
+      value.includes(':') ? 'must not hold a colon' : undefined,
+    );
+    const password = openSecret('password', config.password, host);
     return {
       kind: 'static',
       headerValue: () =>
@@ -163,7 +152,7 @@ function readStatic(config: RawConfig, host: Host): Credential {
       takeWarning: () => username.takeWarning() ?? password.takeWarning(),
     };
   }
-  const secret = needed('secret', (value) =>
+  const secret = openSecret('secret', config.secret, host, (value) =>
     VISIBLE_ASCII.test(value) ? undefined : 'holds characters that no header can carry',
   );
   const prefix = config.credential === 'bearer' ? 'Bearer ' : '';

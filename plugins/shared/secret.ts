@@ -6,6 +6,7 @@
 
 import type { Host } from './host.js';
 import { ConfigError } from './kong-schema/config-error.js';
+import { isReference } from './kong-schema/reference.js';
 import { readAllowedFile } from './readable-file.js';
 
 /** A secret whose value may change. */
@@ -21,25 +22,25 @@ const MAX_SECRET_BYTES = 65_536;
 /** How long a value is used without a look at its file. */
 const CHECK_INTERVAL_MS = 1000;
 
-const VAULT_REFERENCE = /^\{vault:\/\/.*\}$/s;
-
 /**
  * Opens a secret.
  * @param path of the field, for messages
- * @param value as Kong hands it over; a reference that it could not resolve is an empty string, of other servers its text
+ * @param value as Kong hands it over, if there is one; a reference that it could not resolve is an empty string, of other
+ *   servers its text
  * @param faultOf what is wrong with a value, as the end of a sentence; asked for each new one, and one with a fault is not
  *   taken
  * @throws ConfigError that names the field, and the file if there is one, and holds no secret
  */
 export function openSecret(
   path: string,
-  value: string,
+  value: string | undefined,
   host: Pick<Host, 'secretsDirs'>,
   faultOf: (secret: string) => string | undefined = () => undefined,
 ): Secret {
+  if (value === undefined) throw new ConfigError(path, 'is required');
   const text = value.trim();
   if (text === '') throw new ConfigError(path, 'is empty');
-  if (VAULT_REFERENCE.test(text)) throw new ConfigError(path, 'is a vault reference that was not resolved');
+  if (isReference(text)) throw new ConfigError(path, 'is a vault reference that was not resolved');
   if (text.startsWith('file:')) return openSecretFile(path, text.slice('file:'.length), host, faultOf);
   const fault = faultOf(value);
   if (fault !== undefined) throw new ConfigError(path, fault);

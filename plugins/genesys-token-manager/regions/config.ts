@@ -1,5 +1,4 @@
 /** The configuration of regions: what each of them is, and when another one than the primary serves. */
-
 import type { Host } from '../../shared/host.js';
 import { ConfigError } from '../../shared/kong-schema/config-error.js';
 import { parseConfig } from '../../shared/kong-schema/parse-config.js';
@@ -31,12 +30,6 @@ export interface Failover {
 /** Makes the sources of an OAuth client's tokens; `path` is the field of the token endpoint. */
 type MakeSources = (tokenUrl: string, path: string, id: Secret, secret: Secret) => ClientSource[];
 
-/** What stands in each region in their place. */
-const NOT_BESIDE_REGIONS = ['region', 'token_url', 'client_id', 'client_secret', 'clients'] as const;
-
-const NAME = /^[\w.-]+$/;
-const METHOD = /^[A-Z]+$/;
-
 /**
  * Reads them. Mixing regions up would send one organisation's token to another, so whatever looks like it is refused.
  * @throws ConfigError that names the field and holds no secret
@@ -47,10 +40,6 @@ export function readFailover(
   host: Host,
   makeSources: MakeSources,
 ): Failover {
-  for (const field of NOT_BESIDE_REGIONS) {
-    if (config[field] !== undefined)
-      throw new ConfigError(field, 'cannot stand beside regions: each of them has its own');
-  }
   if (config.circuit_breaker !== undefined) {
     throw new ConfigError(
       'circuit_breaker',
@@ -60,8 +49,6 @@ export function readFailover(
   const regions = raw.map((region, index): Region => {
     const path = `regions[${index}]`;
     const { name, upstream } = region;
-    if (!NAME.test(name))
-      throw new ConfigError(`${path}.name`, 'may hold letters, digits, dots, hyphens and underscores');
     return { name, upstream, sources: makeSources(...loginOf(region, path), ...clientOf(region, path, host)) };
   });
   refuseTwice(regions, 'name', ({ name }) => name, 'is that of an earlier region');
@@ -79,12 +66,7 @@ function loginOf(
   { region, token_url: tokenUrl }: NonNullable<RawConfig['regions']>[number],
   path: string,
 ): [tokenUrl: string, path: string] {
-  if (region !== undefined && tokenUrl !== undefined) {
-    throw new ConfigError(`${path}.token_url`, 'cannot stand beside region');
-  }
-  if (tokenUrl !== undefined) return [tokenUrl, `${path}.token_url`];
-  if (region === undefined) throw new ConfigError(`${path}.region`, 'is required, or token_url');
-  return [regionTokenUrl(region), `${path}.region`];
+  return region === undefined ? [tokenUrl ?? '', `${path}.token_url`] : [regionTokenUrl(region), `${path}.region`];
 }
 
 function clientOf(
@@ -111,8 +93,6 @@ function refuseTwice(regions: Region[], field: string, of: (region: Region) => s
 
 function readPolicy(config: RawConfig): Omit<Failover, 'regions'> {
   const failover = config.failover ?? parseConfig(FAILOVER_FIELDS, {});
-  const wrong = failover.methods.findIndex((method) => !METHOD.test(method));
-  if (wrong !== -1) throw new ConfigError(`failover.methods[${wrong}]`, 'must be a method in capital letters');
   const header = failover.response_header;
   return {
     policy: {
