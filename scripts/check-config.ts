@@ -1,5 +1,4 @@
 /** `npm run check-config -- kong.yml...`: what is wrong with a configuration, without a gateway. One line a fault. */
-import { ConfigError } from '../kong/local-gateway/config/types.js';
 import { answerHelp, readArguments } from './arguments.js';
 import { checkDocuments } from './config-check/check.js';
 import { readStateFile } from './config-check/documents.js';
@@ -41,6 +40,6 @@ answerHelp(USAGE);
 try {
   process.exitCode = main(process.argv.slice(2));
 } catch (error) {
-  console.error(error instanceof ConfigError ? error.lines.join('\n') : (error as Error).message);
+  console.error((error as Error).message);
   process.exitCode = 1;
 }

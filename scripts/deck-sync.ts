@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { readDocument } from '../kong/local-gateway/config/document.js';
-import type { PlainObject } from '../kong/local-gateway/config/schema.js';
+import type { PlainObject } from '../plugins/shared/plain-object.js';
 import { answerHelp } from './arguments.js';
 import { checkDocuments } from './config-check/check.js';
 import { deckVariablesIn } from './config-check/references.js';

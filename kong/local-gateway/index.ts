@@ -6,10 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Fields } from '../../plugins/shared/kong-schema/field.js';
+import { isReference } from '../../plugins/shared/kong-schema/reference.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { createBalancer } from './balancer.js';
 import { createBundledPlugins } from './bundled/index.js';
-import { isReference, type ResolveReference, resolveFromEnvironment } from './config/references.js';
-import { type Fields, isPlainObject, type PlainObject } from './config/schema.js';
+import { type ResolveReference, resolveFromEnvironment } from './config/references.js';
 import { buildSnapshot } from './config/snapshot.js';
 import type { DeclarativeConfig, PluginEntity } from './config/types.js';
 import type { Running } from './new-context.js';
@@ -47,7 +49,7 @@ export interface LocalGatewayOptions {
 export interface LocalGateway {
   url: string;
   port: number;
-  /** Takes another configuration as POST /config does: as a whole or not at all. @throws ConfigError with every fault */
+  /** Takes another configuration as POST /config does: as a whole or not at all. @throws Error with a line for each fault */
   reconfigure(config: string | DeclarativeConfig): Promise<void>;
   pluginServerPid(name: string): number | undefined;
   /** Ends the plugin servers and frees everything. */
@@ -59,7 +61,7 @@ const CLIENT_BODY_BUFFER_BYTES = 8 * 1024;
 
 /**
  * Starts the gateway.
- * @throws ConfigError for a configuration that is refused; Error for a plugin server that cannot be queried or a port that is taken
+ * @throws Error for a configuration that is refused, a plugin server that cannot be queried, or a port that is taken
  */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
   const log = (level: string, message: string): void => options.onLog?.({ level, message });
@@ -155,7 +157,7 @@ function resolveSecrets(
   const each = (item: unknown, key: string): unknown => {
     if (Array.isArray(item)) return item.map((element) => each(element, key));
     if (isPlainObject(item)) return resolveSecrets(item, resolve, log);
-    if (!isReference(item)) return item;
+    if (typeof item !== 'string' || !isReference(item)) return item;
     references[key] = item;
     const secret = resolve(item);
     if (secret === undefined) log('warn', `${item} could not be resolved`);

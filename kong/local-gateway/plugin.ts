@@ -1,5 +1,6 @@
 /** What the gateway runs on a request: a bundled plugin of Kong's, or one that lives in a plugin server. */
-import type { Fields, PlainObject } from './config/schema.js';
+import type { Fields } from '../../plugins/shared/kong-schema/field.js';
+import type { PlainObject } from '../../plugins/shared/plain-object.js';
 import type { PluginEntity } from './config/types.js';
 import type { RequestContext } from './request-context.js';
 

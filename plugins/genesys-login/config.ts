@@ -1,7 +1,7 @@
 /** From Kong's raw configuration to what the plugin works with. Everything that is wrong is refused here. */
 import type { KeyObject } from 'node:crypto';
-import { configError, parseConfig } from '../shared/config.js';
 import type { Host } from '../shared/host.js';
+import { parseConfig } from '../shared/kong-schema/parse-config.js';
 import { openSecret } from '../shared/secret.js';
 import { Schema } from './schema.js';
 import { publicPem, readSigningKey } from './signing-key.js';
@@ -19,17 +19,13 @@ export interface SigningKey {
   takeWarning(): string | undefined;
 }
 
-/** As the schema's pattern, for servers that leave patterns to Kong. */
-const KEY_ID = /^[\w.-]+$/;
-
 /**
  * Parses the configuration of an instance. Reads the key's file, if it is in one.
  * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
- * @throws Error of one line that names the field and holds no secret
+ * @throws ConfigError that names the field and holds no secret
  */
 export function readConfig(raw: unknown, host: Host): Config {
   const { key_id: keyId, signing_key: text, token_lifetime_seconds: lifetimeSeconds } = parseConfig(Schema, raw);
-  if (!KEY_ID.test(keyId)) throw configError('key_id', 'must be letters, digits, dots, hyphens, underscores');
   return { keyId, lifetimeSeconds, signingKey: openSigningKey(text, host) };
 }
 

@@ -2,7 +2,7 @@
  * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
  * configuration is derived from. Rules that this language cannot say are in config.ts.
  */
-import type { SchemaField } from '../shared/plugin.js';
+import type { Fields } from '../shared/kong-schema/field.js';
 
 /** The fields of `config`. */
 export const Schema = [
@@ -14,6 +14,7 @@ export const Schema = [
       len_max: 64,
       // No colon: the issuer is <username>:<key id>, and two consumers must not be able to share one.
       match: '^[%w._-]+$',
+      err: 'must be letters, digits, dots, hyphens, underscores',
       description:
         "Names the signing key: letters, digits, dots, hyphens, underscores. The key of a consumer's jwt credential is `<username>:<key_id>`.",
     },
@@ -39,7 +40,7 @@ export const Schema = [
         "How long a token is good for. Genesys' Go SDK asks anew a minute before the end, so a minute or less would make it ask for ever.",
     },
   },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;
 
 /** The fields beside `config`: a token endpoint is HTTP. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

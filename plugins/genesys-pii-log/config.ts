@@ -2,8 +2,9 @@
  * From Kong's raw configuration to what the plugin works with: rules of masking, what is logged, and where it goes.
  * Everything that is wrong is refused here, so that the rest need not check.
  */
-import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
 import type { Host } from '../shared/host.js';
+import { ConfigError } from '../shared/kong-schema/config-error.js';
+import { type ConfigOf, parseConfig } from '../shared/kong-schema/parse-config.js';
 import { openSecret, type Secret } from '../shared/secret.js';
 import type { EntryPolicy } from './entry/entry.js';
 import type { Format } from './entry/line.js';
@@ -36,7 +37,7 @@ const MIN_KEY_BYTES = 16;
 /**
  * Parses the configuration of an instance. Reads files that it names.
  * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
- * @throws Error of one line that names the field and holds no secret
+ * @throws ConfigError that names the field and holds no secret
  */
 export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw);
@@ -88,14 +89,14 @@ function withPath<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw configError(path, (error as Error).message);
+    throw new ConfigError(path, (error as Error).message);
   }
 }
 
 function readHashKey(config: RawConfig, host: Host): Secret | undefined {
   const isNeeded = config.mask === 'hash' || config.client_ip === 'hash';
   if (config.hash_key === undefined) {
-    if (isNeeded) throw configError('hash_key', 'is required for hashes');
+    if (isNeeded) throw new ConfigError('hash_key', 'is required for hashes');
     return undefined;
   }
   return openSecret('hash_key', config.hash_key, host, (value) =>

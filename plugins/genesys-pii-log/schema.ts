@@ -2,11 +2,11 @@
  * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
  * configuration is derived from. Rules that this language cannot say are in config.ts.
  */
-import type { FieldAttributes, SchemaField } from '../shared/plugin.js';
+import type { Field, Fields } from '../shared/kong-schema/field.js';
 import { DEFAULT_FIELDS, DEFAULT_HEADERS, DEFAULT_QUERY_PARAMS } from './defaults.js';
 import { KINDS } from './mask/finding.js';
 
-const NAME = { type: 'string', len_min: 1, len_max: 128 } as const satisfies FieldAttributes;
+const NAME = { type: 'string', len_min: 1, len_max: 128 } as const satisfies Field;
 
 const SINK = {
   type: 'record',
@@ -123,7 +123,7 @@ const SINK = {
       },
     },
   ],
-} as const satisfies FieldAttributes;
+} as const satisfies Field;
 
 /** The fields of `config`. */
 export const Schema = [
@@ -283,7 +283,7 @@ export const Schema = [
         'Entries that may wait for each sink, and 64 MiB at most; the oldest are dropped first, and counted.',
     },
   },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;
 
 /** The fields beside `config`. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

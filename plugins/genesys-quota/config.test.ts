@@ -96,6 +96,8 @@ describe('readConfig', () => {
     ['0ps', { spike_arrest: { rate: '0ps' } }, 'config.spike_arrest.rate must be a number and ps or pm'],
     ['a spike by query without name', { spike_arrest: { rate: '1ps', by: 'query' } }, 'config.spike_arrest.by_name'],
     ['no redis', { policy: 'redis' }, 'config.redis is required'],
+    ['a key prefix with a brace', { redis: { key_prefix: 'a {b} c' } }, 'config.redis.key_prefix must match the Lua'],
+    ['a method in small letters', { limits: [limit({ methods: ['get'] })] }, 'config.limits[0].methods[0] must match'],
     ['a namespace with a brace', { namespace: 'a}b' }, 'config.namespace may hold letters'],
   ])('refuses %s', (_, raw, message) => {
     expect(() => read(raw)).toThrow(message);

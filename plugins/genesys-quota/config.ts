@@ -2,8 +2,9 @@
  * From Kong's raw configuration to what the plugin works with. Everything that is wrong is refused here, with the path of
  * the field, so that the rest need not check.
  */
-import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
 import type { Host } from '../shared/host.js';
+import { ConfigError } from '../shared/kong-schema/config-error.js';
+import { type ConfigOf, parseConfig } from '../shared/kong-schema/parse-config.js';
 import { compilePathPattern, type PathPattern } from '../shared/path-pattern.js';
 import { property } from '../shared/property.js';
 import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
@@ -62,25 +63,21 @@ type RawLimit = RawConfig['limits'][number];
 const WINDOWS_MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 /** The name of the spike arrest's counters, which no limit may have. */
 const SPIKE = 'spike';
-const NAME = /^[A-Za-z0-9_.-]+$/;
 
 /**
  * Parses the configuration of an instance.
  * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
- * @throws Error of one line that names the field
+ * @throws ConfigError that names the field
  */
 export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw);
   const names = config.limits.map(({ name }) => name);
   const limits = config.limits.map((limit, index) => {
     const path = `limits[${index}]`;
-    if (names.indexOf(limit.name) !== index) throw configError(`${path}.name`, 'is the name of another limit too');
+    if (names.indexOf(limit.name) !== index) throw new ConfigError(`${path}.name`, 'is the name of another limit too');
     return readLimit(limit, path);
   });
-  if (config.policy === 'redis' && config.redis === undefined) throw configError('redis', 'is required');
-  if (config.namespace !== undefined && !NAME.test(config.namespace)) {
-    throw configError('namespace', 'may hold letters, digits, dots, hyphens and underscores only');
-  }
+  if (config.policy === 'redis' && config.redis === undefined) throw new ConfigError('redis', 'is required');
   return {
     limits,
     spike: config.spike_arrest && readSpike(config.spike_arrest),
@@ -96,14 +93,8 @@ export function readConfig(raw: unknown, host: Host): Config {
 }
 
 function readLimit(limit: RawLimit, path: string): Limit {
-  if (!NAME.test(limit.name)) {
-    throw configError(`${path}.name`, 'may hold letters, digits, dots, hyphens and underscores only');
-  }
-  if (limit.name === SPIKE) throw configError(`${path}.name`, `must not be ${SPIKE}`);
-  if (limit.window !== undefined && limit.window_seconds !== undefined) {
-    throw configError(`${path}.window_seconds`, 'cannot stand beside window');
-  }
-  if (limit.cost > limit.limit) throw configError(`${path}.cost`, 'must not be over the limit');
+  if (limit.name === SPIKE) throw new ConfigError(`${path}.name`, `must not be ${SPIKE}`);
+  if (limit.cost > limit.limit) throw new ConfigError(`${path}.cost`, 'must not be over the limit');
   const windowMs =
     limit.window_seconds === undefined ? WINDOWS_MS[limit.window ?? 'minute'] : limit.window_seconds * 1000;
   const identity = readIdentity(limit, path);
@@ -122,8 +113,7 @@ function readLimit(limit: RawLimit, path: string): Limit {
 }
 
 function readSpike(spike: NonNullable<RawConfig['spike_arrest']>): Spike {
-  const [, count, unit] = /^([1-9]\d*)p([sm])$/.exec(spike.rate) ?? [];
-  if (count === undefined) throw configError('spike_arrest.rate', 'must be a number and ps or pm, such as 10ps');
+  const [count, unit] = spike.rate.split('p');
   const emissionUs = Math.ceil((unit === 's' ? 1_000_000 : 60_000_000) / Number(count));
   const identity = readIdentity(spike, 'spike_arrest');
   return {
@@ -135,14 +125,13 @@ function readSpike(spike: NonNullable<RawConfig['spike_arrest']>): Spike {
   };
 }
 
-function readIdentity({ by, by_name: name }: Pick<RawLimit, 'by' | 'by_name'>, path: string): Identity {
+function readIdentity({ by, by_name: name = '' }: Pick<RawLimit, 'by' | 'by_name'>, path: string): Identity {
   if (by !== 'header' && by !== 'query') {
-    if (name !== undefined) throw configError(`${path}.by_name`, `means nothing if by is ${by}`);
+    if (name !== '') throw new ConfigError(`${path}.by_name`, `means nothing if by is ${by}`);
     return { by };
   }
-  if (name === undefined) throw configError(`${path}.by_name`, `is required if by is ${by}`);
   // Half a character has no UTF-8, so that neither a request nor a Redis key can hold it.
-  if (/\p{Surrogate}/u.test(name)) throw configError(`${path}.by_name`, 'must be valid Unicode');
+  if (/\p{Surrogate}/u.test(name)) throw new ConfigError(`${path}.by_name`, 'must be valid Unicode');
   return { by, name: by === 'header' ? name.toLowerCase() : name };
 }
 
@@ -155,7 +144,7 @@ function readPath(text: string, path: string): PathPattern {
   try {
     return compilePathPattern(text);
   } catch (error) {
-    throw configError(path, (error as Error).message);
+    throw new ConfigError(path, (error as Error).message);
   }
 }
 

@@ -2,7 +2,7 @@
  * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
  * configuration is derived from. Rules that this language cannot say are in config.ts.
  */
-import type { FieldAttributes, SchemaField } from '../shared/plugin.js';
+import type { Field, Fields } from '../shared/kong-schema/field.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 
 /** What requests are told apart by; each has a budget of its own. */
@@ -14,14 +14,14 @@ const BY = {
   one_of: IDENTITIES,
   description:
     'Whose budget it is: each has one of its own, `global` is one for all. Requests that lack the identity share one.',
-} as const satisfies FieldAttributes;
+} as const satisfies Field;
 
 const BY_NAME = {
   type: 'string',
   len_min: 1,
   len_max: 128,
   description: 'Name of the header or query parameter that `by` means.',
-} as const satisfies FieldAttributes;
+} as const satisfies Field;
 
 /** A header and a query parameter have a name. */
 const NEEDS_NAME = ['header', 'query'].map((by) => ({
@@ -29,18 +29,21 @@ const NEEDS_NAME = ['header', 'query'].map((by) => ({
 }));
 
 /** A name that may be part of a Redis key. */
-const NAME_PATTERN = '^[%w_.-]+$';
+const NAME = {
+  type: 'string',
+  len_min: 1,
+  len_max: 64,
+  match: '^[%w_.-]+$',
+  err: 'may hold letters, digits, dots, hyphens and underscores only, 64 at most',
+} as const satisfies Field;
 
 const LIMIT = {
   type: 'record',
   fields: [
     {
       name: {
-        type: 'string',
+        ...NAME,
         required: true,
-        len_min: 1,
-        len_max: 64,
-        match: NAME_PATTERN,
         description:
           'Letters, digits, dots, hyphens, underscores; clients are told it. One name once in a configuration; limits of one name and window in one namespace are one budget.',
       },
@@ -122,8 +125,8 @@ const LIMIT = {
       },
     },
   ],
-  entity_checks: [{ mutually_exclusive: ['window', 'window_seconds'] }, ...NEEDS_NAME],
-} as const satisfies FieldAttributes;
+  entity_checks: [{ mutually_exclusive: ['window_seconds', 'window'] }, ...NEEDS_NAME],
+} as const satisfies Field;
 
 /** The fields of `config`. */
 export const Schema = [
@@ -145,8 +148,8 @@ export const Schema = [
           rate: {
             type: 'string',
             required: true,
-            // A Lua pattern; the unit is looked at when an instance starts.
             match: '^[1-9]%d*p[sm]$',
+            err: 'must be a number and ps or pm, such as 10ps',
             description: '`10ps` lets one request through every 100 ms, `300pm` one every 200 ms.',
           },
         },
@@ -176,10 +179,7 @@ export const Schema = [
   },
   {
     namespace: {
-      type: 'string',
-      len_min: 1,
-      len_max: 64,
-      match: NAME_PATTERN,
+      ...NAME,
       description:
         "Limits of one name in one namespace are one budget, whatever service, route or plugin entry they stand on. Left out: the configuration's own.",
     },
@@ -218,7 +218,7 @@ export const Schema = [
     },
   },
   { hide_headers: { type: 'boolean', default: false, description: 'Leaves the RateLimit headers out.' } },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;
 
 /** The fields next to `config`: a limit that answers 429 is for HTTP. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

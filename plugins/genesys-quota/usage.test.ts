@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../test/support/redis-server.js';
 import { waitFor } from '../../test/support/wait-for.js';
-import { parseConfig } from '../shared/config.js';
 import { BARE_HOST } from '../shared/host.js';
+import { parseConfig } from '../shared/kong-schema/parse-config.js';
 import {
   createRedisConnections,
   type RedisCommands,

@@ -2,7 +2,8 @@
  * From Kong's raw configuration to what the plugin works with: rules that are compiled, so that nothing of the
  * configuration is interpreted again for a response. Everything that is wrong is refused here.
  */
-import { type ConfigOf, configError, parseConfig } from '../shared/config.js';
+import { ConfigError } from '../shared/kong-schema/config-error.js';
+import { type ConfigOf, parseConfig } from '../shared/kong-schema/parse-config.js';
 import { compilePathPattern, type PathPattern } from '../shared/path-pattern.js';
 import { type BodyFilter, createFilter } from './rule/filter.js';
 import { type Path, parsePath } from './rule/path.js';
@@ -48,7 +49,7 @@ const NEEDED_HEADERS = new Set([
 /**
  * Parses the configuration of an instance.
  * @param raw as Kong sends it
- * @throws Error of one line that names the field
+ * @throws ConfigError that names the field
  */
 export function readConfig(raw: unknown): Config {
   const config = parseConfig(Schema, raw);
@@ -67,10 +68,10 @@ function readRule(rule: RawRule, at: string, collection: readonly string[]): Rul
   const { keep, remove, rename, template } = rule;
   if (keep === undefined && remove === undefined && rename === undefined && template === undefined) {
     // Forgotten, as likely as not, and then everything would leave.
-    throw configError(at, 'needs keep, remove, rename or template; keep ["$"] lets everything through');
+    throw new ConfigError(at, 'needs keep, remove, rename or template; keep ["$"] lets everything through');
   }
   if (rename !== undefined && template !== undefined) {
-    throw configError(`${at}.rename`, 'cannot stand beside template, which gives names itself');
+    throw new ConfigError(`${at}.rename`, 'cannot stand beside template, which gives names itself');
   }
   const spec = {
     keep: keep?.map((text, i) => readPath(text, `${at}.keep[${i}]`, collection)),
@@ -99,7 +100,7 @@ function readPath(text: string, at: string, collection: readonly string[]): Path
 /** A path to something that can be taken out of what it is in. */
 function readTarget(text: string, at: string, collection: readonly string[]): Path {
   const path = readPath(text, at, collection);
-  if (path.kind === 'simple' && path.segments.length === 0) throw configError(at, 'names the whole body');
+  if (path.kind === 'simple' && path.segments.length === 0) throw new ConfigError(at, 'names the whole body');
   return path;
 }
 
@@ -113,11 +114,11 @@ function readRename(
     const path = readTarget(from, `${at}[${i}].from`, collection);
     if (path.kind === 'simple') {
       const last = path.segments.at(-1);
-      if (last?.kind !== 'name') throw configError(`${at}[${i}].from`, 'must end with a key');
+      if (last?.kind !== 'name') throw new ConfigError(`${at}[${i}].from`, 'must end with a key');
       const parent = JSON.stringify(path.segments.slice(0, -1));
       for (const use of [`from ${JSON.stringify(last.name)}`, `to ${JSON.stringify(to)}`]) {
         const key = `${parent} ${use}`;
-        if (seen.has(key)) throw configError(`${at}[${i}]`, 'names a key that another one of the list names too');
+        if (seen.has(key)) throw new ConfigError(`${at}[${i}]`, 'names a key that another one of the list names too');
         seen.add(key);
       }
     }
@@ -140,7 +141,7 @@ function withinElement(path: Path, at: string, collection: readonly string[]): P
     behind !== undefined &&
     behind.kind !== 'name' &&
     head.every((segment, i) => segment.kind === 'name' && segment.name === collection[i]);
-  if (isThroughIt) throw configError(at, 'goes through the collection; paths begin at its elements');
+  if (isThroughIt) throw new ConfigError(at, 'goes through the collection; paths begin at its elements');
   return path;
 }
 
@@ -148,15 +149,15 @@ function readCollection(text: string): string[] {
   const path = attempt('collection', () => parsePath(text));
   const names = path.kind === 'simple' ? path.segments.flatMap((s) => (s.kind === 'name' ? [s.name] : [])) : [];
   if (path.kind !== 'simple' || names.length === 0 || names.length < path.segments.length) {
-    throw configError('collection', 'must be keys only, such as entities or result.items');
+    throw new ConfigError('collection', 'must be keys only, such as entities or result.items');
   }
   return names;
 }
 
 function readHeader(name: string, at: string): string {
-  if (!HEADER_NAME.test(name)) throw configError(at, 'is no header name');
+  if (!HEADER_NAME.test(name)) throw new ConfigError(at, 'is no header name');
   const header = name.toLowerCase();
-  if (NEEDED_HEADERS.has(header)) throw configError(at, 'is a header that the client needs to read the body');
+  if (NEEDED_HEADERS.has(header)) throw new ConfigError(at, 'is a header that the client needs to read the body');
   return header;
 }
 
@@ -165,6 +166,6 @@ function attempt<T>(at: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    throw configError(at, (error as Error).message);
+    throw new ConfigError(at, (error as Error).message);
   }
 }

@@ -2,20 +2,20 @@
  * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
  * configuration is derived from. What this language cannot say (paths, templates) is in config.ts.
  */
-import type { FieldAttributes, SchemaField } from '../shared/plugin.js';
+import type { Field, Fields } from '../shared/kong-schema/field.js';
 
 const DATA_PATHS = {
   type: 'array',
   len_min: 1,
   len_max: 1000,
   elements: { type: 'string', len_min: 1, len_max: 1000 },
-} as const satisfies FieldAttributes;
+} as const satisfies Field;
 
 const BLOCK_OR_PASS = {
   type: 'string',
   default: 'block',
   one_of: ['block', 'pass'],
-} as const satisfies FieldAttributes;
+} as const satisfies Field;
 
 /** The fields of `config`. */
 export const Schema = [
@@ -145,7 +145,7 @@ export const Schema = [
         '`pass`: bodies of other types leave as they are. Types that name JSON in any way (`application/x-ndjson` too) are never among them; a missing type is JSON.',
     },
   },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;
 
 /** The fields beside `config`: there are no bodies to filter in streams, and none in JSON in gRPC. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

@@ -154,7 +154,7 @@ describe('the other settings', () => {
   const redis = { host: 'redis.example' };
 
   it.each([
-    [{ ...GOOD, cache: 'redis' }, 'redis is required'],
+    [{ ...GOOD, cache: 'redis', cache_encryption_key: KEY }, 'redis is required'],
     [{ ...GOOD, cache: 'redis', redis }, 'cache_encryption_key is required'],
     [{ ...GOOD, cache: 'redis', redis, cache_encryption_key: 'c2hvcnQ=' }, 'cache_encryption_key must be 32 bytes'],
     [{ ...GOOD, cache: 'redis', redis, cache_encryption_key: `${KEY}!` }, 'cache_encryption_key must be 32 bytes'],

@@ -3,8 +3,9 @@
  * the header they go into. Everything that is wrong is refused here, so that the rest need not check.
  */
 import type { BreakerPolicy } from '../shared/circuit-breaker.js';
-import { configError, parseConfig } from '../shared/config.js';
 import type { Host } from '../shared/host.js';
+import { ConfigError } from '../shared/kong-schema/config-error.js';
+import { parseConfig } from '../shared/kong-schema/parse-config.js';
 import { property } from '../shared/property.js';
 import { readRedisSettings } from '../shared/redis/settings.js';
 import { regionTokenUrl } from '../shared/regions.js';
@@ -14,7 +15,7 @@ import { readHeaderName } from './header-name.js';
 import { type ClientSource, clientSource, type FetchPolicy } from './login/client.js';
 import { readEgress } from './login/egress.js';
 import { type Failover, readFailover } from './regions/config.js';
-import { type RawConfig, Schema } from './schema.js';
+import { EntityChecks, type RawConfig, Schema } from './schema.js';
 import type { SharedCache } from './tokens/store.js';
 
 /** How and where tokens of any OAuth client are fetched and kept. */
@@ -53,16 +54,16 @@ const MAX_OPEN_MS = 600_000;
 /**
  * Parses the configuration of an instance. Reads files that it names.
  * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
- * @throws Error of one line that names the field and holds no secret
+ * @throws ConfigError that names the field and holds no secret
  */
 export function readConfig(raw: unknown, host: Host): Config {
-  const config = parseConfig(Schema, raw);
+  const config = parseConfig(Schema, raw, EntityChecks);
   const headerName = readHeaderName('header_name', config.header_name);
   if (config.failover !== undefined && config.regions === undefined) {
-    throw configError('failover', 'is for a configuration with regions');
+    throw new ConfigError('failover', 'is for a configuration with regions');
   }
   if (config.regions !== undefined && config.credential !== 'oauth2') {
-    throw configError('regions', 'is for credential oauth2');
+    throw new ConfigError('regions', 'is for credential oauth2');
   }
   return {
     credential: config.credential === 'oauth2' ? readOauth(config, host) : readStatic(config, host),
@@ -75,7 +76,7 @@ export function readConfig(raw: unknown, host: Host): Config {
 
 function readOauth(config: RawConfig, host: Host): Credential {
   for (const name of Object.keys(config.extra_params ?? {})) {
-    if (OWN_PARAMS.has(name)) throw configError(`extra_params.${name}`, 'is set by the plugin itself');
+    if (OWN_PARAMS.has(name)) throw new ConfigError(`extra_params.${name}`, 'is set by the plugin itself');
   }
   const fetching = {
     policy: {
@@ -114,47 +115,36 @@ function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Sec
 function readClients(config: RawConfig, host: Host): { id: Secret; secret: Secret }[] {
   const { client_id: id, client_secret: secret, clients } = config;
   if (clients !== undefined) {
-    if (id !== undefined || secret !== undefined) {
-      throw configError('clients', 'cannot stand beside client_id and client_secret');
-    }
+    if (secret !== undefined) throw new ConfigError('clients', 'cannot stand beside client_secret');
     const read = clients.map((client, index) => ({
       id: openSecret(`clients[${index}].client_id`, client.client_id, host),
       secret: openSecret(`clients[${index}].client_secret`, client.client_secret, host),
     }));
     const ids = read.map((client) => client.id.current());
     const twice = ids.findIndex((value, index) => ids.indexOf(value) !== index);
-    if (twice !== -1) throw configError(`clients[${twice}].client_id`, 'is listed twice; see tokens_per_client');
+    if (twice !== -1) throw new ConfigError(`clients[${twice}].client_id`, 'is listed twice; see tokens_per_client');
     return read;
   }
-  if (id === undefined) throw configError('client_id', 'is required');
-  if (secret === undefined) throw configError('client_secret', 'is required');
   return [{ id: openSecret('client_id', id, host), secret: openSecret('client_secret', secret, host) }];
 }
 
 function readSharedCache(config: RawConfig, host: Host): SharedCache {
-  if (config.redis === undefined) throw configError('redis', 'is required');
-  if (config.cache_encryption_key === undefined) throw configError('cache_encryption_key', 'is required');
+  if (config.redis === undefined) throw new ConfigError('redis', 'is required');
   const text = openSecret('cache_encryption_key', config.cache_encryption_key, host).current().trim();
   const encryptionKey = Buffer.from(text, 'base64');
   if (encryptionKey.length !== 32 || !/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) {
-    throw configError('cache_encryption_key', 'must be 32 bytes in base64');
+    throw new ConfigError('cache_encryption_key', 'must be 32 bytes in base64');
   }
   return { redis: readRedisSettings(config.redis, 'redis', host), encryptionKey };
 }
 
 function readStatic(config: RawConfig, host: Host): Credential {
-  const needed = (
-    field: 'secret' | 'username' | 'password',
-    faultOf?: (value: string) => string | undefined,
-  ): Secret => {
-    const value = config[field];
-    if (value === undefined) throw configError(field, 'is required');
-    return openSecret(field, value, host, faultOf);
-  };
   if (config.credential === 'basic') {
     // RFC 7617 2: the first colon ends the user name.
-    const username = needed('username', (value) => (value.includes(':') ? 'must not hold a colon' : undefined));
-    const password = needed('password');
+    const username = openSecret('username', config.username, host, (value) =>
+      value.includes(':') ? 'must not hold a colon' : undefined,
+    );
+    const password = openSecret('password', config.password, host);
     return {
       kind: 'static',
       headerValue: () =>
@@ -162,7 +152,7 @@ function readStatic(config: RawConfig, host: Host): Credential {
       takeWarning: () => username.takeWarning() ?? password.takeWarning(),
     };
   }
-  const secret = needed('secret', (value) =>
+  const secret = openSecret('secret', config.secret, host, (value) =>
     VISIBLE_ASCII.test(value) ? undefined : 'holds characters that no header can carry',
   );
   const prefix = config.credential === 'bearer' ? 'Bearer ' : '';

@@ -2,8 +2,8 @@
  * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
  * configuration is derived from. Rules that this language cannot say are in config.ts.
  */
-import type { ConfigOf } from '../shared/config.js';
-import type { FieldAttributes, SchemaField } from '../shared/plugin.js';
+import type { Field, Fields } from '../shared/kong-schema/field.js';
+import type { ConfigOf } from '../shared/kong-schema/parse-config.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 import { REGIONS } from '../shared/regions.js';
 
@@ -12,7 +12,7 @@ const CLIENT_ID = {
   len_min: 1,
   referenceable: true,
   description: 'Id of the OAuth client (grant: client credentials), or `file:<absolute path>`.',
-} as const satisfies FieldAttributes;
+} as const satisfies Field;
 
 const CLIENT_SECRET = {
   type: 'string',
@@ -20,7 +20,7 @@ const CLIENT_SECRET = {
   referenceable: true,
   encrypted: true,
   description: 'Its secret, or `file:<absolute path>`.',
-} as const satisfies FieldAttributes;
+} as const satisfies Field;
 
 /** A token's characters (RFC 9110 5.6.2) as a Lua pattern, without the dot: Kong's log takes it as a path. */
 const HEADER_NAME = "^[%w!#$%%&'*+^_`|~-]+$";
@@ -55,7 +55,7 @@ export const FAILOVER_FIELDS = [
     methods: {
       type: 'array',
       default: ['GET', 'HEAD'],
-      elements: { type: 'string', match: '^%u+$' },
+      elements: { type: 'string', match: '^%u+$', err: 'must be a method in capital letters' },
       description:
         'What may go to another region than the primary, as the client wrote it: another organisation, where writes would land.',
     },
@@ -69,7 +69,7 @@ export const FAILOVER_FIELDS = [
       description: 'Header of the response that names the region to which the request was sent. Left out: none.',
     },
   },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;
 
 /** The fields of `config`. */
 export const Schema = [
@@ -308,6 +308,7 @@ export const Schema = [
               len_min: 1,
               len_max: 64,
               match: '^[%w_.-]+$',
+              err: 'may hold letters, digits, dots, hyphens and underscores only, 64 at most',
               description: 'For logs, the response header and operators: letters, digits, `.`, `-`, `_`.',
             },
           },
@@ -338,7 +339,7 @@ export const Schema = [
       description: 'When another region than the primary serves, and for which methods.',
     },
   },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;
 
 /** A configuration as the schema has it. */
 export type RawConfig = ConfigOf<typeof Schema>;
@@ -353,7 +354,7 @@ export const EntityChecks = [
       then_at_least_one_of: [field, 'clients', 'regions'],
     },
   })),
-  { mutually_exclusive: ['client_id', 'clients'] },
+  { mutually_exclusive: ['clients', 'client_id'] },
   ...['region', 'token_url', 'client_id', 'client_secret', 'clients'].map((field) => ({
     mutually_exclusive: [field, 'regions'],
   })),

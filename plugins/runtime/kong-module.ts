@@ -2,10 +2,11 @@
  * Makes a plugin's module of its part: what kong-js-pdk's contract asks for (plugins/shared/plugin.ts), so that it runs
  * in our plugin server and in kong-pdk's own.
  */
-import { configError } from '../shared/config.js';
 import { BARE_HOST, type Host } from '../shared/host.js';
+import { ConfigError } from '../shared/kong-schema/config-error.js';
+import type { Fields } from '../shared/kong-schema/field.js';
 import type { Kong } from '../shared/pdk.js';
-import type { Phase, PluginClass, PluginInstance, PluginModule, SchemaField } from '../shared/plugin.js';
+import type { Phase, PluginClass, PluginInstance, PluginModule } from '../shared/plugin.js';
 import type { Part, RunningPart } from './part.js';
 import { runPhase } from './run-phase.js';
 import { createServices } from './services.js';
@@ -18,7 +19,7 @@ export interface PluginIdentity<Config> {
   /** Kong runs higher priorities first. */
   priority: number;
   /** Fields next to `config`, such as `protocols`. */
-  pluginFields?: readonly SchemaField[];
+  pluginFields?: Fields;
   part: Part<Config>;
 }
 
@@ -33,7 +34,7 @@ export function kongModule<Config>({ name, version, priority, pluginFields, part
     const check = (config: Config): void => {
       const field = neededBy(config);
       if (field !== undefined)
-        throw configError(field, `${why}, which a plugin server started with --${flag} does not see`);
+        throw new ConfigError(field, `${why}, which a plugin server started with --${flag} does not see`);
     };
     const phases = part.phases.filter((each) => each !== phase);
     return [flag, pluginClass(part, phases, start, check)] as const;

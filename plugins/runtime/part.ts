@@ -3,7 +3,8 @@
  * Its definition is pure, so that check-config, docs and tests import it; state begins with `start`.
  */
 import type { Host } from '../shared/host.js';
-import type { Phase, RunningPlugin, SchemaField } from '../shared/plugin.js';
+import type { Fields } from '../shared/kong-schema/field.js';
+import type { Phase, RunningPlugin } from '../shared/plugin.js';
 import type { Services } from './services.js';
 import type { Step } from './step.js';
 
@@ -27,7 +28,7 @@ export interface OptionalPhase<Config> {
 
 export interface Part<Config> {
   /** The fields of its configuration. */
-  fields: readonly SchemaField[];
+  fields: Fields;
   /** Rules over several of these fields (Kong: `entity_checks`). */
   entityChecks?: readonly Record<string, unknown>[];
   /** The phases in which it has steps. */

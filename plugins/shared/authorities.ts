@@ -1,7 +1,7 @@
 /** A file of certificate authorities that a configuration names. */
 import { X509Certificate } from 'node:crypto';
-import { configError } from './config.js';
 import type { Host } from './host.js';
+import { ConfigError } from './kong-schema/config-error.js';
 import { readAllowedFile } from './readable-file.js';
 
 /** All authorities of a distribution fit. */
@@ -10,10 +10,10 @@ const MAX_CA_FILE_BYTES = 4_194_304;
 /**
  * Reads the certificates of a file, in PEM.
  * @param path of the field, for messages
- * @throws Error of one line that names the field and the file
+ * @throws ConfigError that names the field and the file
  */
 export function readAuthorities(file: string, path: string, { secretsDirs }: Pick<Host, 'secretsDirs'>): string {
-  const fail = (problem: string): Error => configError(path, `is ${JSON.stringify(file)}, which ${problem}`);
+  const fail = (problem: string): Error => new ConfigError(path, `is ${JSON.stringify(file)}, which ${problem}`);
   if (!file.startsWith('/')) throw fail('is not an absolute path');
   if (secretsDirs.length === 0) throw fail('cannot be used: the plugin server was started without --secrets-dir');
   let pem: string;

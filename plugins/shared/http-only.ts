@@ -1,5 +1,5 @@
 /** For schemas: a plugin of HTTP requests and answers, with nothing to do for streams or gRPC. */
-import type { SchemaField } from './plugin.js';
+import type { Fields } from './kong-schema/field.js';
 
 /** The field beside `config` (Kong's `protocols`). */
 export const HTTP_ONLY = [
@@ -12,4 +12,4 @@ export const HTTP_ONLY = [
       description: 'The protocols for which the plugin runs.',
     },
   },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;

@@ -3,6 +3,7 @@
  * under kong-pdk's own `kong-js-pluginserver`. A plugin's index.ts exports exactly these names.
  */
 import type { Host } from './host.js';
+import type { Fields } from './kong-schema/field.js';
 import type { Kong } from './pdk.js';
 
 /** The phases that our plugin server runs. Kong knows more; none of them can fail closed in an external plugin. */
@@ -13,32 +14,6 @@ export interface PluginInstance {
   access?(kong: Kong): Promise<void>;
   response?(kong: Kong): Promise<void>;
   log?(kong: Kong): Promise<void>;
-}
-
-/** A field of Kong's schema language, as far as it can be sent in a dump (no Lua functions). */
-export type SchemaField = Record<string, FieldAttributes>;
-
-/** The attributes of a schema field. https://developer.konghq.com/custom-plugins/schema.lua/ */
-export interface FieldAttributes {
-  type: 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'set' | 'map' | 'record';
-  description?: string;
-  /** Of a record: true unless false is said. */
-  required?: boolean;
-  default?: unknown;
-  one_of?: readonly (string | number)[];
-  between?: readonly [number, number];
-  gt?: number;
-  len_min?: number;
-  len_max?: number;
-  match?: string;
-  starts_with?: string;
-  referenceable?: boolean;
-  encrypted?: boolean;
-  elements?: FieldAttributes;
-  keys?: FieldAttributes;
-  values?: FieldAttributes;
-  fields?: readonly SchemaField[];
-  entity_checks?: readonly unknown[];
 }
 
 /** Something that an operator may ask of the running process, on its metrics port. */
@@ -107,9 +82,9 @@ export interface PluginModule extends RunningPlugin {
   /** Instead of `Plugin`, by the flag that asks for it. */
   variants?: Partial<Record<(typeof VARIANTS)[number], PluginClass>>;
   /** The fields of `config`. */
-  Schema: readonly SchemaField[];
+  Schema: Fields;
   /** Fields beside `config`, such as `protocols`. */
-  PluginSchema?: readonly SchemaField[] | undefined;
+  PluginSchema?: Fields | undefined;
   /** Rules over several fields of `config` (Kong: `entity_checks`). */
   EntityChecks?: readonly Record<string, unknown>[] | undefined;
   /** Checks a configuration without starting anything. @throws ConfigError */

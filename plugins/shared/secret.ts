@@ -3,8 +3,10 @@
  * a Docker or Kubernetes secret that is read by this process and followed when it changes, because Kong OSS has no vault
  * that can rotate in a running gateway.
  */
-import { configError } from './config.js';
+
 import type { Host } from './host.js';
+import { ConfigError } from './kong-schema/config-error.js';
+import { isReference } from './kong-schema/reference.js';
 import { readAllowedFile } from './readable-file.js';
 
 /** A secret whose value may change. */
@@ -20,28 +22,28 @@ const MAX_SECRET_BYTES = 65_536;
 /** How long a value is used without a look at its file. */
 const CHECK_INTERVAL_MS = 1000;
 
-const VAULT_REFERENCE = /^\{vault:\/\/.*\}$/s;
-
 /**
  * Opens a secret.
  * @param path of the field, for messages
- * @param value as Kong hands it over; a reference that it could not resolve is an empty string, of other servers its text
+ * @param value as Kong hands it over, if there is one; a reference that it could not resolve is an empty string, of other
+ *   servers its text
  * @param faultOf what is wrong with a value, as the end of a sentence; asked for each new one, and one with a fault is not
  *   taken
- * @throws Error of one line that names the field, and the file if there is one, and holds no secret
+ * @throws ConfigError that names the field, and the file if there is one, and holds no secret
  */
 export function openSecret(
   path: string,
-  value: string,
+  value: string | undefined,
   host: Pick<Host, 'secretsDirs'>,
   faultOf: (secret: string) => string | undefined = () => undefined,
 ): Secret {
+  if (value === undefined) throw new ConfigError(path, 'is required');
   const text = value.trim();
-  if (text === '') throw configError(path, 'is empty');
-  if (VAULT_REFERENCE.test(text)) throw configError(path, 'is a vault reference that was not resolved');
+  if (text === '') throw new ConfigError(path, 'is empty');
+  if (isReference(text)) throw new ConfigError(path, 'is a vault reference that was not resolved');
   if (text.startsWith('file:')) return openSecretFile(path, text.slice('file:'.length), host, faultOf);
   const fault = faultOf(value);
-  if (fault !== undefined) throw configError(path, fault);
+  if (fault !== undefined) throw new ConfigError(path, fault);
   return { current: () => value, takeWarning: () => undefined };
 }
 
@@ -51,7 +53,8 @@ function openSecretFile(
   { secretsDirs }: Pick<Host, 'secretsDirs'>,
   faultOf: (secret: string) => string | undefined,
 ): Secret {
-  const fail = (problem: string): Error => configError(path, `is the file ${JSON.stringify(file)}, which ${problem}`);
+  const fail = (problem: string): Error =>
+    new ConfigError(path, `is the file ${JSON.stringify(file)}, which ${problem}`);
   if (!file.startsWith('/')) throw fail('is not an absolute path');
   if (secretsDirs.length === 0) throw fail('cannot be used: the plugin server was started without --secrets-dir');
   let read: SecretFile;

@@ -1,5 +1,5 @@
 /** URLs that secrets are sent to. Pure. */
-import { configError } from './config.js';
+import { ConfigError } from './kong-schema/config-error.js';
 import { isLoopback } from './loopback.js';
 
 /** Whether nobody on the way can read what is sent there. */
@@ -11,13 +11,13 @@ export function isSecureUrl(url: URL): boolean {
  * Reads the URL of a configuration.
  * @param path of the field, for messages
  * @param instead of credentials in the URL, the end of a sentence about them
- * @throws Error of one line that names the field and holds no part of the URL
+ * @throws ConfigError that names the field and holds no part of the URL
  */
 export function readSecureUrl(text: string, path: string, instead = ''): URL {
-  if (!URL.canParse(text)) throw configError(path, 'is not an absolute URL');
+  if (!URL.canParse(text)) throw new ConfigError(path, 'is not an absolute URL');
   const url = new URL(text);
-  if (!isSecureUrl(url)) throw configError(path, 'must be https, or http on a loopback host');
-  if (url.username !== '' || url.password !== '') throw configError(path, `must not hold credentials${instead}`);
-  if (text.includes('#')) throw configError(path, 'must not hold a fragment');
+  if (!isSecureUrl(url)) throw new ConfigError(path, 'must be https, or http on a loopback host');
+  if (url.username !== '' || url.password !== '') throw new ConfigError(path, `must not hold credentials${instead}`);
+  if (text.includes('#')) throw new ConfigError(path, 'must not hold a fragment');
   return url;
 }

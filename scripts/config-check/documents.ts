@@ -4,7 +4,7 @@ import type { Document } from './entities.js';
 
 /**
  * Reads a file.
- * @throws ConfigError with one line that names the file
+ * @throws Error with one line that names the file
  * @throws Error of one line for decK's patches, which say nothing by themselves
  */
 export function readStateFile(file: string): Document {

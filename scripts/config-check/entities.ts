@@ -3,7 +3,7 @@
  * depth. Knows no kinds: what holds names of decK's format is that entities are the records of lists. Pure.
  */
 import { label } from '../../kong/local-gateway/config/document.js';
-import { isPlainObject, type PlainObject } from '../../kong/local-gateway/config/schema.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 
 /** A parsed file. */
 export interface Document {

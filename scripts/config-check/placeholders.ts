@@ -3,7 +3,8 @@
  * run without the secrets: references to vaults, decK's variables, `file:` secrets. Nothing is resolved or read. Pure.
  */
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { type Field, isPlainObject, type PlainObject } from '../../kong/local-gateway/config/schema.js';
+import type { Field, Fields } from '../../plugins/shared/kong-schema/field.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { isDeckVariable, isSecretFile, isVaultReference } from './references.js';
 
 /** A reference for which something else stands. */
@@ -26,7 +27,7 @@ export interface Substituted {
  * @param choices which candidate, by reference, so that equal references stay equal; the first unless it says otherwise
  */
 export function substitute(
-  fields: readonly Record<string, Field>[],
+  fields: Fields,
   config: PlainObject,
   choices: ReadonlyMap<string, number> = new Map(),
 ): Substituted {
@@ -43,7 +44,7 @@ export function substitute(
     return record(field?.fields ?? [], value, `${path}.`);
   }
 
-  function record(ofRecord: readonly Record<string, Field>[], value: PlainObject, prefix: string): PlainObject {
+  function record(ofRecord: Fields, value: PlainObject, prefix: string): PlainObject {
     const known = new Map(ofRecord.flatMap((field) => Object.entries(field)));
     return mapValues(value, (item, key) => visit(known.get(key), item, prefix + key));
   }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { PlainObject } from '../../kong/local-gateway/config/schema.js';
+import type { PlainObject } from '../../plugins/shared/plain-object.js';
 import { checkPlugin } from './plugin-check.js';
 import { SUITE, suitePlugin } from './suite.js';
 

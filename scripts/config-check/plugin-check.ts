@@ -4,15 +4,12 @@
  */
 import { expandReferences } from '../../kong/local-gateway/config/document.js';
 import { PLUGIN } from '../../kong/local-gateway/config/entities.js';
-import {
-  eachField,
-  type Field,
-  isPlainObject,
-  type PlainObject,
-  type Problem,
-  processField,
-} from '../../kong/local-gateway/config/schema.js';
 import type { Host } from '../../plugins/shared/host.js';
+import { readField } from '../../plugins/shared/kong-schema/check.js';
+import { ConfigError } from '../../plugins/shared/kong-schema/config-error.js';
+import { eachField, type Fields } from '../../plugins/shared/kong-schema/field.js';
+import type { Problem, Reading } from '../../plugins/shared/kong-schema/problem.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { substitute } from './placeholders.js';
 import { isDeckVariable } from './references.js';
 import type { SuitePlugin } from './suite.js';
@@ -35,15 +32,16 @@ export function checkPlugin(plugin: SuitePlugin, entity: PlainObject): Problem[]
   }
   const config = written ?? {};
   const problems: Problem[] = [];
+  const reading: Reading = { from: 'operator', problems };
   const own = new Map(eachField(plugin.fields));
   const known = new Map([...eachField(PLUGIN), ...own]);
   for (const [key, value] of Object.entries(expandReferences(rest))) {
     const field = known.get(key);
-    if (field !== undefined) processField(field, value, key, problems);
+    if (field !== undefined) readField(field, value, key, reading);
     else if (!FURTHER_FIELDS.has(key)) problems.push({ path: key, message: 'unknown field' });
   }
   const configField = own.get('config') ?? { type: 'record', fields: [] };
-  processField({ ...configField, required: true }, config, 'config', problems);
+  readField({ ...configField, required: true }, config, 'config', reading);
 
   const fields = configField.fields ?? [];
   for (const { path, message } of substitute(fields, config).problems) {
@@ -59,7 +57,7 @@ export function checkPlugin(plugin: SuitePlugin, entity: PlainObject): Problem[]
  * All that a plugin refuses. It names one fault only, so what is at fault is left out, or another stand-in is tried, and it
  * is asked again.
  */
-function refusals(plugin: SuitePlugin, fields: readonly Record<string, Field>[], written: PlainObject): Problem[] {
+function refusals(plugin: SuitePlugin, fields: Fields, written: PlainObject): Problem[] {
   const problems: Problem[] = [];
   const choices = new Map<string, number>();
   /** Elements of lists of `config` that are left out, by their index as written. */
@@ -108,9 +106,8 @@ function refusalOf(plugin: SuitePlugin, config: unknown): Problem | undefined {
     plugin.readConfig(config, ANY_HOST);
     return undefined;
   } catch (error) {
-    const [line = ''] = (error as Error).message.split('\n');
-    const [, path, message] = /^config\.(\S+) (.*)$/.exec(line) ?? [];
-    return path === undefined ? { path: '', message: line } : { path, message: message ?? '' };
+    if (error instanceof ConfigError) return { path: error.path, message: error.problem };
+    throw error;
   }
 }
 

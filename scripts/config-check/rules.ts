@@ -2,7 +2,7 @@
  * The rules of this suite that no schema can say: kong/deck-lint.yml has the same for decK's linter, as far as it can
  * follow them, under the same names. Pure.
  */
-import { isPlainObject, type PlainObject } from '../../kong/local-gateway/config/schema.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { type Entity, type Fault, faultOf, ownerOf } from './entities.js';
 import { isDeckVariable, isReference, isVaultReference, variablesIn } from './references.js';
 

@@ -11,18 +11,19 @@ import * as responseFilter from '../../plugins/genesys-response-filter/index.js'
 import { readConfig as readTokenManagerConfig } from '../../plugins/genesys-token-manager/config.js';
 import * as tokenManager from '../../plugins/genesys-token-manager/index.js';
 import type { Host } from '../../plugins/shared/host.js';
-import type { MetricFamily, PluginModule, SchemaField } from '../../plugins/shared/plugin.js';
+import type { Fields } from '../../plugins/shared/kong-schema/field.js';
+import type { MetricFamily, PluginModule } from '../../plugins/shared/plugin.js';
 
 /** A plugin's two checks: Kong's schema, and what the plugin itself refuses when an instance starts; and what its page tells. */
 export interface SuitePlugin {
   name: string;
   /** Of the plugin entity, `config` among them. */
-  fields: readonly SchemaField[];
+  fields: Fields;
   metrics: readonly MetricFamily[];
   /** Kong runs higher ones first. */
   priority: number;
   version: string;
-  /** @throws Error of one line, `config.<field> <problem>` */
+  /** @throws ConfigError */
   readConfig(raw: unknown, host: Host): unknown;
 }
 
@@ -77,7 +78,7 @@ export function readVariants(texts: readonly string[]): ReadonlyMap<string, stri
 }
 
 /** As Kong reads it from the plugin server, so that nothing is checked that Kong does not know. */
-function schemaOf(module: PluginModule): readonly SchemaField[] {
-  const dump = describePlugin(module, module.Name, '') as { Plugins: [{ Schema: { fields: SchemaField[] } }] };
+function schemaOf(module: PluginModule): Fields {
+  const dump = describePlugin(module, module.Name, '') as { Plugins: [{ Schema: { fields: Fields } }] };
   return dump.Plugins[0].Schema.fields;
 }

@@ -3,7 +3,7 @@
  * values before and after, secrets among them. Pure.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { isPlainObject, type PlainObject } from '../../kong/local-gateway/config/schema.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 
 export interface Change {
   action: 'create' | 'update' | 'delete';

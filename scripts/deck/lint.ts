@@ -1,5 +1,5 @@
 /** kong/deck-lint.yml for one stage, and what decK's linter finds by it. Pure. */
-import { isPlainObject, type PlainObject } from '../../kong/local-gateway/config/schema.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 
 const STAGE_RULE = /^secret-stage-(.+)$/;
 

@@ -1,5 +1,5 @@
 /** Takes secrets out of what decK says before anyone reads it. Pure. */
-import { isPlainObject } from '../../kong/local-gateway/config/schema.js';
+import { isPlainObject } from '../../plugins/shared/plain-object.js';
 import { isReference } from '../config-check/references.js';
 
 /** Shorter values are found in any text. */

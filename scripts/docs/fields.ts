@@ -1,5 +1,5 @@
 /** The reference of a plugin's configuration as a table of Markdown, from the schema that Kong itself gets. Pure. */
-import { eachField, type Field, type Fields } from '../../kong/local-gateway/config/schema.js';
+import { eachField, type Field, type Fields } from '../../plugins/shared/kong-schema/field.js';
 import { row, table } from './table.js';
 
 /** A field of a configuration, wherever it is nested. */

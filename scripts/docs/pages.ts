@@ -3,8 +3,8 @@
  * cannot differ from them. Everything else on a page is written by hand.
  */
 import { dirname, relative } from 'node:path';
-import { eachField, type Field, type Fields } from '../../kong/local-gateway/config/schema.js';
 import { EVENT_DURATION } from '../../kong/plugin-server/metrics.js';
+import { eachField, type Field, type Fields } from '../../plugins/shared/kong-schema/field.js';
 import { REDIS_FIELDS } from '../../plugins/shared/redis/schema.js';
 import { SUITE, type SuitePlugin } from '../config-check/suite.js';
 import { renderFields } from './fields.js';

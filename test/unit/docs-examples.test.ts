@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { isPlainObject, type PlainObject } from '../../kong/local-gateway/config/schema.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { checkDocuments } from '../../scripts/config-check/check.js';
 import { listEntities } from '../../scripts/config-check/entities.js';
 import { SUITE } from '../../scripts/config-check/suite.js';

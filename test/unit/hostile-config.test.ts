@@ -20,7 +20,7 @@ import { Schema as FilterSchema } from '../../plugins/genesys-response-filter/sc
 import { readConfig as readTokenManager } from '../../plugins/genesys-token-manager/config.js';
 import { Schema as TokenManagerSchema } from '../../plugins/genesys-token-manager/schema.js';
 import type { Host } from '../../plugins/shared/host.js';
-import type { FieldAttributes, SchemaField } from '../../plugins/shared/plugin.js';
+import type { Field, Fields } from '../../plugins/shared/kong-schema/field.js';
 import { allowedMs } from '../support/allowed-time.js';
 
 const RUNS = process.env.LONG ? 3000 : 500;
@@ -50,7 +50,7 @@ symlinkSync('/etc/hostname', join(folder, 'secrets/outside'));
 
 interface Subject {
   name: string;
-  schema: readonly SchemaField[];
+  schema: Fields;
   read: (raw: unknown) => unknown;
 }
 const SUBJECTS: Subject[] = [
@@ -146,7 +146,7 @@ const FILE_REFERENCE = fc.constantFrom(
 );
 
 /** Values of a field: mostly of its type, within its bounds and at them. */
-function valuesOf(name: string, field: FieldAttributes): Arbitrary<unknown> {
+function valuesOf(name: string, field: Field): Arbitrary<unknown> {
   switch (field.type) {
     case 'string':
       return textOf(name, field);
@@ -172,7 +172,7 @@ function valuesOf(name: string, field: FieldAttributes): Arbitrary<unknown> {
   }
 }
 
-function textOf(name: string, field: FieldAttributes): Arbitrary<string> {
+function textOf(name: string, field: Field): Arbitrary<string> {
   if (field.one_of) return fc.constantFrom(...field.one_of.map(String));
   const prefix = field.starts_with ?? '';
   const known = TEXTS[ALIASES[name] ?? name];
@@ -185,7 +185,7 @@ function textOf(name: string, field: FieldAttributes): Arbitrary<string> {
   return fc.oneof(...texts, { weight: 8, arbitrary: plain }, { weight: 1, arbitrary: WEIRD_TEXT });
 }
 
-function recordOf(fields: readonly SchemaField[]): Arbitrary<Record<string, unknown>> {
+function recordOf(fields: Fields): Arbitrary<Record<string, unknown>> {
   const entries = fields.flatMap((entry) => Object.entries(entry));
   const [required, optional] = [true, false].map((isRequired) =>
     entries.flatMap(([name, field]) => ((field.required === true) === isRequired ? [name] : [])),

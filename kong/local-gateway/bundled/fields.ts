@@ -1,5 +1,5 @@
 /** Fields that the schemas of several of Kong's own plugins share (kong/db/schema/typedefs.lua). */
-import type { Field } from '../config/schema.js';
+import type { Field } from '../../../plugins/shared/kong-schema/field.js';
 
 /** What a plugin speaks that is for HTTP only. */
 export const protocolsHttp: Field = {

@@ -1,7 +1,7 @@
 /** Kong's jwt (kong/plugins/jwt/handler.lua and jwt_parser.lua); signatures are checked by jose. */
 import { createPublicKey } from 'node:crypto';
 import { compactVerify, errors } from 'jose';
-import { isPlainObject, type PlainObject } from '../config/schema.js';
+import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
 import type { JwtCredential } from '../config/types.js';
 import type { GatewayPlugin } from '../plugin.js';
 import type { Answer, RequestContext } from '../request-context.js';

@@ -2,7 +2,7 @@
  * Kong's rate-limiting with the policy local (kong/plugins/rate-limiting): fixed windows of UTC, counted in this process.
  * A request that is refused is not counted.
  */
-import type { Field } from '../config/schema.js';
+import type { Field } from '../../../plugins/shared/kong-schema/field.js';
 import type { PluginEntity } from '../config/types.js';
 import { toText } from '../headers.js';
 import type { GatewayPlugin } from '../plugin.js';

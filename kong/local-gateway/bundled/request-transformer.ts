@@ -2,7 +2,7 @@
  * Kong's request-transformer (kong/plugins/request-transformer): in its order path, method, headers, body, query; of each
  * remove, rename, replace, add, append. For templates see template.ts, for bodies transform-body.ts.
  */
-import type { Field } from '../config/schema.js';
+import type { Field } from '../../../plugins/shared/kong-schema/field.js';
 import { toText } from '../headers.js';
 import type { GatewayPlugin } from '../plugin.js';
 import type { RequestContext } from '../request-context.js';

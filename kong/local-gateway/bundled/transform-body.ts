@@ -1,5 +1,5 @@
 /** What request-transformer does to bodies: JSON and forms (kong/plugins/request-transformer/access.lua). */
-import { isPlainObject, type PlainObject } from '../config/schema.js';
+import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
 import type { RequestContext } from '../request-context.js';
 import { decodeArgs, encodeArgs } from '../uri.js';
 import { encodeJson } from './answers.js';

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
-import { isPlainObject, type PlainObject } from './schema.js';
-import { ConfigError, type DeclarativeConfig } from './types.js';
+import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
+import type { DeclarativeConfig } from './types.js';
 
 /** Kinds of entities that the local gateway knows. */
 export const KINDS = [
@@ -47,7 +47,7 @@ const TOLERATED = new Set(['_format_version', '_transform', '_info', '_comment',
 
 /**
  * Reads a configuration from a file, or takes a parsed one.
- * @throws ConfigError if the file cannot be read or is no YAML mapping
+ * @throws Error if the file cannot be read or is no YAML mapping
  */
 export function readDocument(config: string | DeclarativeConfig): DeclarativeConfig {
   if (typeof config !== 'string') return config;
@@ -55,17 +55,17 @@ export function readDocument(config: string | DeclarativeConfig): DeclarativeCon
   try {
     text = readFileSync(config, 'utf8');
   } catch (error) {
-    throw new ConfigError([`${config}: ${(error as Error).message}`]);
+    throw new Error(`${config}: ${(error as Error).message}`);
   }
   const document = parseDocument(text, { merge: true });
   const [fault] = document.errors;
-  if (fault !== undefined) throw new ConfigError([`${config}: ${fault.message.split('\n')[0]}`]);
+  if (fault !== undefined) throw new Error(`${config}: ${fault.message.split('\n')[0]}`);
   const value: unknown = document.toJS();
-  if (!isPlainObject(value)) throw new ConfigError([`${config}: expected a mapping`]);
+  if (!isPlainObject(value)) throw new Error(`${config}: expected a mapping`);
   return value;
 }
 
-/** Flattens a document. @throws ConfigError with one line for each entity or version that is not known */
+/** Flattens a document. @throws Error with one line for each entity or version that is not known */
 export function flatten(document: DeclarativeConfig): Flattened {
   const lines: string[] = [];
   const version = document._format_version;
@@ -77,7 +77,7 @@ export function flatten(document: DeclarativeConfig): Flattened {
       lines.push(`${key}: the local gateway does not know this kind of entity`);
     } else collect(key as Kind, value, key, undefined, flattened, lines);
   }
-  if (lines.length > 0) throw new ConfigError(lines);
+  if (lines.length > 0) throw new Error(lines.join('\n'));
   return flattened;
 }
 

@@ -1,5 +1,5 @@
 /** Schemas of Kong's core entities, with the defaults of Kong 3.9 (kong/db/schema/entities). */
-import type { Field, Fields } from './schema.js';
+import type { Field, Fields } from '../../../plugins/shared/kong-schema/field.js';
 
 const id: Field = { type: 'string', uuid: true };
 const tags: Field = { type: 'set', elements: { type: 'string' } };

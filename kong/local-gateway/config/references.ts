@@ -5,11 +5,6 @@
 
 const REFERENCE = /^\{vault:\/\/([^/}]+)\/([^}]+)\}$/;
 
-/** Whether a string has the form of a reference. */
-export function isReference(value: unknown): value is string {
-  return typeof value === 'string' && REFERENCE.test(value);
-}
-
 /** Resolves one reference; `undefined` if there is nothing behind it. */
 export type ResolveReference = (reference: string) => string | undefined;
 

@@ -3,33 +3,27 @@
  * whole, with every fault named.
  */
 import { createHash } from 'node:crypto';
+import { readField, readRecord } from '../../../plugins/shared/kong-schema/check.js';
+import { checkEntities } from '../../../plugins/shared/kong-schema/entity-checks.js';
+import { eachField, type Fields } from '../../../plugins/shared/kong-schema/field.js';
+import type { Problem, Reading } from '../../../plugins/shared/kong-schema/problem.js';
+import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
 import type { GatewayPlugin } from '../plugin.js';
 import { type Flattened, flatten, readDocument, type Written } from './document.js';
 import { CA_CERTIFICATE, CONSUMER, CREDENTIALS, PLUGIN, ROUTE, SERVICE, TARGET, UPSTREAM } from './entities.js';
-import { checkEntities } from './entity-checks.js';
-import {
-  eachField,
-  type Fields,
-  isPlainObject,
-  type PlainObject,
-  type Problem,
-  processField,
-  processRecord,
-} from './schema.js';
-import {
-  type BasicCredential,
-  ConfigError,
-  type ConsumerEntity,
-  type CredentialEntity,
-  type DeclarativeConfig,
-  type JwtCredential,
-  type KeyCredential,
-  type PluginEntity,
-  type RouteEntity,
-  type ServiceEntity,
-  type Snapshot,
-  type TargetEntity,
-  type UpstreamEntity,
+import type {
+  BasicCredential,
+  ConsumerEntity,
+  CredentialEntity,
+  DeclarativeConfig,
+  JwtCredential,
+  KeyCredential,
+  PluginEntity,
+  RouteEntity,
+  ServiceEntity,
+  Snapshot,
+  TargetEntity,
+  UpstreamEntity,
 } from './types.js';
 
 export interface SnapshotOptions {
@@ -39,7 +33,7 @@ export interface SnapshotOptions {
 
 /**
  * Reads and checks a configuration.
- * @throws ConfigError with a line for each fault
+ * @throws Error with a line for each fault
  */
 export function buildSnapshot(
   config: string | DeclarativeConfig,
@@ -58,7 +52,7 @@ export function buildSnapshot(
   }
   refuseDuplicates(plugins, lines);
   const credentials = indexCredentials(flattened, entities, document._transform !== false, lines);
-  if (lines.length > 0) throw new ConfigError(lines);
+  if (lines.length > 0) throw new Error(lines.join('\n'));
   return {
     services: entities.services.byId,
     routes: [...entities.routes.byId.values()],
@@ -187,7 +181,7 @@ function index<T extends { id: string }>(
 
 function check<T>(value: PlainObject, fields: Fields, path: string, lines: string[]): T | undefined {
   const problems: Problem[] = [];
-  const entity = processRecord(fields, value, '', problems);
+  const entity = readRecord(fields, value, '', { from: 'operator', problems });
   const now = Math.floor(Date.now() / 1000);
   entity.created_at ??= now;
   entity.updated_at ??= now;
@@ -217,23 +211,24 @@ function checkPlugin(
     return [];
   }
   const problems: Problem[] = [];
+  const reading: Reading = { from: 'operator', problems };
   const own = new Map(eachField(handler.fields));
-  const entity = processRecord(PLUGIN, rest, '', problems);
+  const entity = readRecord(PLUGIN, rest, '', reading);
   for (const [key, field] of own) {
     if (key === 'config') continue;
-    const processed = processField(field, rest[key], key, problems);
-    if (processed !== undefined) entity[key] = processed;
+    const read = readField(field, rest[key], key, reading);
+    if (read !== undefined) entity[key] = read;
   }
   const configField = own.get('config') ?? { type: 'record', fields: [] };
-  const processed = processField({ ...configField, required: true }, config ?? {}, 'config', problems) ?? {};
-  checkEntities(handler.entityChecks ?? [], { ...entity, config: processed }, '', problems);
+  const read = readField({ ...configField, required: true }, config ?? {}, 'config', reading) ?? {};
+  checkEntities(handler.entityChecks ?? [], { ...entity, config: read }, '', reading);
   if (problems.length === 0) {
-    for (const message of handler.check?.(processed as PlainObject) ?? []) problems.push({ path: 'config', message });
+    for (const message of handler.check?.(read as PlainObject) ?? []) problems.push({ path: 'config', message });
   }
   const scopes = scopesOf(rest, entities, problems);
   lines.push(...problems.map((problem) => `${[path, problem.path].filter(Boolean).join('.')}: ${problem.message}`));
   if (problems.length > 0) return [];
-  return [{ ...(entity as Omit<PluginEntity, 'config'>), ...scopes, config: processed as PlainObject }];
+  return [{ ...(entity as Omit<PluginEntity, 'config'>), ...scopes, config: read as PlainObject }];
 }
 
 type Scopes = Pick<PluginEntity, 'routeId' | 'serviceId' | 'consumerId'>;

@@ -144,14 +144,3 @@ export interface Snapshot {
 
 /** The document as YAML gives it. */
 export type DeclarativeConfig = Record<string, unknown>;
-
-/** A configuration that is refused; `lines` has one fault each, with its path in the document. */
-export class ConfigError extends Error {
-  readonly lines: readonly string[];
-
-  constructor(lines: readonly string[]) {
-    super(lines.join('\n'));
-    this.name = 'ConfigError';
-    this.lines = lines;
-  }
-}

@@ -1,8 +1,9 @@
 /** From the `sinks` of a configuration to what sinks are opened with. Reads files that it names. */
 import { createHash } from 'node:crypto';
 import { readAuthorities } from '../../shared/authorities.js';
-import { type ConfigOf, configError } from '../../shared/config.js';
 import type { Host } from '../../shared/host.js';
+import { ConfigError } from '../../shared/kong-schema/config-error.js';
+import type { ConfigOf } from '../../shared/kong-schema/parse-config.js';
 import { openSecret } from '../../shared/secret.js';
 import { readSecureUrl } from '../../shared/secure-url.js';
 import type { Schema } from '../schema.js';
@@ -23,7 +24,7 @@ const UNUSABLE_HEADERS = new Set([
   'upgrade',
 ]);
 
-/** @throws Error of one line that names the field and holds no secret */
+/** @throws ConfigError that names the field and holds no secret */
 export function readSinks(sinks: readonly RawSink[], queueEntries: number, host: Host): SinkSettings[] {
   return sinks.map((sink, index) => {
     const path = `sinks[${index}]`;
@@ -43,7 +44,7 @@ function readTarget(sink: RawSink, path: string, host: Host): Read {
   switch (sink.type) {
     case 'stdout':
       if (host.stdoutPath === undefined) {
-        throw configError(path, 'cannot be used: the plugin server was started without --stdout');
+        throw new ConfigError(path, 'cannot be used: the plugin server was started without --stdout');
       }
       return { name: 'stdout', target: { type: 'stdout', path: host.stdoutPath } };
     case 'file': {
@@ -59,7 +60,7 @@ function readTarget(sink: RawSink, path: string, host: Host): Read {
 
 function readFile(file: string, path: string, { logDirs }: Host): SinkTarget {
   const fault = faultOfLogPath(file, logDirs);
-  if (fault !== undefined) throw configError(path, `is ${JSON.stringify(file)}, which ${fault}`);
+  if (fault !== undefined) throw new ConfigError(path, `is ${JSON.stringify(file)}, which ${fault}`);
   return { type: 'file', path: file, logDirs: logDirs ?? [] };
 }
 
@@ -67,8 +68,8 @@ function readHttp(sink: RawSink, path: string, host: Host): Read {
   const url = readSecureUrl(needed(sink.url, `${path}.url`), `${path}.url`, ': use headers');
   const headers = Object.entries(sink.headers ?? {}).map(([name, value]) => {
     const field = `${path}.headers.${name}`;
-    if (!HEADER_NAME.test(name)) throw configError(`${path}.headers`, 'holds a name that is none of a header');
-    if (UNUSABLE_HEADERS.has(name.toLowerCase())) throw configError(field, 'is set by the plugin itself');
+    if (!HEADER_NAME.test(name)) throw new ConfigError(`${path}.headers`, 'holds a name that is none of a header');
+    if (UNUSABLE_HEADERS.has(name.toLowerCase())) throw new ConfigError(field, 'is set by the plugin itself');
     const secret = openSecret(field, value, host, (text) =>
       /^[\x20-\x7e]+$/.test(text) ? undefined : 'holds characters that no header can carry',
     );
@@ -104,9 +105,9 @@ function spillSettings(file: string, path: string, host: Host): SinkSettings {
 
 function readSyslog(sink: RawSink, path: string, host: Host): Read {
   const name = needed(sink.host, `${path}.host`);
-  if (!/^[0-9A-Za-z.:_-]+$/.test(name)) throw configError(`${path}.host`, 'is no name or address');
+  if (!/^[0-9A-Za-z.:_-]+$/.test(name)) throw new ConfigError(`${path}.host`, 'is no name or address');
   if (!/^[\x21-\x7e]+$/.test(sink.app_name))
-    throw configError(`${path}.app_name`, 'must be printable ASCII without spaces');
+    throw new ConfigError(`${path}.app_name`, 'must be printable ASCII without spaces');
   const port = sink.port ?? (sink.protocol === 'tls' ? 6514 : 514);
   return {
     name: `syslog ${sink.protocol} ${name}:${port}`,
@@ -127,7 +128,7 @@ function readSyslog(sink: RawSink, path: string, host: Host): Read {
 }
 
 function needed(value: string | undefined, path: string): string {
-  if (value === undefined) throw configError(path, 'is required');
+  if (value === undefined) throw new ConfigError(path, 'is required');
   return value;
 }
 

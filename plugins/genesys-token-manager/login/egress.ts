@@ -7,8 +7,8 @@ import type { Agent } from 'node:http';
 import type { PeerCertificate } from 'node:tls';
 import type { HttpsProxyAgent as ProxyAgentOf } from 'https-proxy-agent';
 import { readAuthorities } from '../../shared/authorities.js';
-import { configError } from '../../shared/config.js';
 import type { Host } from '../../shared/host.js';
+import { ConfigError } from '../../shared/kong-schema/config-error.js';
 
 type ProxyAgent = ProxyAgentOf<string>;
 
@@ -23,7 +23,7 @@ const DIRECT: Egress = { key: '', loadAgent: async () => undefined };
 
 /**
  * Reads the settings, and the file of authorities.
- * @throws Error of one line that names the field and holds no password
+ * @throws ConfigError that names the field and holds no password
  */
 export function readEgress(
   proxyUrl: string | undefined,
@@ -33,7 +33,7 @@ export function readEgress(
 ): Egress {
   if (proxyUrl === undefined && caFile === undefined) return DIRECT;
   if (tokenUrl.protocol !== 'https:') {
-    throw configError(proxyUrl === undefined ? 'ca_file' : 'proxy_url', 'is for a token endpoint with https only');
+    throw new ConfigError(proxyUrl === undefined ? 'ca_file' : 'proxy_url', 'is for a token endpoint with https only');
   }
   const proxy = proxyUrl === undefined ? undefined : parseProxyUrl(proxyUrl);
   const ca = caFile === undefined ? undefined : readAuthorities(caFile, 'ca_file', host);
@@ -75,11 +75,12 @@ async function makeAgent(proxy: URL | undefined, ca: string | undefined, tokenUr
 }
 
 function parseProxyUrl(text: string): URL {
-  if (!URL.canParse(text)) throw configError('proxy_url', 'is not an absolute URL');
+  if (!URL.canParse(text)) throw new ConfigError('proxy_url', 'is not an absolute URL');
   const url = new URL(text);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw configError('proxy_url', 'must be http or https');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new ConfigError('proxy_url', 'must be http or https');
   if (url.pathname.length > 1 || url.search !== '' || url.hash !== '') {
-    throw configError('proxy_url', 'must have no path');
+    throw new ConfigError('proxy_url', 'must have no path');
   }
   return url;
 }

@@ -1,6 +1,7 @@
 /** The configuration of regions: what each of them is, and when another one than the primary serves. */
-import { configError, parseConfig } from '../../shared/config.js';
 import type { Host } from '../../shared/host.js';
+import { ConfigError } from '../../shared/kong-schema/config-error.js';
+import { parseConfig } from '../../shared/kong-schema/parse-config.js';
 import { regionTokenUrl } from '../../shared/regions.js';
 import { openSecret, type Secret } from '../../shared/secret.js';
 import { readHeaderName } from '../header-name.js';
@@ -29,15 +30,9 @@ export interface Failover {
 /** Makes the sources of an OAuth client's tokens; `path` is the field of the token endpoint. */
 type MakeSources = (tokenUrl: string, path: string, id: Secret, secret: Secret) => ClientSource[];
 
-/** What stands in each region in their place. */
-const NOT_BESIDE_REGIONS = ['region', 'token_url', 'client_id', 'client_secret', 'clients'] as const;
-
-const NAME = /^[\w.-]+$/;
-const METHOD = /^[A-Z]+$/;
-
 /**
  * Reads them. Mixing regions up would send one organisation's token to another, so whatever looks like it is refused.
- * @throws Error of one line that names the field and holds no secret
+ * @throws ConfigError that names the field and holds no secret
  */
 export function readFailover(
   config: RawConfig,
@@ -45,16 +40,15 @@ export function readFailover(
   host: Host,
   makeSources: MakeSources,
 ): Failover {
-  for (const field of NOT_BESIDE_REGIONS) {
-    if (config[field] !== undefined) throw configError(field, 'cannot stand beside regions: each of them has its own');
-  }
   if (config.circuit_breaker !== undefined) {
-    throw configError('circuit_breaker', 'cannot stand beside regions: failover counts the failures of each of them');
+    throw new ConfigError(
+      'circuit_breaker',
+      'cannot stand beside regions: failover counts the failures of each of them',
+    );
   }
   const regions = raw.map((region, index): Region => {
     const path = `regions[${index}]`;
     const { name, upstream } = region;
-    if (!NAME.test(name)) throw configError(`${path}.name`, 'may hold letters, digits, dots, hyphens and underscores');
     return { name, upstream, sources: makeSources(...loginOf(region, path), ...clientOf(region, path, host)) };
   });
   refuseTwice(regions, 'name', ({ name }) => name, 'is that of an earlier region');
@@ -72,12 +66,7 @@ function loginOf(
   { region, token_url: tokenUrl }: NonNullable<RawConfig['regions']>[number],
   path: string,
 ): [tokenUrl: string, path: string] {
-  if (region !== undefined && tokenUrl !== undefined) {
-    throw configError(`${path}.token_url`, 'cannot stand beside region');
-  }
-  if (tokenUrl !== undefined) return [tokenUrl, `${path}.token_url`];
-  if (region === undefined) throw configError(`${path}.region`, 'is required, or token_url');
-  return [regionTokenUrl(region), `${path}.region`];
+  return region === undefined ? [tokenUrl ?? '', `${path}.token_url`] : [regionTokenUrl(region), `${path}.region`];
 }
 
 function clientOf(
@@ -99,13 +88,11 @@ function clientIdentity({ sources }: Region): string {
 function refuseTwice(regions: Region[], field: string, of: (region: Region) => string, problem: string): void {
   const values = regions.map(of);
   const twice = values.findIndex((value, index) => values.indexOf(value) !== index);
-  if (twice !== -1) throw configError(`regions[${twice}].${field}`, problem);
+  if (twice !== -1) throw new ConfigError(`regions[${twice}].${field}`, problem);
 }
 
 function readPolicy(config: RawConfig): Omit<Failover, 'regions'> {
   const failover = config.failover ?? parseConfig(FAILOVER_FIELDS, {});
-  const wrong = failover.methods.findIndex((method) => !METHOD.test(method));
-  if (wrong !== -1) throw configError(`failover.methods[${wrong}]`, 'must be a method in capital letters');
   const header = failover.response_header;
   return {
     policy: {

@@ -2,7 +2,7 @@
  * The `redis` record of a plugin's configuration: the same wherever it stands. Names as in Kong's own rate-limiting
  * plugin where it has them.
  */
-import type { FieldAttributes, SchemaField } from '../plugin.js';
+import type { Field, Fields } from '../kong-schema/field.js';
 
 const NODE = {
   type: 'record',
@@ -10,7 +10,7 @@ const NODE = {
     { host: { type: 'string', required: true, len_min: 1, description: 'Name or address of the node.' } },
     { port: { type: 'integer', default: 6379, between: [1, 65535], description: 'TCP port of the node.' } },
   ],
-} as const satisfies FieldAttributes;
+} as const satisfies Field;
 
 /** The fields of the record. */
 export const REDIS_FIELDS = [
@@ -81,4 +81,4 @@ export const REDIS_FIELDS = [
         'For each operation, in milliseconds; after three in a row without an answer Redis is left alone for 0.25 s, doubling up to 5 s.',
     },
   },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;

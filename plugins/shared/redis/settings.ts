@@ -1,7 +1,8 @@
 /** From the `redis` record of a configuration to what the connection is made with. Pure. */
 import { createHash } from 'node:crypto';
-import { type ConfigOf, configError } from '../config.js';
 import type { Host } from '../host.js';
+import { ConfigError } from '../kong-schema/config-error.js';
+import type { ConfigOf } from '../kong-schema/parse-config.js';
 import { openSecret, type Secret } from '../secret.js';
 import type { REDIS_FIELDS } from './schema.js';
 
@@ -31,7 +32,7 @@ export interface RedisSettings {
 /**
  * Checks what Kong's schema cannot say.
  * @param path of the record, for messages
- * @throws Error of one line that names the field and holds no secret
+ * @throws ConfigError that names the field and holds no secret
  */
 export function readRedisSettings(
   config: ConfigOf<typeof REDIS_FIELDS>,
@@ -40,12 +41,13 @@ export function readRedisSettings(
 ): RedisSettings {
   const { sentinel_master: master, sentinel_nodes: sentinels, cluster_nodes: cluster } = config;
   if (cluster !== undefined && (sentinels !== undefined || master !== undefined)) {
-    throw configError(path, 'must not have both cluster_nodes and sentinels');
+    throw new ConfigError(path, 'must not have both cluster_nodes and sentinels');
   }
   if ((master === undefined) !== (sentinels === undefined)) {
-    throw configError(path, 'needs sentinel_master and sentinel_nodes together');
+    throw new ConfigError(path, 'needs sentinel_master and sentinel_nodes together');
   }
-  if (cluster !== undefined && config.database !== 0) throw configError(`${path}.database`, 'must be 0 in a Cluster');
+  if (cluster !== undefined && config.database !== 0)
+    throw new ConfigError(`${path}.database`, 'must be 0 in a Cluster');
   const topology: RedisSettings['topology'] =
     cluster !== undefined
       ? { kind: 'cluster', nodes: cluster }

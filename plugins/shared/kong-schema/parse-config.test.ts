@@ -1,7 +1,8 @@
 /** The parser of plugin configurations: defaults, limits, nesting, Kong's ways with null and empty tables, errors. */
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { type ConfigOf, parseConfig } from './config.js';
-import type { SchemaField } from './plugin.js';
+import { ConfigError } from './config-error.js';
+import type { Fields } from './field.js';
+import { type ConfigOf, parseConfig } from './parse-config.js';
 
 const SCHEMA = [
   { name: { type: 'string', required: true, len_min: 2, len_max: 4 } },
@@ -27,7 +28,7 @@ const SCHEMA = [
       elements: { type: 'record', fields: [{ limit: { type: 'integer', required: true } }] },
     },
   },
-] as const satisfies readonly SchemaField[];
+] as const satisfies Fields;
 
 const parse = (raw: unknown) => parseConfig(SCHEMA, raw);
 
@@ -134,6 +135,17 @@ describe('parseConfig', () => {
     ['a wrong field of a record', { name: 'abc', inner: { port: 'x' } }, 'config.inner.port must be a number'],
     ['a missing field of an element', { name: 'abc', rules: [{ limit: 1 }, {}] }, 'config.rules[1].limit is required'],
   ])('refuses %s', (_, raw, message) => {
-    expect(() => parse(raw)).toThrow(new Error(message));
+    expect(() => parse(raw)).toThrow(expect.objectContaining({ message }));
+  });
+
+  it('names the field of the first fault, and what is wrong with it', () => {
+    const refused = () => parseConfig(SCHEMA, { name: 'abc', on: 1 }, [{ mutually_exclusive: ['name', 'mode'] }]);
+    expect(refused).toThrow(ConfigError);
+    expect(refused).toThrow(expect.objectContaining({ path: 'on', problem: 'must be a boolean' }));
+  });
+
+  it('checks fields together', () => {
+    const refused = () => parseConfig(SCHEMA, { name: 'abc' }, [{ mutually_exclusive: ['name', 'mode'] }]);
+    expect(refused).toThrow('config.name cannot stand beside mode');
   });
 });
