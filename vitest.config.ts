@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', 'dist/**'],
-    globalSetup: process.env.GATEWAY === 'docker' ? ['test/support/docker-image.ts'] : [],
+    globalSetup: process.env.GATEWAY === 'docker' ? ['kong/testbed/docker-image.ts'] : [],
     // Against hanging, not against slowness: a busy machine is several times slower.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { developmentConfig, inlineSigningKey, useRedis } from './development-config.js';
+import { developmentConfig, inlineSigningKey, useRedis } from '../kong/testbed/development-config.js';
 
 const { values } = parseArgs({
   options: { simulator: { type: 'string' }, redis: { type: 'string' }, output: { type: 'string' } },

@@ -1,6 +1,6 @@
 /** The Genesys Cloud simulator alone, in the foreground: `node dist/scripts/simulator.js [--port 8090]`. Loopback only. */
 import { parseArgs } from 'node:util';
-import { startGenesysCloud } from '../test/genesys-cloud/index.js';
+import { startGenesysCloud } from '../kong/testbed/genesys-cloud/index.js';
 
 const { values } = parseArgs({ options: { port: { type: 'string', default: '8090' } } });
 const simulator = await startGenesysCloud({ port: Number(values.port) });

@@ -8,18 +8,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deafSockets } from '../kong/install/readiness.js';
 import { startLocalGateway } from '../kong/local-gateway/index.js';
-import { DEFAULT_CLIENT, startGenesysCloud } from '../test/genesys-cloud/index.js';
-import { waitFor } from '../test/support/wait-for.js';
-import { answerHelp } from './arguments.js';
 import {
   DEMO_ACCESS,
   type Destination,
   type DevelopmentAccess,
   developmentConfig,
   developmentEnv,
-} from './development-config.js';
-import { startNativeKong } from './native-kong.js';
-import { LEFT_OUT_LOCALLY, PLUGINS, pluginServerCommands } from './plugin-servers.js';
+} from '../kong/testbed/development-config.js';
+import { DEFAULT_CLIENT, startGenesysCloud } from '../kong/testbed/genesys-cloud/index.js';
+import { startNativeKong } from '../kong/testbed/native-kong.js';
+import { LEFT_OUT_LOCALLY, PLUGINS, pluginServerCommands } from '../kong/testbed/plugin-servers.js';
+import { waitFor } from '../kong/testbed/wait-for.js';
+import { answerHelp } from './arguments.js';
 import { readCredentials, readSettings, type Settings, USAGE } from './start-settings.js';
 
 /** What has been started, to be stopped in reverse. */

@@ -3,8 +3,8 @@
  * vitest, its options after another `--`. Where no container engine answers, `docker` says so and succeeds: a machine without one is no fault of what is tested.
  */
 import { spawn } from 'node:child_process';
-import { dockerMissing } from '../test/support/docker-kong.js';
-import { NOT_IN_A_CONTAINER } from '../test/support/docker-kong-settings.js';
+import { dockerMissing } from '../kong/testbed/docker-kong.js';
+import { NOT_IN_A_CONTAINER } from '../kong/testbed/docker-kong-settings.js';
 import { answerHelp, readArguments } from './arguments.js';
 
 const USAGE = 'usage: npm run test:e2e -- [--gateway local|kong|docker] [FILE...] [-- OPTION-OF-VITEST...]';

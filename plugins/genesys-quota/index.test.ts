@@ -1,7 +1,7 @@
 /** The plugin on a fake `kong`: what it reads, what clients are told, what the log phase learns. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { REDIS_MISSING, startRedis } from '../../kong/testbed/redis-server.js';
 import { guarded } from '../../test/support/guarded.js';
-import { REDIS_MISSING, startRedis } from '../../test/support/redis-server.js';
 import type { Kong } from '../shared/pdk.js';
 import type { PluginInstance } from '../shared/plugin.js';
 import { Plugin, start, variants } from './index.js';

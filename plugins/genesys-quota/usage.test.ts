@@ -1,7 +1,7 @@
 /** Use by consumer and month: in memory, and added up in a real Redis, each batch once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { REDIS_MISSING, type RedisServer, startRedis } from '../../test/support/redis-server.js';
-import { waitFor } from '../../test/support/wait-for.js';
+import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { BARE_HOST } from '../shared/host.js';
 import { parseConfig } from '../shared/kong-schema/parse-config.js';
 import {

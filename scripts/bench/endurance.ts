@@ -3,8 +3,8 @@
  * million requests; and the time from the start command to the first request served.
  */
 
-import type { ExternalPlugin } from '../plugin-servers.js';
-import { residentBytes } from '../processes.js';
+import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
+import { residentBytes } from '../../kong/testbed/processes.js';
 import { SUITE, withSuite } from './cases/suite.js';
 import type { GatewayKind } from './gateways.js';
 import { runLoad } from './http-load.js';

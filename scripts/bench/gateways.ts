@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Declarative, processesServing, startNativeKong } from '../native-kong.js';
-import { type ExternalPlugin, pluginServerCommands } from '../plugin-servers.js';
+import { type Declarative, processesServing, startNativeKong } from '../../kong/testbed/native-kong.js';
+import { type ExternalPlugin, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
 import type { LocalGatewayOrder } from './local-gateway.js';
 
 export type GatewayKind = 'kong' | 'local';

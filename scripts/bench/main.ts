@@ -4,8 +4,8 @@
  * requests unless `--requests` says otherwise.
  */
 import { writeFileSync } from 'node:fs';
+import { kongMissing } from '../../kong/testbed/native-kong.js';
 import { answerHelp, readArguments } from '../arguments.js';
-import { kongMissing } from '../native-kong.js';
 import { benchPiiLog } from './cases/pii-log.js';
 import { benchQuota } from './cases/quota.js';
 import { benchFilterAlone, benchResponseFilter } from './cases/response-filter.js';

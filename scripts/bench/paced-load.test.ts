@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { waitFor } from '../../test/support/wait-for.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type PacedLoad, startPacedLoad } from './paced-load.js';
 
 let server: Server;

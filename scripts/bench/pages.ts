@@ -1,5 +1,5 @@
 /** Bodies for benchmarks: the simulator's pages of users, and what a filter is to leave of them. */
-import { createOrganizationData } from '../../test/genesys-cloud/data/organization.js';
+import { createOrganizationData } from '../../kong/testbed/genesys-cloud/data/organization.js';
 
 /** What the filters of benchmarks keep of a user. */
 export const KEPT_FIELDS = ['id', 'name', 'email'];

@@ -5,9 +5,9 @@
  */
 import { MsgPackDriver } from '../../kong/kong-side/msgpack.js';
 import { encodeReply, KongDriver } from '../../kong/kong-side/protobuf.js';
-import { startKongJsPluginServer } from '../../test/support/kong-js-pluginserver.js';
-import { startPluginServer } from '../../test/support/plugin-server.js';
-import { cpuSeconds, residentBytes } from '../processes.js';
+import { startKongJsPluginServer } from '../../kong/testbed/kong-js-pluginserver.js';
+import { startPluginServer } from '../../kong/testbed/plugin-server.js';
+import { cpuSeconds, residentBytes } from '../../kong/testbed/processes.js';
 
 const CONNECTIONS = 16;
 const ROUNDS = 5;

@@ -2,9 +2,10 @@
  * Compares plugins on one gateway: each row is a route of its own, the rows run interleaved in several rounds against the
  * same static service, by the same client, after a warm-up, and medians are told.
  */
-import { waitFor } from '../../test/support/wait-for.js';
-import type { ExternalPlugin } from '../plugin-servers.js';
-import { cpuSeconds } from '../processes.js';
+
+import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
+import { cpuSeconds } from '../../kong/testbed/processes.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type BenchGateway, type GatewayKind, startBenchGateway } from './gateways.js';
 import { type Load, type LoadRequest, runLoad } from './http-load.js';
 import { type StaticFile, startStaticUpstream } from './static-upstream.js';

@@ -2,8 +2,8 @@
  * One plugin module in two plugin servers of one gateway: kong-pdk's, where it keeps its own name, and ours, where it is
  * called otherwise.
  */
-import { kongJsPluginServer } from '../../test/support/kong-js-pluginserver.js';
-import type { ExternalPlugin } from '../plugin-servers.js';
+import { kongJsPluginServer } from '../../kong/testbed/kong-js-pluginserver.js';
+import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
 
 /** The name of a plugin in our plugin server. */
 export function ourName(plugin: string): string {

@@ -1,6 +1,8 @@
 /** What is said of configurations whose logins and credentials do not fit. */
+
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { developmentConfig, developmentEnv } from '../../kong/testbed/development-config.js';
 import { checkPairing } from './login-pairing.js';
 
 const pair = () =>
@@ -142,4 +144,10 @@ it('a login route has no basic-auth, and a jwt takes expired tokens', () => {
     `${LOGIN} has no basic-auth on its route: every login would be refused`,
     'plugins[jwt].config.claims_to_verify must hold exp: without it an expired token is accepted',
   ]);
+});
+
+it('the shipped configuration pairs logins with credentials', () => {
+  const config = developmentConfig({ kind: 'region', region: 'us_east_1' });
+  const resolve = (): string | undefined => developmentEnv().GENESYS_LOGIN_SIGNING_KEY;
+  expect(checkPairing(config, resolve)).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { RULE_CASES } from '../../kong/testbed/rule-cases.js';
 import { listEntities } from './entities.js';
-import { RULE_CASES } from './rule-cases.js';
 import { RULES } from './rules.js';
 
 function violations(text: string, stage: string): Record<string, string[]> {

@@ -2,12 +2,10 @@
  * The rules of this suite that no schema can say: kong/deck-lint.yml has the same for decK's linter, as far as it can
  * follow them, under the same names. Pure.
  */
+import { STAGES } from '../../kong/stages.js';
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { type Entity, type Fault, faultOf, ownerOf } from './entities.js';
 import { isDeckVariable, isReference, isVaultReference, variablesIn } from './references.js';
-
-/** The stages that secrets are named after. */
-export const STAGES = ['dev', 'staging', 'prod'] as const;
 
 export interface RuleContext {
   entities: readonly Entity[];

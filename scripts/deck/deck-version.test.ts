@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { assertDeckVersion, DECK_VERSION } from './deck-version.js';
+import { assertDeckVersion, DECK_VERSION } from '../../kong/testbed/deck-version.js';
 
 it('only the release that is tested is used', () => {
   expect(() => assertDeckVersion(`decK v${DECK_VERSION} (abc1234) \n`)).not.toThrow();

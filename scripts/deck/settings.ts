@@ -1,7 +1,8 @@
 /** What `npm run deck:sync` is told: options, and what decK takes from the environment. Pure. */
+
+import { STAGES } from '../../kong/stages.js';
 import { isLoopback } from '../../plugins/shared/loopback.js';
 import { readArguments } from '../arguments.js';
-import { STAGES } from '../config-check/rules.js';
 
 /**
  * How far to go: print the rendered state; check it without a gateway; say what would change; the same, and fail if

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { memoryFolder } from '../../test/support/memory-folder.js';
+import { memoryFolder } from '../../kong/testbed/memory-folder.js';
 import { openAudit, verifyTrail } from './audit.js';
 import { createHttp } from './http.js';
 import { verifySignature } from './signature.js';

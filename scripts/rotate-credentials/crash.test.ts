@@ -6,10 +6,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { basic, call, login, postToken, read } from '../../kong/testbed/genesys-cloud/testing.js';
+import { memoryFolder } from '../../kong/testbed/memory-folder.js';
 import { credentialFingerprint } from '../../plugins/shared/credential-fingerprint.js';
-import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../test/genesys-cloud/index.js';
-import { basic, call, login, postToken, read } from '../../test/genesys-cloud/testing.js';
-import { memoryFolder } from '../../test/support/memory-folder.js';
 import { openAudit, verifyTrail } from './audit.js';
 import { type Effects, type HttpAnswer, type HttpRequest, realEffects } from './effects.js';
 import { abort, type Engine, type Outcome, run } from './engine.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ROOT } from '../../test/support/plugin-server.js';
+import { ROOT } from '../../kong/testbed/plugin-server.js';
 
 it('puts no file in place that was written in part', () => {
   const folder = mkdtempSync(join(tmpdir(), 'files-'));

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { memoryFolder } from '../../test/support/memory-folder.js';
+import { memoryFolder } from '../../kong/testbed/memory-folder.js';
 import { realEffects } from './effects.js';
 import { createHttp } from './http.js';
 import { verifySignature } from './signature.js';

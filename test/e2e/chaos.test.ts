@@ -5,9 +5,9 @@
  */
 import { createReadStream } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REDIS_MISSING } from '../../kong/testbed/redis-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
-import { REDIS_MISSING } from '../support/redis-server.js';
-import { waitFor } from '../support/wait-for.js';
 import { type Breaking, breakings, KONG_CLAIM_MS } from './chaos/disruptions.js';
 import * as invariants from './chaos/invariants.js';
 import { CLIENT_COUNT, type Load, startLoad } from './chaos/load.js';

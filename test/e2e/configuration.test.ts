@@ -1,6 +1,6 @@
 /** A configuration that is wrong is refused as a whole, with the field that is at fault, and the one before it goes on. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { KongConfig } from '../../scripts/development-config.js';
+import type { KongConfig } from '../../kong/testbed/development-config.js';
 import { type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 let setup: GenesysGateway;

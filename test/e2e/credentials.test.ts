@@ -7,11 +7,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_CLIENT } from '../../kong/testbed/genesys-cloud/index.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { credentialFingerprint } from '../../plugins/shared/credential-fingerprint.js';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { DEFAULT_CLIENT } from '../genesys-cloud/index.js';
 import { type EchoServer, startEchoServer } from '../support/echo-server.js';
-import { waitFor } from '../support/wait-for.js';
 import { PROBE } from './gateway.js';
 import { type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 

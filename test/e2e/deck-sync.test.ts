@@ -5,19 +5,19 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { RULE_CASES } from '../../scripts/config-check/rule-cases.js';
-import { STAGES } from '../../scripts/config-check/rules.js';
-import { DECK_VERSION } from '../../scripts/deck/deck-version.js';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import { STAGES } from '../../kong/stages.js';
+import { DECK_VERSION } from '../../kong/testbed/deck-version.js';
+import { type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { codeBlocks, readDocuments } from '../../kong/testbed/markdown.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { RULE_CASES } from '../../kong/testbed/rule-cases.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { applyDeckPatches } from '../support/deck-patch.js';
 import {
   KONG_WITH_POSTGRES_MISSING,
   type KongWithPostgres,
   startKongWithPostgres,
 } from '../support/kong-with-postgres.js';
-import { codeBlocks, readDocuments } from '../support/markdown.js';
-import { waitFor } from '../support/wait-for.js';
 
 const DECK = process.env.DECK_BIN ?? 'deck';
 const DECK_MISSING = deckMissing();

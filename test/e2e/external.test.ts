@@ -3,8 +3,8 @@
  * credential is put in on the way, from the environment as Kong's vault hands it over.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { type EchoServer, startEchoServer } from '../support/echo-server.js';
 import { type Gateway, startGateway } from './gateway.js';
 

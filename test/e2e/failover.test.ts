@@ -3,11 +3,16 @@
  * and writes stay with the primary. After every case both simulators are asked what they received.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { freePort } from '../../scripts/native-kong.js';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { DEFAULT_CLIENT, type Fault, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import {
+  DEFAULT_CLIENT,
+  type Fault,
+  type GenesysCloud,
+  startGenesysCloud,
+} from '../../kong/testbed/genesys-cloud/index.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type Relay, startRelay } from '../support/relay.js';
-import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 const PATH = '/api/v2/tokens/me';

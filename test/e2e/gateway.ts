@@ -6,15 +6,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
+import { startDockerKong } from '../../kong/testbed/docker-kong.js';
 import {
   type Declarative,
   type NativeKong,
   type NativeKongOptions,
   startNativeKong,
-} from '../../scripts/native-kong.js';
-import { type ExternalPlugin, LEFT_OUT_LOCALLY, pluginServerCommands } from '../../scripts/plugin-servers.js';
-import { startDockerKong } from '../support/docker-kong.js';
-import { waitFor } from '../support/wait-for.js';
+} from '../../kong/testbed/native-kong.js';
+import { type ExternalPlugin, LEFT_OUT_LOCALLY, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 
 export interface Gateway {
   kind: 'local' | 'kong' | 'docker';

@@ -1,13 +1,13 @@
 /** A Genesys Cloud simulator and a gateway in front of it, with the configuration that ships. */
-import { developmentConfig, developmentEnv, type KongConfig } from '../../scripts/development-config.js';
-import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
+import { developmentConfig, developmentEnv, type KongConfig } from '../../kong/testbed/development-config.js';
 import {
   DEFAULT_CLIENT,
   type GenesysCloud,
   type GenesysCloudOptions,
   startGenesysCloud,
-} from '../genesys-cloud/index.js';
+} from '../../kong/testbed/genesys-cloud/index.js';
+import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { type Gateway, startGateway } from './gateway.js';
 
 export const KEY = { apikey: 'demo-key' };

@@ -1,10 +1,10 @@
 /** Hybrid mode: the control plane knows the plugins' schemas, the data plane runs them, and goes on without it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type KongHybrid, startKongHybrid } from '../support/kong-hybrid.js';
 import { KONG_WITH_POSTGRES_MISSING as MISSING } from '../support/kong-with-postgres.js';
-import { waitFor } from '../support/wait-for.js';
 
 if (MISSING !== undefined) console.log(`hybrid: skipped: ${MISSING}`);
 

@@ -5,12 +5,12 @@
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NativeKong } from '../../scripts/native-kong.js';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { childrenOf } from '../../scripts/processes.js';
+import type { NativeKong } from '../../kong/testbed/native-kong.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { childrenOf } from '../../kong/testbed/processes.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
 import { type ConnectionLoad, type Sent, startConnectionLoad } from '../support/connection-load.js';
-import { waitFor } from '../support/wait-for.js';
 import { GATEWAY_KIND } from './gateway.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 

@@ -6,15 +6,8 @@ import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, importPKCS8, SignJWT } from 'jose';
 import platformClient from 'purecloud-platform-client-v2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkPairing } from '../../scripts/config-check/login-pairing.js';
-import {
-  DEMO_ACCESS,
-  developmentConfig,
-  developmentEnv,
-  developmentSigningKeys,
-  type KongConfig,
-} from '../../scripts/development-config.js';
-import { waitFor } from '../support/wait-for.js';
+import { DEMO_ACCESS, developmentSigningKeys, type KongConfig } from '../../kong/testbed/development-config.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 
 const ISSUER = 'svc-demo:k1';
@@ -466,10 +459,4 @@ it('with the limits that ship, guessing from one address ends with 429', async (
   } finally {
     await limited.close();
   }
-});
-
-it('the shipped configuration pairs logins with credentials', () => {
-  const config = developmentConfig({ kind: 'region', region: 'us_east_1' });
-  const resolve = (): string | undefined => developmentEnv().GENESYS_LOGIN_SIGNING_KEY;
-  expect(checkPairing(config, resolve)).toEqual([]);
 });

@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runs } from '../../kong/testbed/runs.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { startConnectionLoad } from '../support/connection-load.js';
-import { runs } from '../support/runs.js';
-import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 
 const OPENSSL_MISSING = runs('openssl', 'version') ? undefined : 'no openssl';

@@ -1,9 +1,9 @@
 /** Every PDK method, called through the gateway in every phase in which methods.ts says that it works. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import type { Phase } from '../../plugins/shared/plugin.js';
 import { type EchoServer, startEchoServer } from '../support/echo-server.js';
-import { waitFor } from '../support/wait-for.js';
 import { type Gateway, PROBE, startGateway } from './gateway.js';
 
 const CONSUMER_ID = '0f3b7a52-6a6c-4d3c-9d1e-0c1d2e3f4a5b';

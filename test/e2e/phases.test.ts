@@ -1,9 +1,9 @@
 /** What phases can and cannot do, and what the client gets when a handler fails: the same on every gateway. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kongJsPluginServer } from '../../kong/testbed/kong-js-pluginserver.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type EchoServer, startEchoServer } from '../support/echo-server.js';
-import { kongJsPluginServer } from '../support/kong-js-pluginserver.js';
 import { type RawRequest, type RawResponse, rawRequest } from '../support/raw-request.js';
-import { waitFor } from '../support/wait-for.js';
 import { type Gateway, PROBE, startGateway } from './gateway.js';
 
 const PROBE_AFTER = { name: 'probe-after', script: 'test/support/probe-after-server.js' };

@@ -6,13 +6,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createRandom } from '../../kong/testbed/genesys-cloud/data/random.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import type { SinkStats } from '../../plugins/genesys-pii-log/sinks/sink.js';
-import { freePort } from '../../scripts/native-kong.js';
-import { createRandom } from '../genesys-cloud/data/random.js';
 import { openAuditLog } from '../support/audit-log.js';
 import { type HttpReceiver, startHttpReceiver, type Wish } from '../support/http-receiver.js';
 import { type MirrorService, startMirrorService } from '../support/mirror-service.js';
-import { waitFor } from '../support/wait-for.js';
 import { type Gateway, startGateway } from './gateway.js';
 
 const isLong = process.env.LONG === '1';

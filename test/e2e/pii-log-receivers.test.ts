@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import type { Entry } from '../../plugins/genesys-pii-log/entry/entry.js';
 import { type AuditLog, openAuditLog } from '../support/audit-log.js';
 import { type HttpReceiver, startHttpReceiver } from '../support/http-receiver.js';
 import { type MirrorService, startMirrorService } from '../support/mirror-service.js';
 import { RSYSLOG_MISSING, RSYSLOG_TLS_MISSING, type Rsyslog, startRsyslog } from '../support/rsyslog.js';
-import { waitFor } from '../support/wait-for.js';
 import { GATEWAY_KIND, type Gateway, startGateway } from './gateway.js';
 
 /** UDP has the default, which is short; the others take whole entries. */

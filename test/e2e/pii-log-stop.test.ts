@@ -6,11 +6,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freePort } from '../../scripts/native-kong.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { openAuditLog } from '../support/audit-log.js';
 import { type HttpReceiver, startHttpReceiver } from '../support/http-receiver.js';
 import { type MirrorService, startMirrorService } from '../support/mirror-service.js';
-import { waitFor } from '../support/wait-for.js';
 import { startGateway } from './gateway.js';
 
 const REQUESTS = 200;

@@ -1,9 +1,9 @@
 /** A plugin server that dies, hangs or never starts: whatever happens, nothing reaches Genesys without the token. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
-import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
 
 const TOKEN_MANAGER = 'genesys-token-manager';

@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KongDriver } from '../../kong/kong-side/protobuf.js';
-import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
-import { REDIS_MISSING, type RedisServer, startRedis } from '../support/redis-server.js';
-import { waitFor } from '../support/wait-for.js';
+import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
+import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 
 const NODES = 4;
 const CLIENTS = 64;

@@ -3,9 +3,9 @@
  * routes, spike arrest, waiting, Genesys' own 429, and configurations that are refused.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KongConfig } from '../../scripts/development-config.js';
-import { REDIS_MISSING, type RedisServer, startRedis } from '../support/redis-server.js';
-import { waitFor } from '../support/wait-for.js';
+import type { KongConfig } from '../../kong/testbed/development-config.js';
+import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { addToApi, type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
 
 let setup: GenesysGateway;

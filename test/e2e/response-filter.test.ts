@@ -6,11 +6,11 @@
 import { createRequire } from 'node:module';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KongConfig } from '../../scripts/development-config.js';
-import type { Stub } from '../genesys-cloud/index.js';
-import { call, login } from '../genesys-cloud/testing.js';
+import type { KongConfig } from '../../kong/testbed/development-config.js';
+import type { Stub } from '../../kong/testbed/genesys-cloud/index.js';
+import { call, login } from '../../kong/testbed/genesys-cloud/testing.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type RawRequest, type RawResponse, rawRequest } from '../support/raw-request.js';
-import { waitFor } from '../support/wait-for.js';
 import { GATEWAY_KIND } from './gateway.js';
 import { addToApi, type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 

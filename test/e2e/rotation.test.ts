@@ -8,12 +8,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { freePort } from '../../scripts/native-kong.js';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { basic, call, postToken, read } from '../genesys-cloud/testing.js';
-import { memoryFolder } from '../support/memory-folder.js';
+import { basic, call, postToken, read } from '../../kong/testbed/genesys-cloud/testing.js';
+import { memoryFolder } from '../../kong/testbed/memory-folder.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type RotationRun, runRotation, startWatch } from '../support/rotation.js';
-import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 /**

@@ -6,11 +6,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KongDriver } from '../../kong/kong-side/protobuf.js';
-import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
+import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
-import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
-import { REDIS_MISSING, type RedisServer, startRedis } from '../support/redis-server.js';
-import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 const KEY = randomBytes(32).toString('base64');

@@ -4,11 +4,11 @@
  */
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import type { KongConfig } from '../../scripts/development-config.js';
-import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
+import type { KongConfig } from '../../kong/testbed/development-config.js';
+import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { ROOT } from '../../kong/testbed/plugin-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { applyDeckPatches } from '../support/deck-patch.js';
-import { ROOT } from '../support/plugin-server.js';
-import { waitFor } from '../support/wait-for.js';
 import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
 
 const SECOND_CLIENT = { clientId: 'client-of-the-second', clientSecret: 'secret-of-the-second' };

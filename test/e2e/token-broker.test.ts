@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DEFAULT_CLIENT } from '../genesys-cloud/index.js';
-import { waitFor } from '../support/wait-for.js';
+import { DEFAULT_CLIENT } from '../../kong/testbed/genesys-cloud/index.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 let setup: GenesysGateway;

@@ -3,7 +3,7 @@
  * 300 a minute for each of three tokens.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../support/wait-for.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 const CLIENTS = ['one', 'two', 'three'].map((name) => ({ clientId: `client-${name}`, clientSecret: `secret-${name}` }));

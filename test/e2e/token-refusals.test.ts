@@ -4,7 +4,7 @@
  */
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../support/wait-for.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 const FLOOD_SECONDS = process.env.LONG ? 60 : 11;

@@ -19,8 +19,8 @@ import { encode } from '../../kong/pdk/codec.js';
 import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
 import { MAX_FRAME_BYTES } from '../../kong/plugin-server/frames.js';
 import { type RpcCall, rpcCallMessage } from '../../kong/plugin-server/messages.js';
-import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
-import { waitFor } from '../support/wait-for.js';
+import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 
 const PROBE = 'test/support/probe-server.js';
 const RUNS = process.env.LONG ? 1000 : 300;

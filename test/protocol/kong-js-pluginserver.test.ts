@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MsgPackDriver } from '../../kong/kong-side/msgpack.js';
-import { PLUGINS } from '../../scripts/plugin-servers.js';
-import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../genesys-cloud/index.js';
-import { type KongJsPluginServer, startKongJsPluginServer } from '../support/kong-js-pluginserver.js';
+import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { type KongJsPluginServer, startKongJsPluginServer } from '../../kong/testbed/kong-js-pluginserver.js';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 
 let server: KongJsPluginServer | undefined;
 let genesys: GenesysCloud | undefined;

@@ -2,10 +2,10 @@
 import { get } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KongDriver } from '../../kong/kong-side/protobuf.js';
-import { freePort } from '../../scripts/native-kong.js';
-import { DEFAULT_CLIENT, startGenesysCloud } from '../genesys-cloud/index.js';
-import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
-import { waitFor } from '../support/wait-for.js';
+import { DEFAULT_CLIENT, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 
 let server: PluginServerProcess;
 let url: string;

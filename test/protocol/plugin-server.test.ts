@@ -10,8 +10,8 @@ import { ConnectionClosed } from '../../kong/kong-side/connect.js';
 import { type EventResult, KongDriver, NO_REPLY, type PdkCallSeen } from '../../kong/kong-side/protobuf.js';
 import { encode } from '../../kong/pdk/codec.js';
 import { rpcCallMessage } from '../../kong/plugin-server/messages.js';
-import { type PluginServerProcess, ROOT, startPluginServer } from '../support/plugin-server.js';
-import { waitFor } from '../support/wait-for.js';
+import { type PluginServerProcess, ROOT, startPluginServer } from '../../kong/testbed/plugin-server.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 
 const PROBE = 'test/support/probe-server.js';
 const running: PluginServerProcess[] = [];

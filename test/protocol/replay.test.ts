@@ -8,7 +8,7 @@ import { decode, encode } from '../../kong/pdk/codec.js';
 import { rawBodyResultMessage } from '../../kong/pdk/messages.js';
 import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
 import { type RpcCall, rpcReturnMessage } from '../../kong/plugin-server/messages.js';
-import { type PluginServerProcess, startPluginServer } from '../support/plugin-server.js';
+import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
 import { type Entry, isCut, readTranscript } from './transcript.js';
 
 const transcript = readTranscript();

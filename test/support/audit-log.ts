@@ -1,7 +1,7 @@
 /** A log file that a test reads while entries are appended: entries by request id, and all bytes. */
 import { existsSync, readFileSync } from 'node:fs';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import type { Entry } from '../../plugins/genesys-pii-log/entry/entry.js';
-import { waitFor } from './wait-for.js';
 
 export interface AuditLog {
   path: string;

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../scripts/native-kong.js';
-import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
 import { createKongNode, type KongNode, postgresSettings } from './kong-node.js';
 import { startPostgres } from './postgres.js';
 

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { pluginServerSettings } from '../../scripts/native-kong.js';
-import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
+import { pluginServerSettings } from '../../kong/testbed/native-kong.js';
+import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
 import type { Postgres } from './postgres.js';
 
 export const KONG = process.env.KONG_BIN ?? 'kong';

@@ -6,11 +6,11 @@
  * schemas and starts nothing, and requests go through another node, as docs/deck.md says.
  */
 
-import { freePort } from '../../scripts/native-kong.js';
-import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
+import { runs } from '../../kong/testbed/runs.js';
 import { createKongNode, KONG, postgresSettings } from './kong-node.js';
 import { POSTGRES_MISSING, startPostgres } from './postgres.js';
-import { runs } from './runs.js';
 
 /** Undefined if both are there; else why their tests are skipped. */
 export const KONG_WITH_POSTGRES_MISSING =

@@ -4,8 +4,8 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, realpathSync, rmSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '../../scripts/native-kong.js';
-import { waitFor } from './wait-for.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 
 export interface Postgres {
   port: number;

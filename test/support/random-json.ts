@@ -1,5 +1,5 @@
 /** Random JSON documents, as a tree that knows how each part is written, for tests of what reads JSON. Seeded. */
-import type { Random } from '../genesys-cloud/data/random.js';
+import type { Random } from '../../kong/testbed/genesys-cloud/data/random.js';
 
 /** A value as it is written. */
 export type JsonNode =

@@ -9,9 +9,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../scripts/native-kong.js';
-import { runs } from './runs.js';
-import { waitFor } from './wait-for.js';
+import { freePort } from '../../kong/testbed/native-kong.js';
+import { runs } from '../../kong/testbed/runs.js';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 
 const DRIVERS = ['ossl', 'gtls'] as const;
 

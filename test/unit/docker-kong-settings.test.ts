@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type ExternalPlugin, PLUGINS } from '../../scripts/plugin-servers.js';
-import { containerSettings, dockerfileArguments, NOT_IN_A_CONTAINER } from '../support/docker-kong-settings.js';
+import { containerSettings, dockerfileArguments, NOT_IN_A_CONTAINER } from '../../kong/testbed/docker-kong-settings.js';
+import { type ExternalPlugin, PLUGINS } from '../../kong/testbed/plugin-servers.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PORTS = { proxy: 1001, admin: 1002, status: 1003 };

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { applyDeckPatches } from '../support/deck-patch.js';
-import { ROOT } from '../support/plugin-server.js';
 import { uncommented } from '../support/uncommented.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'kong-yml-'));

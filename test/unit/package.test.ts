@@ -8,7 +8,7 @@ import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT } from '../support/plugin-server.js';
+import { ROOT } from '../../kong/testbed/plugin-server.js';
 
 /** Of licences that Apache-2.0 software may be delivered with, without conditions on its own source. */
 const ALLOWED_LICENCES = new Set([

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { ROOT } from '../../kong/testbed/plugin-server.js';
+import { runs } from '../../kong/testbed/runs.js';
 import { refusalOf } from '../../plugins/shared/http/request-guard.js';
-import { ROOT } from '../support/plugin-server.js';
-import { runs } from '../support/runs.js';
 
 const LUA = ['luajit', 'lua5.1'].find((command) => runs(command, '-v'));
 

@@ -1,6 +1,6 @@
 /** What stays readable of ordinary answers of Genesys Cloud: ids, times, durations, versions, states. */
 import { expect, it } from 'vitest';
-import { createOrganizationData } from '../../../test/genesys-cloud/data/organization.js';
+import { createOrganizationData } from '../../../kong/testbed/genesys-cloud/data/organization.js';
 import { testMasking } from '../testing/config.js';
 import { logBody } from './body.js';
 

@@ -1,5 +1,5 @@
 /** For tests: personal data that exists nowhere else, of every kind, and the ways in which a reader can undo an encoding. */
-import { createRandom, type Random } from '../../../test/genesys-cloud/data/random.js';
+import { createRandom, type Random } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import type { Kind } from '../mask/finding.js';
 
 export { createRandom, type Random };

@@ -1,6 +1,6 @@
 /** The arithmetic of limits, and what it guarantees, over random traffic with a simulated clock. */
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../../test/genesys-cloud/data/random.js';
+import { createRandom } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import { type Check, fitsWindow, spikeDelayUs, type WindowCheck, windowRemaining, windowWaitMs } from './counting.js';
 import { judge } from './judgement.js';
 import { createLocalCounters } from './local-counters.js';

@@ -1,8 +1,8 @@
 /** The script in a real Redis: step by step the same as the counters in memory, and gone when it does not matter. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRandom } from '../../../test/genesys-cloud/data/random.js';
-import { REDIS_MISSING, type RedisServer, startCluster, startRedis } from '../../../test/support/redis-server.js';
-import { waitFor } from '../../../test/support/wait-for.js';
+import { createRandom } from '../../../kong/testbed/genesys-cloud/data/random.js';
+import { REDIS_MISSING, type RedisServer, startCluster, startRedis } from '../../../kong/testbed/redis-server.js';
+import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { BARE_HOST } from '../../shared/host.js';
 import { parseConfig } from '../../shared/kong-schema/parse-config.js';
 import { createRedisConnections, type RedisConnection } from '../../shared/redis/connection.js';

@@ -1,6 +1,6 @@
 /** The reader of JSON text says the same of a text as JSON.parse does, and never reads past its end. */
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../../test/genesys-cloud/data/random.js';
+import { createRandom } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import { randomJson } from '../../../test/support/random-json.js';
 import { jsonText, MAX_DEPTH, skipSpace, skipValue } from './text.js';
 

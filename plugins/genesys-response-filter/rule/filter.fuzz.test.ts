@@ -5,7 +5,7 @@
 
 import * as zlib from 'node:zlib';
 import { expect, it } from 'vitest';
-import { createRandom, type Random } from '../../../test/genesys-cloud/data/random.js';
+import { createRandom, type Random } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import { allowedMs } from '../../../test/support/allowed-time.js';
 import { filterConfig } from '../../../test/support/filter-exchange.js';
 import { decodeContent } from '../content.js';

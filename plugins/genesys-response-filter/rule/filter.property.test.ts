@@ -3,7 +3,7 @@
  * key that is not listed, and everything that is.
  */
 import { expect, it } from 'vitest';
-import { createRandom, type Random } from '../../../test/genesys-cloud/data/random.js';
+import { createRandom, type Random } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import { compact, type JsonNode, KEYS, randomJson, spaces, write } from '../../../test/support/random-json.js';
 import { createFilter } from './filter.js';
 import type { Segment } from './path.js';

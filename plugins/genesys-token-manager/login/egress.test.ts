@@ -8,7 +8,7 @@ import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runs } from '../../../test/support/runs.js';
+import { runs } from '../../../kong/testbed/runs.js';
 import { readClient } from '../../../test/support/token-manager-config.js';
 import { BARE_HOST } from '../../shared/host.js';
 import { realEffects } from '../effects.js';

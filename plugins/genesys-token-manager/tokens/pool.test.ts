@@ -1,7 +1,7 @@
 /** The pool on a real broker whose login is a function: which token a request gets, and what changes of secrets do. */
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { readClient, readOauth } from '../../../test/support/token-manager-config.js';
-import { waitFor } from '../../../test/support/wait-for.js';
 import { type Effects, realEffects, type TokenSource } from '../effects.js';
 import type { ClientSource } from '../login/client.js';
 import { createTokenBroker } from './broker.js';

@@ -7,9 +7,9 @@ import {
   startCluster,
   startRedis,
   startSentinel,
-} from '../../../test/support/redis-server.js';
+} from '../../../kong/testbed/redis-server.js';
+import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { readClient, readOauth } from '../../../test/support/token-manager-config.js';
-import { waitFor } from '../../../test/support/wait-for.js';
 import { createRedisConnections } from '../../shared/redis/connection.js';
 import { realEffects } from '../effects.js';
 import { createTokenBroker, type TokenOutcome } from './broker.js';

@@ -1,8 +1,8 @@
 /** The connection on a real Redis that changes its role. What plugins make of a Redis that fails: their own tests. */
 import { describe, expect, it } from 'vitest';
-import { REDIS_MISSING, startRedis } from '../../../test/support/redis-server.js';
+import { REDIS_MISSING, startRedis } from '../../../kong/testbed/redis-server.js';
+import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { startRelay } from '../../../test/support/relay.js';
-import { waitFor } from '../../../test/support/wait-for.js';
 import { BARE_HOST } from '../host.js';
 import { parseConfig } from '../kong-schema/parse-config.js';
 import { createRedisConnections } from './connection.js';

@@ -1,5 +1,5 @@
 /** genesys-quota against Kong's bundled rate-limiting: the same limit by consumer on the same service, local and in Redis. */
-import { REDIS_MISSING, startRedis } from '../../../test/support/redis-server.js';
+import { REDIS_MISSING, startRedis } from '../../../kong/testbed/redis-server.js';
 import type { GatewayKind } from '../gateways.js';
 import type { Row } from '../rows.js';
 import { bothServers, ourName, ourServer } from '../variants.js';

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DEFAULT_CLIENT, startGenesysCloud } from '../../../test/genesys-cloud/index.js';
+import { DEFAULT_CLIENT, startGenesysCloud } from '../../../kong/testbed/genesys-cloud/index.js';
 import type { GatewayKind } from '../gateways.js';
 import { LUA_ENV, LUA_FILTER, LUA_TOKEN, luaLog, postFunction } from '../lua.js';
 import { isFilteredPage, KEPT_FIELDS, pageOfBytes } from '../pages.js';

@@ -1,5 +1,5 @@
 /** genesys-token-manager against Lua that injects a token: the service refuses a request without one. */
-import { DEFAULT_CLIENT, startGenesysCloud } from '../../../test/genesys-cloud/index.js';
+import { DEFAULT_CLIENT, startGenesysCloud } from '../../../kong/testbed/genesys-cloud/index.js';
 import type { GatewayKind } from '../gateways.js';
 import { LUA_ENV, LUA_TOKEN, postFunction } from '../lua.js';
 import type { Row } from '../rows.js';

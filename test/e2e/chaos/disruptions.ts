@@ -1,8 +1,8 @@
 /** What is broken, one after the other: every process killed, stopped and slowed, every service refusing, slow, failing and silent. */
 
-import { PLUGINS } from '../../../scripts/plugin-servers.js';
-import { childrenOf } from '../../../scripts/processes.js';
-import { waitFor } from '../../support/wait-for.js';
+import { PLUGINS } from '../../../kong/testbed/plugin-servers.js';
+import { childrenOf } from '../../../kong/testbed/processes.js';
+import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { GATEWAY_KIND } from '../gateway.js';
 import { READ_TIMEOUT_MS, type Region, type Surroundings } from './surroundings.js';
 

@@ -38,7 +38,7 @@ export interface Answer {
   body: string;
 }
 
-/** One request as a simulator received it; see test/genesys-cloud/requests.ts. */
+/** One request as a simulator received it; see kong/testbed/genesys-cloud/requests.ts. */
 export interface Received {
   /** The region that received it. */
   region: string;

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Declarative, freePort, type NativeKongOptions } from '../../scripts/native-kong.js';
 import { containerSettings, DECLARATIVE_CONFIG, dockerfileArguments } from './docker-kong-settings.js';
+import { type Declarative, freePort, type NativeKongOptions } from './native-kong.js';
 
 export interface DockerKong {
   url: string;

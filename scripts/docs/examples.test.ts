@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { type CodeBlock, codeBlocks, readDocuments } from '../../kong/testbed/markdown.js';
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
-import { checkDocuments } from '../../scripts/config-check/check.js';
-import { listEntities } from '../../scripts/config-check/entities.js';
-import { SUITE } from '../../scripts/config-check/suite.js';
-import { type CodeBlock, codeBlocks, readDocuments } from '../support/markdown.js';
+import { checkDocuments } from '../config-check/check.js';
+import { listEntities } from '../config-check/entities.js';
+import { SUITE } from '../config-check/suite.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 

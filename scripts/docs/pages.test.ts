@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SUITE } from '../../scripts/config-check/suite.js';
-import { listFields, renderFields } from '../../scripts/docs/fields.js';
-import { configOf, fill, PAGES } from '../../scripts/docs/pages.js';
-import { anchorsOf, readDocuments, withoutCode } from '../support/markdown.js';
+import { anchorsOf, readDocuments, withoutCode } from '../../kong/testbed/markdown.js';
+import { SUITE } from '../config-check/suite.js';
+import { listFields, renderFields } from './fields.js';
+import { configOf, fill, PAGES } from './pages.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const DOCUMENTS = readDocuments();

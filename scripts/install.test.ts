@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { run } from '../../kong/install/command-line.js';
-import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
-import { SUITE } from '../../scripts/config-check/suite.js';
-import { DECK_VERSION } from '../../scripts/deck/deck-version.js';
+import { run } from '../kong/install/command-line.js';
+import { PLUGIN_NAMES } from '../kong/plugin-list.js';
+import { DECK_VERSION } from '../kong/testbed/deck-version.js';
+import { SUITE } from './config-check/suite.js';
 
-const ROOT = resolve(import.meta.dirname, '../..');
+const ROOT = resolve(import.meta.dirname, '..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };
 
 describe('kong-genesys-cloud', () => {

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { NODE_OPTIONS } from '../../kong/plugin-list.js';
-import { residentBytes } from '../../scripts/processes.js';
+import { NODE_OPTIONS } from '../plugin-list.js';
+import { residentBytes } from './processes.js';
 import { waitFor } from './wait-for.js';
 
 /** The repository's folder, whether this file runs as TypeScript or from dist. */

@@ -6,9 +6,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
-import { type Region, regionApiUrl } from '../plugins/shared/regions.js';
+import { type Region, regionApiUrl } from '../../plugins/shared/regions.js';
 
-const KONG = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../kong' : '../../kong');
+const KONG = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '..' : '../../../kong');
 const TOKEN_MANAGER = 'genesys-token-manager';
 const LOGIN = 'genesys-login';
 

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
 import { ROOT } from './plugin-server.js';
+import type { ExternalPlugin } from './plugin-servers.js';
 import { waitFor } from './wait-for.js';
 
 const KONG_PDK = dirname(createRequire(import.meta.url).resolve('kong-pdk/package.json'));

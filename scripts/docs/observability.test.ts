@@ -9,8 +9,8 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { createMetrics } from '../../kong/plugin-server/metrics.js';
-import { SUITE } from '../../scripts/config-check/suite.js';
-import { anchorsOf } from '../support/markdown.js';
+import { anchorsOf } from '../../kong/testbed/markdown.js';
+import { SUITE } from '../config-check/suite.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const FOLDER = resolve(ROOT, 'kong/observability');

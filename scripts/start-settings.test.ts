@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readCredentials, readSettings } from '../../scripts/start-settings.js';
+import { readCredentials, readSettings } from './start-settings.js';
 
 describe('readCredentials', () => {
   const all = { GENESYS_CLIENT_ID: 'id', GENESYS_CLIENT_SECRET: 'secret', GENESYS_REGION: 'eu-west-1' };

@@ -6,9 +6,9 @@
  * configuration would have to be rewritten and genesys-token-manager would refuse what came out.
  */
 import { statSync } from 'node:fs';
-import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
-import { type NativeKongOptions, pluginServerSettings } from '../../scripts/native-kong.js';
-import type { ExternalPlugin } from '../../scripts/plugin-servers.js';
+import { PLUGIN_NAMES } from '../plugin-list.js';
+import { type NativeKongOptions, pluginServerSettings } from './native-kong.js';
+import type { ExternalPlugin } from './plugin-servers.js';
 
 /** Where the configuration is copied to. */
 export const DECLARATIVE_CONFIG = '/tmp/kong.json';

@@ -1,9 +1,9 @@
 /** The plugins of this repository, as a gateway starts their servers: Kong's socket, start command and query command. */
 import { join, resolve } from 'node:path';
-import { NODE_OPTIONS, PLUGIN_NAMES } from '../kong/plugin-list.js';
+import { NODE_OPTIONS, PLUGIN_NAMES } from '../plugin-list.js';
 
 /** dist, where this file runs compiled or not. */
-const DIST = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../dist' : '..');
+const DIST = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../../dist' : '../..');
 
 /** Where plugin servers run: the node executable, and the folder of what was built. */
 export interface Place {
