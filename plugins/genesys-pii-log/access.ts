@@ -51,13 +51,14 @@ async function readFacts({ nginx, request }: Reader, logsBody: boolean): Promise
   ]);
   // Before the body is read: Kong sends a body that was read even if its length has gone with the Connection header.
   const refusal = refusalOf({ connection, upstreamUri });
-  // HTTP/2 needs neither a length nor an encoding.
-  const hasBody =
-    length === undefined ? transferEncoding !== undefined || contentType !== undefined : Number(length) > 0;
+  // HTTP/2 needs neither a length nor an encoding. What is no number is two headers, one with an underscore in its name.
+  const size =
+    length !== undefined && transferEncoding === undefined && /^\d+$/.test(length) ? Number(length) : undefined;
+  const hasBody = size === undefined ? (length ?? transferEncoding ?? contentType) !== undefined : size > 0;
   if (refusal !== undefined || !logsBody || !hasBody) return { refusal, body: undefined };
   const declared = { contentType, contentEncoding };
-  const unread = length === undefined ? undefined : { bytes: Buffer.alloc(0), size: Number(length), ...declared };
-  if (declaredKind(parseMediaType(contentType)) === 'binary' || Number(length ?? 0) > HARD_LIMIT) {
+  const unread = size === undefined ? undefined : { bytes: Buffer.alloc(0), size, ...declared };
+  if (declaredKind(parseMediaType(contentType)) === 'binary' || (size ?? 0) > HARD_LIMIT) {
     return { refusal, body: unread };
   }
   // What is larger than may be read, or not readable, the service may still take.

@@ -21,9 +21,11 @@ local chunk = assert(loadstring(unhex(arg[1])))
 for line in io.lines() do
   local connection, uri = line:match("^(%x*) (%x*)$")
   local status, body = 0, ""
-  ngx = { var = { request_uri = unhex(uri), http_connection = connection ~= "" and unhex(connection) or nil, kong_request_id = "id-1" } }
+  local cleared = {}
+  ngx = { req = { get_headers = function() return { ["X_Odd"] = "1", ["X-Even"] = "2" } end, clear_header = function(name) cleared[#cleared + 1] = name end }, var = { request_uri = unhex(uri), http_connection = connection ~= "" and unhex(connection) or nil, kong_request_id = "id-1" } }
   kong = { log = { notice = function() end }, response = { exit = function(code, text) status, body = code, text end } }
   chunk()
+  assert(status ~= 0 or table.concat(cleared, ",") == "X_Odd")
   print(status .. " " .. body)
 end
 `;
