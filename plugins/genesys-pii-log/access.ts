@@ -5,9 +5,10 @@
 import { share } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';
 import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
+import { parseMediaType } from '../shared/http/media-type.js';
 import { readGuarded, refusalOf } from '../shared/http/request-guard.js';
 import { type CapturedBody, HARD_LIMIT, WINDOW } from './body/body.js';
-import { declaredKind, parseMediaType } from './body/kind.js';
+import { declaredKind } from './body/kind.js';
 import type { Requests } from './requests.js';
 
 /** What the access phase of one configuration needs. */

@@ -4,9 +4,10 @@
  */
 import { type Effect, log as logLine } from '../runtime/effects.js';
 import { type Reader, type Step, step } from '../runtime/step.js';
+import { parseMediaType } from '../shared/http/media-type.js';
 import type { Credential, PdkValue } from '../shared/pdk.js';
 import { type CapturedBody, HARD_LIMIT, type LoggedBody, WINDOW } from './body/body.js';
-import { declaredKind, parseMediaType } from './body/kind.js';
+import { declaredKind } from './body/kind.js';
 import { buildEntry, type EntryPolicy } from './entry/entry.js';
 import { type KongEntry, parseKongEntry } from './entry/kong-entry.js';
 import { type Format, toLine } from './entry/line.js';

@@ -2,6 +2,9 @@
  * From the bytes of a body to what is logged of it: masked first, cut then. Only as much is read as is logged, in slices
  * between which the process does other work.
  */
+
+import type { Beginning } from '../../shared/http/content-coding.js';
+import { type MediaType, parseMediaType } from '../../shared/http/media-type.js';
 import { maskBeginning } from '../mask/beginning.js';
 import { JsonMasker, maskJsonString, maskWhole } from '../mask/json.js';
 import { findTextHits } from '../mask/labels.js';
@@ -10,8 +13,8 @@ import { parseDocument, pointerTo } from '../mask/paths.js';
 import type { Masking } from '../mask/rules.js';
 import { Tally } from '../mask/tally.js';
 import { maskText } from '../mask/text.js';
-import { type Beginning, decompress, decompressBrotli } from './decompress.js';
-import { type BodyKind, declaredKind, type MediaType, parseMediaType } from './kind.js';
+import { decompress, decompressBrotli } from './decompress.js';
+import { type BodyKind, declaredKind } from './kind.js';
 import { listParts } from './multipart.js';
 
 /** A body as it went over the wire. */
