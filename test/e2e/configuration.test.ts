@@ -19,6 +19,12 @@ it.each<[string, (config: KongConfig) => void, RegExp]>([
   ['an unknown region', withField('region', 'mars'), /region[\s\S]*expected one of/],
   ['a number out of range', withField('max_attempts', 0), /max_attempts[\s\S]*(between|greater)/],
   ['text for a number', withField('timeout_ms', 'soon'), /timeout_ms[\s\S]*expected (an integer|a number)/],
+  ['an empty choice', withField('auth_method', ''), /auth_method[\s\S]*expected one of/],
+  [
+    'a pattern with words of its own',
+    withField('failover', { methods: ['get'] }),
+    /must be a method in capital letters/,
+  ],
   ['a missing client id', withField('client_id', null), /at least one of these fields[\s\S]*client_id/],
   [
     'a client beside a pool',
@@ -57,6 +63,15 @@ it('defaults are filled in by the gateway: a configuration of a client alone wor
     const { client_id, client_secret, token_url } = tokenManagerConfig(config);
     const entry = config.services[0]?.routes[0]?.plugins.find(({ name }) => name === 'genesys-token-manager');
     if (entry !== undefined) entry.config = { client_id, client_secret, token_url };
+  });
+  const response = await setup.get('/api/v2/tokens/me');
+  await response.arrayBuffer();
+  expect(response.status).toBe(200);
+});
+
+it("Lua's one empty table stands for a list and for a map", async () => {
+  await setup.reconfigure((config) => {
+    Object.assign(tokenManagerConfig(config), { purge_on_statuses: {}, extra_params: [] });
   });
   const response = await setup.get('/api/v2/tokens/me');
   await response.arrayBuffer();
