@@ -1,6 +1,6 @@
 /** What Kong is told: for this machine and for a container. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -48,18 +48,21 @@ describe('kong-genesys-cloud', () => {
 describe('kong-genesys-cloud --ready', () => {
   const prefix = mkdtempSync(join(tmpdir(), 'ready-'));
   const args = ['--ready', '--plugins', 'genesys-quota,genesys-login', '--prefix', prefix];
-  const listen = async (plugin: string): Promise<Server> => {
-    const server = createServer((socket) => socket.destroy());
+  const listen = async (plugin: string, onConnection: (socket: Socket) => void): Promise<Server> => {
+    const server = createServer(onConnection);
     await new Promise<void>((resolve) => server.listen(join(prefix, `${plugin}.socket`), resolve));
     return server;
   };
 
-  it('fails while a plugin server does not listen, and names it', async () => {
-    const quota = await listen('genesys-quota');
-    await expect(run(args, HERE)).rejects.toThrow(`not ready: nobody listens on ${prefix}/genesys-login.socket`);
-    const login = await listen('genesys-login');
-    expect(await run(args, HERE)).toBe('');
-    for (const server of [quota, login]) server.close();
+  it('fails for whoever does not answer, and names it; that one is connected to proves nothing', async () => {
+    const sockets: Socket[] = [];
+    const silent = await listen('genesys-quota', (socket) => sockets.push(socket));
+    const neither = `not ready: nobody answers on ${prefix}/genesys-quota.socket, ${prefix}/genesys-login.socket`;
+    await expect(run(args, HERE)).rejects.toThrow(neither);
+    const closing = await listen('genesys-login', (socket) => socket.destroy());
+    await expect(run(args, HERE)).rejects.toThrow(neither);
+    for (const socket of sockets) socket.destroy();
+    for (const server of [silent, closing]) server.close();
     rmSync(prefix, { recursive: true });
   });
 });
