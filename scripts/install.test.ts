@@ -17,6 +17,10 @@ describe('kong-genesys-cloud', () => {
   it('prints lines of kong.conf', async () => {
     expect(await run(['--plugins', 'genesys-quota'], HERE)).toBe(
       [
+        'nginx_proxy_proxy_buffers = 176 64k',
+        'nginx_location_proxy_buffers = 8 8k',
+        'nginx_http_lua_socket_read_timeout = 35s',
+        'nginx_http_lua_socket_send_timeout = 35s',
         'plugins = bundled,genesys-quota',
         'pluginserver_names = genesys-quota',
         'pluginserver_genesys_quota_socket = /usr/local/kong/genesys-quota.socket',
@@ -32,7 +36,15 @@ describe('kong-genesys-cloud', () => {
     const command = '/kong/genesys-quota.socket --secrets-dir /run/secrets';
     expect(await run(['--format', 'env', ...args], HERE)).toContain(`\nKONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD=`);
     expect(await run(['--format', 'env', ...args], HERE)).toContain(`${command} --dump\n`);
-    expect(await run(['--format', 'helm', ...args], HERE)).toMatch(/^env:\n {2}plugins: "bundled,genesys-quota"\n/);
+    expect(await run(['--format', 'helm', ...args], HERE)).toMatch(
+      /^env:\n(.*\n){4} {2}plugins: "bundled,genesys-quota"\n/,
+    );
+  });
+
+  it('lets Kong wait longer than the deadline of its plugin servers', async () => {
+    for (const flags of [['--deadline', '100'], ['--deadline=100']]) {
+      expect(await run(['--', ...flags], HERE)).toContain('nginx_http_lua_socket_read_timeout = 105s\n');
+    }
   });
 
   it.each([
@@ -40,6 +52,7 @@ describe('kong-genesys-cloud', () => {
     [['--format', 'xml'], '--format xml'],
     [['--prefix', 'relative'], '--prefix relative'],
     [['--node', '/usr/my node'], '--node /usr/my node'],
+    [['--', '--deadline', 'soon'], '--deadline soon'],
   ])('refuses %j', async (args, message) => {
     await expect(run(args, HERE)).rejects.toThrow(message);
   });
