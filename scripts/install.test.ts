@@ -1,6 +1,6 @@
 /** What Kong is told: for this machine and for a container. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -17,6 +17,10 @@ describe('kong-genesys-cloud', () => {
   it('prints lines of kong.conf', async () => {
     expect(await run(['--plugins', 'genesys-quota'], HERE)).toBe(
       [
+        'nginx_proxy_proxy_buffers = 176 64k',
+        'nginx_location_proxy_buffers = 8 8k',
+        'nginx_http_lua_socket_read_timeout = 35s',
+        'nginx_http_lua_socket_send_timeout = 35s',
         'plugins = bundled,genesys-quota',
         'pluginserver_names = genesys-quota',
         'pluginserver_genesys_quota_socket = /usr/local/kong/genesys-quota.socket',
@@ -32,7 +36,15 @@ describe('kong-genesys-cloud', () => {
     const command = '/kong/genesys-quota.socket --secrets-dir /run/secrets';
     expect(await run(['--format', 'env', ...args], HERE)).toContain(`\nKONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD=`);
     expect(await run(['--format', 'env', ...args], HERE)).toContain(`${command} --dump\n`);
-    expect(await run(['--format', 'helm', ...args], HERE)).toMatch(/^env:\n {2}plugins: "bundled,genesys-quota"\n/);
+    expect(await run(['--format', 'helm', ...args], HERE)).toMatch(
+      /^env:\n(.*\n){4} {2}plugins: "bundled,genesys-quota"\n/,
+    );
+  });
+
+  it('lets Kong wait longer than the deadline of its plugin servers', async () => {
+    for (const flags of [['--deadline', '100'], ['--deadline=100']]) {
+      expect(await run(['--', ...flags], HERE)).toContain('nginx_http_lua_socket_read_timeout = 105s\n');
+    }
   });
 
   it.each([
@@ -40,6 +52,7 @@ describe('kong-genesys-cloud', () => {
     [['--format', 'xml'], '--format xml'],
     [['--prefix', 'relative'], '--prefix relative'],
     [['--node', '/usr/my node'], '--node /usr/my node'],
+    [['--', '--deadline', 'soon'], '--deadline soon'],
   ])('refuses %j', async (args, message) => {
     await expect(run(args, HERE)).rejects.toThrow(message);
   });
@@ -48,18 +61,21 @@ describe('kong-genesys-cloud', () => {
 describe('kong-genesys-cloud --ready', () => {
   const prefix = mkdtempSync(join(tmpdir(), 'ready-'));
   const args = ['--ready', '--plugins', 'genesys-quota,genesys-login', '--prefix', prefix];
-  const listen = async (plugin: string): Promise<Server> => {
-    const server = createServer((socket) => socket.destroy());
+  const listen = async (plugin: string, onConnection: (socket: Socket) => void): Promise<Server> => {
+    const server = createServer(onConnection);
     await new Promise<void>((resolve) => server.listen(join(prefix, `${plugin}.socket`), resolve));
     return server;
   };
 
-  it('fails while a plugin server does not listen, and names it', async () => {
-    const quota = await listen('genesys-quota');
-    await expect(run(args, HERE)).rejects.toThrow(`not ready: nobody listens on ${prefix}/genesys-login.socket`);
-    const login = await listen('genesys-login');
-    expect(await run(args, HERE)).toBe('');
-    for (const server of [quota, login]) server.close();
+  it('fails for whoever does not answer, and names it; that one is connected to proves nothing', async () => {
+    const sockets: Socket[] = [];
+    const silent = await listen('genesys-quota', (socket) => sockets.push(socket));
+    const neither = `not ready: nobody answers on ${prefix}/genesys-quota.socket, ${prefix}/genesys-login.socket`;
+    await expect(run(args, HERE)).rejects.toThrow(neither);
+    const closing = await listen('genesys-login', (socket) => socket.destroy());
+    await expect(run(args, HERE)).rejects.toThrow(neither);
+    for (const socket of sockets) socket.destroy();
+    for (const server of [silent, closing]) server.close();
     rmSync(prefix, { recursive: true });
   });
 });

@@ -17,7 +17,7 @@ import { deafSockets } from './readiness.js';
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 
 export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins NAME,...] [--prefix DIR] [-- FLAG ...]
-  --ready    prints nothing, and fails unless all plugin servers accept requests: for health checks
+  --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
   --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all)
   --prefix   Kong's prefix, in which the sockets lie (/usr/local/kong)
@@ -35,7 +35,7 @@ export async function run(args: readonly string[], here: Here): Promise<string> 
   if (!ready) return format(settings);
   const sockets = settings.filter(([name]) => name.endsWith('_socket')).map(([, path]) => path);
   const deaf = await deafSockets(sockets);
-  if (deaf.length > 0) throw new Error(`not ready: nobody listens on ${deaf.join(', ')}`);
+  if (deaf.length > 0) throw new Error(`not ready: nobody answers on ${deaf.join(', ')}`);
   return '';
 }
 

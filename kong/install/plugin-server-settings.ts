@@ -3,6 +3,7 @@
  * absolute, since Kong gives a plugin server neither PATH nor any other variable. Pure.
  */
 import { NODE_OPTIONS, type PluginName } from '../plugin-list.js';
+import { patienceSeconds } from '../plugin-server/deadline.js';
 
 export interface InstallSettings {
   plugins: readonly PluginName[];
@@ -19,9 +20,28 @@ export interface InstallSettings {
 /** A setting of Kong, by its name in kong.conf. */
 export type Setting = readonly [name: string, value: string];
 
+/**
+ * Returns the settings of nginx that the plugins rely on.
+ * @param deadlineSeconds of the plugin servers
+ */
+export function nginxSettings(deadlineSeconds?: number): Setting[] {
+  const patience = `${patienceSeconds(deadlineSeconds)}s`;
+  return [
+    // What does not fit into these of an answer that Kong buffers goes to a temporary file, unfiltered. Each is allocated
+    // when it is needed. Together 11 MiB: the filter's `max_body_bytes` and room for headers.
+    ['nginx_proxy_proxy_buffers', '176 64k'],
+    // For answers that Kong does not buffer, since a slow client would make nginx hold 11 MiB for each.
+    ['nginx_location_proxy_buffers', '8 8k'],
+    // Kong itself sets no limit to how long it waits for a plugin server: nginx's 60 s would hold.
+    ['nginx_http_lua_socket_read_timeout', patience],
+    ['nginx_http_lua_socket_send_timeout', patience],
+  ];
+}
+
 /** The settings, in the order of kong.conf. */
 export function pluginServerSettings({ plugins, node, packageFolder, prefix, flags }: InstallSettings): Setting[] {
   return [
+    ...nginxSettings(deadlineOf(flags)),
     ['plugins', ['bundled', ...plugins].join(',')],
     ['pluginserver_names', plugins.join(',')],
     ...plugins.flatMap((plugin): Setting[] => {
@@ -44,6 +64,15 @@ export function pluginServerSettings({ plugins, node, packageFolder, prefix, fla
   ];
 }
 
+/** @throws Error for a deadline that no plugin server takes */
+function deadlineOf(flags: readonly string[]): number | undefined {
+  const deadline = /(?:^| )--deadline[= ](\S+)/.exec(flags.join(' '))?.[1];
+  if (deadline === undefined) return undefined;
+  const seconds = Number(deadline);
+  if (!(seconds > 0)) throw new Error(`--deadline ${deadline}: seconds, above 0`);
+  return Math.ceil(seconds);
+}
+
 /** For kong.conf. */
 export function asKongConf(settings: readonly Setting[]): string {
   return settings.map(([name, value]) => `${name} = ${value}\n`).join('');
@@ -51,14 +80,17 @@ export function asKongConf(settings: readonly Setting[]): string {
 
 /** For an environment file, or `docker run --env-file`. */
 export function asEnvironment(settings: readonly Setting[]): string {
-  return settings.map(([name, value]) => `${variable(name)}=${value}\n`).join('');
+  return Object.entries(environmentOf(settings))
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+/** For the environment of a process. */
+export function environmentOf(settings: readonly Setting[]): Record<string, string> {
+  return Object.fromEntries(settings.map(([name, value]) => [`KONG_${name.toUpperCase()}`, value]));
 }
 
 /** For the `env` of Kong's Helm chart, which adds KONG_ itself. */
 export function asHelmValues(settings: readonly Setting[]): string {
   return `env:\n${settings.map(([name, value]) => `  ${name}: ${JSON.stringify(value)}\n`).join('')}`;
-}
-
-function variable(name: string): string {
-  return `KONG_${name.toUpperCase()}`;
 }

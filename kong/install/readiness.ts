@@ -1,26 +1,27 @@
 /**
- * Whether Kong's plugin servers accept requests: Kong itself does a second or two before them, and answers 500 until then,
- * which its own health checks do not show.
+ * Whether Kong's plugin servers work: Kong itself accepts requests a second or two before them, and answers 500 until then,
+ * which its own health checks do not show. A connection proves nothing, as the kernel accepts it for a stopped process too.
  */
-import { connect } from 'node:net';
+import { KongDriver } from '../kong-side/protobuf.js';
 
+/** How long a plugin server may take to answer. */
 const TIMEOUT_MS = 2000;
 
-/** The sockets, by their paths, to which nobody can connect. */
+/** Returns the sockets, by their paths, on which no plugin server answers. */
 export async function deafSockets(sockets: readonly string[]): Promise<string[]> {
-  const listen = await Promise.all(sockets.map(accepts));
-  return sockets.filter((_, index) => !listen[index]);
+  const answers = await Promise.all(sockets.map(isServed));
+  return sockets.filter((_, index) => !answers[index]);
 }
 
-function accepts(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const end = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(TIMEOUT_MS, () => end(false));
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-  });
+async function isServed(path: string): Promise<boolean> {
+  let kong: KongDriver | undefined;
+  try {
+    kong = await KongDriver.connect(path, TIMEOUT_MS);
+    await kong.pluginNames();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    kong?.close();
+  }
 }

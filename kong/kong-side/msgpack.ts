@@ -34,19 +34,23 @@ export class MsgPackDriver {
   #waiting: { resolve(result: unknown): void; reject(error: Error): void } | undefined;
   #messageId = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, timeoutMs: number) {
     this.#socket = socket;
     socket.on('data', (chunk) => this.#onData(chunk));
     socket.on('error', (error) => this.#waiting?.reject(error));
     socket.on('close', () => this.#waiting?.reject(new Error('no data')));
-    socket.setTimeout(READ_TIMEOUT_MS, () => {
+    socket.setTimeout(timeoutMs, () => {
       if (this.#waiting !== undefined) socket.destroy(new Error('timeout'));
     });
   }
 
-  /** Connects to the plugin server that listens on `path`. @throws Error if none does */
-  static async connect(path: string): Promise<MsgPackDriver> {
-    return new MsgPackDriver(await connectTo(path));
+  /**
+   * Connects to the plugin server that listens on `path`.
+   * @param timeoutMs how long it may say nothing
+   * @throws Error if none does
+   */
+  static async connect(path: string, timeoutMs = READ_TIMEOUT_MS): Promise<MsgPackDriver> {
+    return new MsgPackDriver(await connectTo(path), timeoutMs);
   }
 
   async startInstance(config: unknown, name: string): Promise<number> {

@@ -43,7 +43,7 @@ export class KongDriver {
   #wake: (() => void) | undefined;
   #sequence = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, timeoutMs: number) {
     this.socket = socket;
     const reader = new FrameReader((frame) => {
       if (frame) this.#frames.push(frame);
@@ -56,16 +56,22 @@ export class KongDriver {
       this.closed = true;
       this.#wake?.();
     });
-    socket.setTimeout(READ_TIMEOUT_MS, () => {
+    socket.setTimeout(timeoutMs);
+    // Not the argument of setTimeout, which is called once: a connection may have been idle for that long before.
+    socket.on('timeout', () => {
       if (this.#wake === undefined) return;
       this.#lost = new Error('pluginserver error: timeout');
       socket.destroy();
     });
   }
 
-  /** Connects to the plugin server that listens on `path`. @throws Error if none does */
-  static async connect(path: string): Promise<KongDriver> {
-    return new KongDriver(await connectTo(path));
+  /**
+   * Connects to the plugin server that listens on `path`.
+   * @param timeoutMs how long it may say nothing
+   * @throws Error if none does
+   */
+  static async connect(path: string, timeoutMs = READ_TIMEOUT_MS): Promise<KongDriver> {
+    return new KongDriver(await connectTo(path), timeoutMs);
   }
 
   /** Whether something has come that was not read. */
@@ -115,6 +121,12 @@ export class KongDriver {
 
   async instanceStatus(id: number): Promise<RpcReturn> {
     return this.#return(this.send({ cmd_get_instance_status: { instance_id: id } }));
+  }
+
+  /** Asks which plugins it serves: what any process that works can answer. @throws Error if no answer comes in time */
+  async pluginNames(): Promise<string[]> {
+    const { plugin_names } = await this.#return(this.send({ cmd_get_plugin_names: {} }));
+    return plugin_names?.names ?? [];
   }
 
   /**

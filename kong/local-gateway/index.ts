@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Fields } from '../../plugins/shared/kong-schema/field.js';
 import { isReference } from '../../plugins/shared/kong-schema/reference.js';
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
+import { READ_TIMEOUT_MS } from '../kong-side/connect.js';
 import { createBalancer } from './balancer.js';
 import { createBundledPlugins } from './bundled/index.js';
 import { type ResolveReference, resolveFromEnvironment } from './config/references.js';
@@ -42,6 +43,8 @@ export interface LocalGatewayOptions {
   ignorePlugins?: readonly string[];
   /** What `{vault://env/...}` is resolved from; default the environment of this process. */
   env?: Readonly<Record<string, string | undefined>>;
+  /** How long a plugin server may say nothing (nginx: lua_socket_read_timeout). */
+  pluginServerTimeoutMs?: number;
   onRequest?: (line: RequestLine) => void;
   onLog?: (entry: LogEntry) => void;
 }
@@ -71,6 +74,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     clientBodyBufferBytes: CLIENT_BODY_BUFFER_BYTES,
     spillFolder,
     nodeId: randomUUID(),
+    pluginServerTimeoutMs: options.pluginServerTimeoutMs ?? READ_TIMEOUT_MS,
   };
   const resolveReference = resolveFromEnvironment(options.env ?? process.env);
   const clients = (options.pluginServers ?? []).map((definition) => startPluginServer(definition, host));

@@ -19,6 +19,8 @@ export interface PdkHost {
   clientBodyBufferBytes: number;
   spillFolder: string;
   nodeId: string;
+  /** How long a plugin server may say nothing. */
+  pluginServerTimeoutMs: number;
 }
 
 /** An event of a plugin, during which it makes calls. */

@@ -33,7 +33,7 @@ export function createProtobufRpc(socketPath: string, pluginName: string, host: 
   async function use<T>(run: (kong: KongDriver) => Promise<T>): Promise<T> {
     let kong = idle.pop();
     while (kong?.closed) kong = idle.pop();
-    kong ??= await KongDriver.connect(socketPath);
+    kong ??= await KongDriver.connect(socketPath, host.pluginServerTimeoutMs);
     const result = await run(kong);
     // nginx keeps no connection that has something unread.
     if (kong.hasFrame) kong.close();
@@ -64,7 +64,7 @@ export function createProtobufRpc(socketPath: string, pluginName: string, host: 
  */
 export function createMsgpackRpc(socketPath: string, pluginName: string, host: PdkHost): Rpc {
   async function use<T>(run: (kong: MsgPackDriver) => Promise<T>): Promise<T> {
-    const kong = await MsgPackDriver.connect(socketPath);
+    const kong = await MsgPackDriver.connect(socketPath, host.pluginServerTimeoutMs);
     try {
       return await run(kong);
     } finally {

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { isLoopback } from '../../plugins/shared/loopback.js';
 import { type PluginModule, type RunningPlugin, VARIANTS } from '../../plugins/shared/plugin.js';
+import { DEFAULT_DEADLINE_SECONDS } from './deadline.js';
 import { describePlugin } from './dump.js';
 import { createInstances } from './instances.js';
 import { createMetrics } from './metrics.js';
@@ -12,7 +13,6 @@ import type { OperationsServer } from './operations.js';
 import { startServer } from './server.js';
 import { startWatchdog } from './watchdog.js';
 
-const DEFAULT_DEADLINE_SECONDS = 30;
 /** Beyond this the process is taken as hung: longer than any work on one request, shorter than a client's patience. */
 const STALL_MS = 5000;
 

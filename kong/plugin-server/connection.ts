@@ -136,6 +136,9 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     } else if (cmd_get_instance_status) {
       const id = cmd_get_instance_status.instance_id;
       answerAbout(sequence, id, instances.get(id));
+    } else if (call.cmd_get_plugin_names) {
+      writer.frame(rpcReturnMessage, { sequence, plugin_names: { names: [pluginName] } });
+      onAnswered();
     } else {
       throw new Error('Kong sent a call that ProtoBuf:1 does not know');
     }
@@ -226,7 +229,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     event.ended = true;
     running = undefined;
     writer.emptyFrame();
-    writer.frame(rpcReturnMessage, { sequence, instance_status: undefined });
+    writer.frame(rpcReturnMessage, { sequence });
     onAnswered();
   }
 

@@ -1,5 +1,5 @@
 /**
- * Ends the process when its event loop stands still: Kong would wait 60 s for it with every request, and start a new one
+ * Ends the process when its event loop stands still: Kong would wait 35 s for it with every request, and starts a new one
  * within a second instead. The watcher is a thread of its own, because a loop that stands still runs no timer.
  */
 import { Worker } from 'node:worker_threads';

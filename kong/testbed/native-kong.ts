@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { environmentOf, nginxSettings } from '../install/plugin-server-settings.js';
 import { type ExternalPlugin, type Place, pluginServerCommands } from './plugin-servers.js';
 import { childrenOf, commandOf, processesThat } from './processes.js';
 
@@ -23,6 +24,8 @@ export interface NativeKongOptions {
   workers?: number;
   /** 0 takes a free port. */
   port?: number;
+  /** How long Kong waits for a plugin server, ms; left out: as long as the settings say that we print. */
+  pluginServerTimeoutMs?: number;
 }
 
 export interface NativeKong {
@@ -66,7 +69,7 @@ const STOP_TIMEOUT_MS = 40_000;
  * @throws Error of one line or Kong's own words, if there is no Kong or it does not start
  */
 export async function startNativeKong(options: NativeKongOptions): Promise<NativeKong> {
-  const { config, plugins, env = {}, workers = 1 } = options;
+  const { config, plugins, env = {}, workers = 1, pluginServerTimeoutMs } = options;
   const kong = process.env.KONG_BIN ?? 'kong';
   const prefix = mkdtempSync(join(tmpdir(), 'kong-'));
   const [port, tlsPort, adminPort] = [options.port || (await freePort()), await freePort(), await freePort()];
@@ -76,6 +79,8 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   write(config);
   const kongEnv = {
     ...process.env,
+    ...environmentOf(nginxSettings()),
+    ...(pluginServerTimeoutMs && { KONG_NGINX_HTTP_LUA_SOCKET_READ_TIMEOUT: `${pluginServerTimeoutMs}ms` }),
     ...env,
     KONG_PREFIX: prefix,
     KONG_DATABASE: 'off',

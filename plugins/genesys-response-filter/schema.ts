@@ -129,7 +129,8 @@ export const Schema = [
       type: 'integer',
       default: 10_485_760,
       between: [1024, 104_857_600],
-      description: 'A longer body, also one that is so long only when decompressed, is a failure.',
+      description:
+        'A longer body, also one that is so long only when decompressed, is a failure. Raise `nginx_proxy_proxy_buffers` with it.',
     },
   },
   {

@@ -58,7 +58,7 @@ export async function startGateway(options: NativeKongOptions): Promise<Gateway>
   return gateway;
 }
 
-async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Promise<Gateway> {
+async function startLocal({ config, plugins, env = {}, pluginServerTimeoutMs }: NativeKongOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'gw-'));
   const lines: string[] = [];
   const gateway = await startLocalGateway({
@@ -66,6 +66,7 @@ async function startLocal({ config, plugins, env = {} }: NativeKongOptions): Pro
     port: 0,
     env,
     ignorePlugins: LEFT_OUT_LOCALLY,
+    ...(pluginServerTimeoutMs && { pluginServerTimeoutMs }),
     pluginServers: plugins.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
     onLog: ({ level, message }) => lines.push(`[${level}] ${message}`),
   });

@@ -53,6 +53,8 @@ export async function startGenesysGateway(
     env?: Record<string, string>;
     /** nginx workers of a real Kong. */
     workers?: number;
+    /** How long the gateway waits for a plugin server. */
+    pluginServerTimeoutMs?: number;
   } = {},
 ): Promise<GenesysGateway> {
   const genesys = await startGenesysCloud({ rateLimitPerMinute: 0, ...options });
@@ -75,6 +77,7 @@ export async function startGenesysGateway(
     config: first,
     plugins: options.plugins ?? PLUGINS,
     workers: options.workers ?? 1,
+    ...(options.pluginServerTimeoutMs && { pluginServerTimeoutMs: options.pluginServerTimeoutMs }),
     env: {
       ...developmentEnv(),
       GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId,

@@ -1,6 +1,7 @@
 /** A plugin server that dies, hangs or never starts: whatever happens, nothing reaches Genesys without the token. */
-
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deafSockets } from '../../kong/install/readiness.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
@@ -91,6 +92,31 @@ describe('the plugin server', () => {
     expect(await status()).toBe(200);
     expect(setup.genesys.control.counts().unauthorized).toBe(0);
   });
+});
+
+it('stopped for good is not ready, and its requests end with 500 until it is continued', async () => {
+  const timeoutMs = 1500;
+  setup = await startGenesysGateway({ pluginServerTimeoutMs: timeoutMs });
+  expect(await status()).toBe(200);
+  const socket = join(setup.gateway.folder ?? '', `${TOKEN_MANAGER}.socket`);
+  expect(await deafSockets([socket])).toEqual([]);
+  const stopped = pid();
+  process.kill(stopped, 'SIGSTOP');
+  try {
+    const stoppedAt = performance.now();
+    expect(await deafSockets([socket])).toEqual([socket]);
+    expect(performance.now() - stoppedAt).toBeLessThan(allowedMs(3000));
+    const sentAt = performance.now();
+    expect(await Promise.all([status(), status()])).toEqual([500, 500]);
+    expect(performance.now() - sentAt).toBeGreaterThan(timeoutMs / 2);
+    expect(performance.now() - sentAt).toBeLessThan(allowedMs(2 * timeoutMs));
+  } finally {
+    process.kill(stopped, 'SIGCONT');
+  }
+  await waitFor('service', async () => (await status()) === 200);
+  expect(await deafSockets([socket])).toEqual([]);
+  expect(setup.gateway.pluginServerPid(TOKEN_MANAGER)).toBe(stopped);
+  expect(setup.genesys.control.counts().unauthorized).toBe(0);
 });
 
 it('that crashes at start is tried again, and meanwhile every request is answered 500', async () => {

@@ -3,7 +3,9 @@
  * broken or no JSON; what the client gets when the plugin server dies in between; and configurations that are refused.
  * Everything that must not leave holds `SECRET`, so that one look tells.
  */
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KongConfig } from '../../kong/testbed/development-config.js';
@@ -235,6 +237,27 @@ describe('a body', () => {
     expectBlocked(await send(path), 502);
     await expectReason('its body is of more than 10485760 bytes', before);
   });
+
+  it.skipIf(GATEWAY_KIND !== 'kong')(
+    'of 10 MB is never on a disk, and leaves filtered when none can be written',
+    async () => {
+      await useFilter({ rules: [{ keep: ['id'] }] });
+      setup.genesys.control.stub({ path: PATH, bodyBytes: 10 * 1024 * 1024 });
+      const [temporary, aside] = ['proxy_temp', 'aside'].map((name) => join(setup.gateway.folder ?? '', name));
+      if (temporary === undefined || aside === undefined) throw new Error('Kong has no folder here');
+      renameSync(temporary, aside);
+      // In the place of the folder, so that no file can be made there: nginx sees an error, as on a full disk.
+      writeFileSync(temporary, '');
+      try {
+        const { entities } = JSON.parse(text(await send(PATH))) as Page;
+        expect(entities.length).toBeGreaterThan(9000);
+        expect(logged('temporary file') + logged(temporary)).toBe(0);
+      } finally {
+        rmSync(temporary);
+        renameSync(aside, temporary);
+      }
+    },
+  );
 
   it('keeps its numbers digit for digit, its escapes and the order of its keys', async () => {
     await useFilter({ rules: [{ remove: ['email'] }] });

@@ -324,7 +324,7 @@ describe('what is no call', () => {
       'a configuration that is no JSON',
       () => frame(callBytes({ cmd_start_instance: { name: '', config: Buffer.from('{') } })),
     ],
-    ['an announced plugin list, which Kong 3.9 never asks for', () => frame(varint(0x08, 0x01, 0xfa, 0x01, 0x00))],
+    ['a question about a plugin, which nobody asks', () => frame(varint(0x08, 0x01, 0x82, 0x02, 0x00))],
   ];
 
   it.each(bad)('%s: the connection is closed at once, and nothing else', async (_what, bytes) => {

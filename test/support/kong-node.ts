@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { environmentOf, nginxSettings } from '../../kong/install/plugin-server-settings.js';
 import { pluginServerSettings } from '../../kong/testbed/native-kong.js';
 import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
 import type { Postgres } from './postgres.js';
@@ -38,6 +39,7 @@ export function createKongNode({ plugins, startsServers, env }: KongNodeOptions)
   const options = {
     env: {
       ...process.env,
+      ...environmentOf(nginxSettings()),
       KONG_ADMIN_GUI_LISTEN: 'off',
       KONG_STATUS_LISTEN: 'off',
       KONG_ANONYMOUS_REPORTS: 'off',

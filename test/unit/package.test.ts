@@ -83,7 +83,8 @@ describe('the package', () => {
         .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('/testing/'))
         .map((path) => `dist/${below}/${path.replace(/\.ts$/, '.js')}`),
     );
-    const expected = [...sources, 'dist/kong/plugin-list.js', 'LICENSE', 'README.md', 'package.json'];
+    const single = ['plugin-list', 'kong-side/connect', 'kong-side/protobuf'].map((name) => `dist/kong/${name}.js`);
+    const expected = [...sources, ...single, 'LICENSE', 'README.md', 'package.json'];
     expect([...files].sort()).toEqual(expected.sort());
   });
 
