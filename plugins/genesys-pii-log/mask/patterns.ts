@@ -29,17 +29,19 @@ export function compilePattern(name: string, regex: string, replacement: string)
   } catch {
     throw new Error('is not a regular expression of JavaScript');
   }
-  if (compiled.test('')) throw new Error('matches the empty text');
+  /** Without the flag g it has no `lastIndex`: where one search ended says nothing to the next. */
+  const single = new RegExp(regex, 'u');
+  if (single.test('')) throw new Error('matches the empty text');
   return {
     name,
     replace(text, onMatch) {
-      if (text.length <= WINDOW) return replaceAll(text, compiled, replacement, onMatch);
-      return replaceInWindows(text, compiled, replacement, onMatch);
+      compiled.lastIndex = 0;
+      if (text.length > WINDOW) return replaceInWindows(text, compiled, replacement, onMatch);
+      return single.test(text) ? replaceAll(text, compiled, replacement, onMatch) : text;
     },
     matches(text) {
       for (let start = 0; ; start += WINDOW - OVERLAP) {
-        compiled.lastIndex = 0;
-        if (compiled.test(text.slice(start, start + WINDOW))) return true;
+        if (single.test(text.slice(start, start + WINDOW))) return true;
         if (start + WINDOW >= text.length) return false;
       }
     },
@@ -47,9 +49,6 @@ export function compilePattern(name: string, regex: string, replacement: string)
 }
 
 function replaceAll(text: string, regex: RegExp, replacement: string, onMatch: () => void): string {
-  regex.lastIndex = 0;
-  if (!regex.test(text)) return text;
-  regex.lastIndex = 0;
   for (const _ of text.matchAll(regex)) onMatch();
   return text.replace(regex, replacement);
 }
