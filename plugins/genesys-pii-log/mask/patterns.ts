@@ -1,18 +1,19 @@
 /** Patterns of the configuration: a regular expression, and what its matches are replaced by. Pure. */
-import { checkPattern } from './safe-regex.js';
+import { checkPattern, WINDOW } from './safe-regex.js';
 
 export interface PatternRule {
   name: string;
   /** Replaces every match, and tells of each. */
   replace(text: string, onMatch: () => void): string;
   matches(text: string): boolean;
+  /** Tells whether the search of a text is sure to take no more than about a millisecond. */
+  isShort(text: string): boolean;
 }
 
 /**
  * A search takes at worst time in the square of the text's length (safe-regex.ts sees to it), so longer texts are searched
  * in windows. They overlap, so that a match of up to the overlap's length is found wherever it stands.
  */
-const WINDOW = 1024;
 const OVERLAP = 256;
 
 /**
@@ -22,7 +23,7 @@ const OVERLAP = 256;
  * @throws Error with what is wrong, as the end of a sentence
  */
 export function compilePattern(name: string, regex: string, replacement: string): PatternRule {
-  checkPattern(regex);
+  const isShort = checkPattern(regex);
   let compiled: RegExp;
   try {
     compiled = new RegExp(regex, 'gu');
@@ -34,6 +35,7 @@ export function compilePattern(name: string, regex: string, replacement: string)
   if (single.test('')) throw new Error('matches the empty text');
   return {
     name,
+    isShort,
     replace(text, onMatch) {
       compiled.lastIndex = 0;
       if (text.length > WINDOW) return replaceInWindows(text, compiled, replacement, onMatch);
