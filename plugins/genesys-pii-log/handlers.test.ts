@@ -2,11 +2,13 @@
 import { beforeEach, expect, it } from 'vitest';
 import { guarded } from '../../test/support/guarded.js';
 import { runPhase } from '../runtime/run-phase.js';
+import { realClock } from '../shared/clock.js';
 import type { Kong } from '../shared/pdk.js';
 import { type Access, accessStep } from './access.js';
 import type { Entry } from './entry/entry.js';
 import type { Line } from './entry/line.js';
 import { type Log, logStep } from './log.js';
+import { ExtraSearchTime } from './mask/search-time.js';
 import { createRequests, type Requests } from './requests.js';
 import { responseStep } from './response.js';
 import { createFakeClock } from './testing/clock.js';
@@ -47,7 +49,7 @@ const sink = {
 function log(overrides: Record<string, unknown> = {}, random = 0.5): Log {
   const { logsRequestBody: _, sinks: __, ...config } = testConfig(overrides);
   const of = { requests, marker: 'marker', totals: createTotals(), work: { bytes: 0 }, sinks: [sink] };
-  return { ...config, ...of, random: () => random };
+  return { ...config, ...of, extraSearchTime: new ExtraSearchTime(realClock), random: () => random };
 }
 
 const ctx = {

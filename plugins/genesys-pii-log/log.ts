@@ -11,6 +11,7 @@ import { declaredKind } from './body/kind.js';
 import { buildEntry, type EntryPolicy } from './entry/entry.js';
 import { type KongEntry, parseKongEntry } from './entry/kong-entry.js';
 import { type Format, toLine } from './entry/line.js';
+import type { ExtraSearchTime } from './mask/search-time.js';
 import type { Requests } from './requests.js';
 import { RESPONSE_MARKER } from './response.js';
 import type { Sink } from './sinks/sink.js';
@@ -24,6 +25,8 @@ export interface Log {
   totals: Totals;
   /** Bytes of answers that the process is masking. */
   work: { bytes: number };
+  /** What slow patterns may take of the process. */
+  extraSearchTime: ExtraSearchTime;
   policy: EntryPolicy;
   logsResponseBody: boolean;
   sampleRate: number;
@@ -77,8 +80,8 @@ async function readFacts(event: Reader, marker: string): Promise<Facts> {
   return { id, wasBuffered, source, json, credential, readBody: () => event.service.response.getRawBody() };
 }
 
-function warningsOf({ takeWarning, sinks }: Log): Effect[] {
-  const warnings = [takeWarning(), ...sinks.map((sink) => sink.takeWarning())];
+function warningsOf({ takeWarning, extraSearchTime, sinks }: Log): Effect[] {
+  const warnings = [takeWarning(), extraSearchTime.takeWarning(), ...sinks.map((sink) => sink.takeWarning())];
   return warnings.flatMap((warning) => (warning === undefined ? [] : [logLine('warn', warning)]));
 }
 
@@ -102,7 +105,7 @@ async function writeEntry({ id, wasBuffered, source, json, credential, readBody 
       requestBody: request?.wasDropped ? ({ truncated: true, omitted: 'overload' } as const) : request?.body,
       responseBody: hasAnswer ? await answerOf(readBody, entry, size, work.bytes > MAX_BYTES_IN_WORK) : undefined,
     };
-    const built = await buildEntry(observed, log.policy).catch(failWithoutContent);
+    const built = await buildEntry(observed, log.policy, log.extraSearchTime).catch(failWithoutContent);
     const line = withoutContent(() => toLine(built, log.format));
     for (const sink of log.sinks) sink.write(line);
     log.totals.masked(built.masked);

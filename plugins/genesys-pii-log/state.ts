@@ -5,6 +5,7 @@ import { realClock } from '../shared/clock.js';
 import { accessStep } from './access.js';
 import type { Config } from './config.js';
 import { logStep } from './log.js';
+import { ExtraSearchTime } from './mask/search-time.js';
 import { createMetrics } from './metrics.js';
 import { createOperations } from './operations.js';
 import { createRequests } from './requests.js';
@@ -23,6 +24,7 @@ export function startLog(): RunningPart<Config> {
   // The process' own: should both variants of the plugin be on a route, neither takes the other's mark.
   const marker = `genesys_pii_log_${randomBytes(8).toString('hex')}`;
   const work = { bytes: 0 };
+  const extraSearchTime = new ExtraSearchTime(realClock);
   return {
     stepsOf: ({ logsRequestBody, sinks: settings, ...config }) => ({
       access: accessStep({ requests, marker, logsBody: logsRequestBody }),
@@ -33,6 +35,7 @@ export function startLog(): RunningPart<Config> {
         marker,
         totals,
         work,
+        extraSearchTime,
         sinks: settings.map((each) => sinks.sinkOf(each)),
         random: realClock.random,
       }),

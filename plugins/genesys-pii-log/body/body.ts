@@ -38,7 +38,15 @@ export interface LoggedBody {
   parts?: { name?: string; contentType?: string; file?: true; size: number }[];
   truncated: boolean;
   /** Why there is no content. */
-  omitted?: 'too_large' | 'encoding' | 'binary' | 'charset' | 'overload' | 'unreadable' | 'too_large_for_jsonpath';
+  omitted?:
+    | 'too_large'
+    | 'encoding'
+    | 'binary'
+    | 'charset'
+    | 'overload'
+    | 'unreadable'
+    | 'too_large_for_jsonpath'
+    | 'slow_pattern';
 }
 
 /** Larger bodies are not read: only their size is logged. */
@@ -50,7 +58,11 @@ const MAX_JSONPATH_BYTES = 64 * 1024;
 /** So many characters are masked before the process does other work: access events of other requests wait meanwhile. */
 const SLICE = 4 * 1024;
 
-/** Masks a body. @param maxBytes of content that is logged, in UTF-8 */
+/**
+ * Masks a body.
+ * @param maxBytes of content that is logged, in UTF-8
+ * @throws SlowPattern if patterns take too long
+ */
 export async function logBody(body: CapturedBody, masking: Masking, maxBytes: number): Promise<LoggedBody> {
   const media = parseMediaType(body.contentType);
   const about = {
@@ -150,7 +162,7 @@ async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number
   }
   const tally = new Tally();
   const options = { maxOutput: maxBytes + 1, isCut, ...(pointers === undefined ? {} : { pointers }) };
-  const masker = new JsonMasker(text, { rules: masking.rules, tally }, options);
+  const masker = new JsonMasker(text, { ...masking, tally }, options);
   let result = masker.run(SLICE);
   while (result === 'going on') {
     await otherWork();

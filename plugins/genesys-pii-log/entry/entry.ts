@@ -6,6 +6,7 @@ import { type CapturedBody, type LoggedBody, logBody } from '../body/body.js';
 import { maskJsonString } from '../mask/json.js';
 import type { Mask } from '../mask/masks.js';
 import type { Masking, Rules } from '../mask/rules.js';
+import { type ExtraSearchTime, orOmitted, SearchTime, SlowPattern } from '../mask/search-time.js';
 import { Tally } from '../mask/tally.js';
 import { type AddressMode, clientAddress } from './address.js';
 import { idOf, maskHeaders } from './headers.js';
@@ -75,15 +76,35 @@ export interface Entry {
 /** nginx says 499 if the client went away. */
 const MAX_TRIES = 10;
 
-/** Builds the entry of a request. */
-export async function buildEntry(observed: Observed, policy: EntryPolicy): Promise<Entry> {
+/**
+ * Builds the entry of a request.
+ * @param extraSearchTime of the process
+ */
+export async function buildEntry(
+  observed: Observed,
+  policy: EntryPolicy,
+  extraSearchTime: ExtraSearchTime,
+): Promise<Entry> {
   const { kong, source } = observed;
-  const masking: Masking = { rules: policy.rules, tally: new Tally() };
-  const [path = '', query] = splitUri(kong.uri);
+  const { rules, keptHeaders } = policy;
+  const searchTime = new SearchTime(extraSearchTime, rules.patterns);
+  const masking: Masking = { rules, tally: new Tally(), searchTime };
+  const [uriPath = '', uriQuery] = splitUri(kong.uri);
+  const label = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : orOmitted(masking, () => maskJsonString(text, masking, 0, 256).text);
+  // Before the bodies: a body on which patterns take too long must not hide what was called.
+  const consumer = kong.consumer && {
+    id: kong.consumer.id,
+    username: label(kong.consumer.username),
+    custom_id: label(kong.consumer.customId),
+  };
+  const credentialId = label(observed.credentialId ?? kong.credentialId);
+  const path = orOmitted(masking, () => maskPath(uriPath, masking));
+  const query = uriQuery === undefined ? undefined : orOmitted(masking, () => maskQuery(uriQuery, masking));
+  const requestHeaders = maskHeaders(kong.requestHeaders, keptHeaders, masking);
+  const responseHeaders = maskHeaders(kong.responseHeaders, keptHeaders, masking);
   const requestBody = await bodyOf(observed.requestBody, masking, policy.maxBodyBytes);
   const responseBody = await bodyOf(observed.responseBody, masking, policy.maxBodyBytes);
-  const label = (text: string | undefined): string | undefined =>
-    text === undefined ? undefined : maskJsonString(text, masking, 0, 256).text;
   const last = kong.tries.at(-1);
   const ids = { ...kong.requestHeaders, ...kong.responseHeaders };
   const entry = {
@@ -92,16 +113,12 @@ export async function buildEntry(observed: Observed, policy: EntryPolicy): Promi
     request_id: kong.requestId,
     correlation_id: idOf(ids, 'inin-correlation-id') ?? idOf(ids, 'x-correlation-id'),
     trace_id: idOf(ids, 'traceparent')?.split('-')[1] ?? idOf(ids, 'x-b3-traceid'),
-    consumer: kong.consumer && {
-      id: kong.consumer.id,
-      username: label(kong.consumer.username),
-      custom_id: label(kong.consumer.customId),
-    },
-    credential_id: label(observed.credentialId ?? kong.credentialId),
+    consumer,
+    credential_id: credentialId,
     client_ip: clientAddress(kong.clientIp, policy.clientIp, policy.addressMask),
     method: kong.method,
-    path: maskPath(path, masking),
-    query: query === undefined ? undefined : maskQuery(query, masking),
+    path,
+    query,
     route: kong.route,
     service: kong.service,
     status: kong.status,
@@ -120,8 +137,8 @@ export async function buildEntry(observed: Observed, policy: EntryPolicy): Promi
         latency_ms: latencyMs,
       })),
     },
-    request: { headers: maskHeaders(kong.requestHeaders, policy.keptHeaders, masking), body: requestBody },
-    response: { headers: maskHeaders(kong.responseHeaders, policy.keptHeaders, masking), body: responseBody },
+    request: { headers: requestHeaders, body: requestBody },
+    response: { headers: responseHeaders, body: responseBody },
     masked: masking.tally.toObject(),
     truncated: requestBody?.truncated === true || responseBody?.truncated === true,
   };
@@ -141,8 +158,10 @@ async function bodyOf(
   maxBytes: number,
 ): Promise<BodyEntry | undefined> {
   if (body === undefined) return undefined;
-  // What makes masking itself fail must not take the whole entry along.
-  const logged = 'bytes' in body ? await logBody(body, masking, maxBytes).catch(() => UNREADABLE) : body;
+  const logged =
+    'bytes' in body
+      ? await logBody(body, masking, maxBytes).catch((error) => withoutContent(error, body, masking))
+      : body;
   const { kind, size, contentType, content, parts, truncated, omitted } = logged;
   return {
     ...(kind === undefined ? {} : { kind }),
@@ -162,6 +181,13 @@ async function bodyOf(
     ...(truncated ? { truncated: true as const } : {}),
     ...(omitted === undefined ? {} : { omitted }),
   };
+}
+
+/** What makes masking itself fail must not take the whole entry along. */
+function withoutContent(error: unknown, { size }: CapturedBody, { tally }: Masking): LoggedBody {
+  if (!(error instanceof SlowPattern)) return UNREADABLE;
+  tally.add(`slow_pattern:${error.pattern}`);
+  return { size, truncated: true, omitted: 'slow_pattern' };
 }
 
 /** Without members that are undefined, and records in which nothing is. */

@@ -1,6 +1,7 @@
 /** Headers by an allow list; what is allowed still passes the detectors. Pure. */
 import { REDACTED } from '../mask/masks.js';
 import type { Masking } from '../mask/rules.js';
+import { orOmitted } from '../mask/search-time.js';
 import { maskText } from '../mask/text.js';
 import { maskUrl } from './request-line.js';
 
@@ -45,10 +46,10 @@ export function maskHeaders(
     );
     const text = values.join(', ');
     if (text === '') continue;
-    if (kept.has(lower)) masked.push([lower, maskValue(lower, text, masking)]);
+    if (kept.has(lower)) masked.push([lower, orOmitted(masking, () => maskValue(lower, text, masking))]);
     else {
       masking.tally.add('header');
-      masked.push([maskText(lower.slice(0, 128), masking), REDACTED]);
+      masked.push([orOmitted(masking, () => maskText(lower.slice(0, 128), masking)), REDACTED]);
     }
   }
   return Object.fromEntries(masked);

@@ -4,7 +4,9 @@
  */
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { realClock } from '../../shared/clock.js';
 import type { CapturedBody } from '../body/body.js';
+import { ExtraSearchTime } from '../mask/search-time.js';
 import { HASH_KEY, testConfig } from '../testing/config.js';
 import { kongEntry } from '../testing/entry.js';
 import { createRandom, ENCODINGS, leaked, makeSecret, type Random } from '../testing/secrets.js';
@@ -173,7 +175,7 @@ describe.each(Object.entries(CONFIGS))('%s', (name, overrides) => {
         requestBody,
         responseBody,
       };
-      const line = toLine(await buildEntry(observed, policy), format).json;
+      const line = toLine(await buildEntry(observed, policy, new ExtraSearchTime(realClock)), format).json;
       expect(leaked(line, secrets), `round ${round}: ${line}`).toEqual([]);
       expect(() => JSON.parse(line)).not.toThrow();
     }
@@ -195,7 +197,7 @@ it('a body that is too deep for a JSONPath is left out, and the entry is there',
     requestBody: { bytes: Buffer.from(text), size: text.length, contentType: undefined, contentEncoding: undefined },
     responseBody: undefined,
   };
-  const entry = await buildEntry(observed, testConfig({ paths: ['$..x'] }).policy);
+  const entry = await buildEntry(observed, testConfig({ paths: ['$..x'] }).policy, new ExtraSearchTime(realClock));
   expect(entry.request.body).toEqual({ truncated: true, omitted: 'unreadable' });
   // An authentication plugin of one's own may name its credentials as it likes.
   expect(entry.credential_id).toBe('***REDACTED***');
@@ -213,7 +215,7 @@ it.each(['native', 'ecs'] as const)(
       requestBody: undefined,
       responseBody: undefined,
     };
-    const { json } = toLine(await buildEntry(observed, testConfig().policy), format);
+    const { json } = toLine(await buildEntry(observed, testConfig().policy, new ExtraSearchTime(realClock)), format);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: what is looked for
     expect(json).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/);
     expect(JSON.stringify(JSON.parse(json))).toContain(JSON.stringify(text).slice(1, -1));

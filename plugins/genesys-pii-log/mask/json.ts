@@ -8,7 +8,7 @@ import { type MaskedBeginning, maskBeginning } from './beginning.js';
 import { type FieldRule, normaliseName } from './fields.js';
 import type { Kind } from './finding.js';
 import { findTextHits } from './labels.js';
-import { REDACTED } from './masks.js';
+import { OMITTED, REDACTED } from './masks.js';
 import { type Arrival, pointerTo, type Trail } from './paths.js';
 import type { Masking, Rules } from './rules.js';
 import { Tally } from './tally.js';
@@ -18,8 +18,6 @@ import { applyPatterns, domainOf, findHits, type Hit, maskOfHit } from './text.j
 const MAX_DEPTH = 64;
 /** Texts of JSON within texts of JSON are read so deep. */
 const MAX_NESTING = 3;
-/** What stands in the place of a value that is not looked at. */
-export const OMITTED = '***OMITTED***';
 
 /** A container that is being read. */
 interface Frame {
@@ -242,8 +240,8 @@ export class JsonMasker {
 
   #maskingOf(key: KnownKey | undefined): Masking {
     if (!key?.isVersion) return this.#masking;
-    const { rules, tally } = this.#masking;
-    return { rules: { ...rules, kinds: this.#kindsOfVersion }, tally };
+    const { rules } = this.#masking;
+    return { ...this.#masking, rules: { ...rules, kinds: this.#kindsOfVersion } };
   }
 
   #number(rule: ValueRule | undefined): void {
@@ -414,7 +412,7 @@ export function maskJsonString(text: string, masking: Masking, nesting: number, 
   if (nesting < MAX_NESTING) {
     const tally = new Tally();
     const options = { maxOutput: room + 1, isCut: false, nesting: nesting + 1 };
-    const masker = new JsonMasker(text, { rules: masking.rules, tally }, options);
+    const masker = new JsonMasker(text, { ...masking, tally }, options);
     const result = masker.run(text.length + 1);
     if (result === 'done' || result === 'full') {
       masking.tally.addAll(tally);

@@ -6,6 +6,8 @@ import { createHash, createHmac } from 'node:crypto';
 import type { Kind } from './finding.js';
 
 export const REDACTED = '***REDACTED***';
+/** What stands in the place of a value that is not looked at. */
+export const OMITTED = '***OMITTED***';
 
 /** What a hash says the value was: hashes of different domains cannot be compared. */
 export type Domain = Kind | 'text';

@@ -80,3 +80,9 @@ it('finds matches in long texts, also where windows meet', () => {
     expect(count).toBe(2);
   }
 });
+
+it('searches every text from its beginning, whatever was found before', () => {
+  const rule = compilePattern('p', 'AC-\\d{6}', 'x');
+  expect(rule.matches(`${'y'.repeat(400)}AC-123456`)).toBe(true);
+  expect(rule.replace(`AC-654321 ${'y'.repeat(2000)}`, () => {})).toBe(`x ${'y'.repeat(2000)}`);
+});

@@ -1,18 +1,19 @@
 /** Patterns of the configuration: a regular expression, and what its matches are replaced by. Pure. */
-import { checkPattern } from './safe-regex.js';
+import { checkPattern, WINDOW } from './safe-regex.js';
 
 export interface PatternRule {
   name: string;
   /** Replaces every match, and tells of each. */
   replace(text: string, onMatch: () => void): string;
   matches(text: string): boolean;
+  /** Tells whether the search of a text is sure to take no more than about a millisecond. */
+  isShort(text: string): boolean;
 }
 
 /**
  * A search takes at worst time in the square of the text's length (safe-regex.ts sees to it), so longer texts are searched
  * in windows. They overlap, so that a match of up to the overlap's length is found wherever it stands.
  */
-const WINDOW = 1024;
 const OVERLAP = 256;
 
 /**
@@ -22,24 +23,27 @@ const OVERLAP = 256;
  * @throws Error with what is wrong, as the end of a sentence
  */
 export function compilePattern(name: string, regex: string, replacement: string): PatternRule {
-  checkPattern(regex);
+  const isShort = checkPattern(regex);
   let compiled: RegExp;
   try {
     compiled = new RegExp(regex, 'gu');
   } catch {
     throw new Error('is not a regular expression of JavaScript');
   }
-  if (compiled.test('')) throw new Error('matches the empty text');
+  /** Without the flag g it has no `lastIndex`: where one search ended says nothing to the next. */
+  const single = new RegExp(regex, 'u');
+  if (single.test('')) throw new Error('matches the empty text');
   return {
     name,
+    isShort,
     replace(text, onMatch) {
-      if (text.length <= WINDOW) return replaceAll(text, compiled, replacement, onMatch);
-      return replaceInWindows(text, compiled, replacement, onMatch);
+      compiled.lastIndex = 0;
+      if (text.length > WINDOW) return replaceInWindows(text, compiled, replacement, onMatch);
+      return single.test(text) ? replaceAll(text, compiled, replacement, onMatch) : text;
     },
     matches(text) {
       for (let start = 0; ; start += WINDOW - OVERLAP) {
-        compiled.lastIndex = 0;
-        if (compiled.test(text.slice(start, start + WINDOW))) return true;
+        if (single.test(text.slice(start, start + WINDOW))) return true;
         if (start + WINDOW >= text.length) return false;
       }
     },
@@ -47,9 +51,6 @@ export function compilePattern(name: string, regex: string, replacement: string)
 }
 
 function replaceAll(text: string, regex: RegExp, replacement: string, onMatch: () => void): string {
-  regex.lastIndex = 0;
-  if (!regex.test(text)) return text;
-  regex.lastIndex = 0;
   for (const _ of text.matchAll(regex)) onMatch();
   return text.replace(regex, replacement);
 }

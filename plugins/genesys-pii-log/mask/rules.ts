@@ -4,6 +4,7 @@ import type { Kind } from './finding.js';
 import type { Mask } from './masks.js';
 import type { PathRules } from './paths.js';
 import type { PatternRule } from './patterns.js';
+import type { SearchTime } from './search-time.js';
 import type { Tally } from './tally.js';
 
 export interface Rules {
@@ -16,8 +17,9 @@ export interface Rules {
   keptParams: ReadonlySet<string>;
 }
 
-/** The rules, and where the masking of one entry is counted. */
+/** The rules, where the masking of one entry is counted, and the time that its patterns have. */
 export interface Masking {
   rules: Rules;
   tally: Tally;
+  searchTime: SearchTime;
 }

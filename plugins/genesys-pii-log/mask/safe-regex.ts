@@ -11,8 +11,11 @@
  * - a lookahead or lookbehind with a repetition that has no bound; bounds above 1000.
  *
  * What is left has at each place of a text one long way to go on, so a search is at most quadratic; texts are searched in
- * windows (patterns.ts). Pure.
+ * windows (patterns.ts). That can still be slow, so search-time.ts limits the time. Pure.
  */
+
+/** Longer texts are searched in windows of this length. */
+export const WINDOW = 1024;
 
 /** Characters 0 to 127, and at 128 all others. */
 type CharacterSet = Uint8Array;
@@ -33,13 +36,35 @@ const MAX_PLACES = 2000;
 const MAX_WAYS = 64;
 /** Read anew for each length of a long repetition before them. */
 const MAX_BEHIND = 64;
+/** These take about a millisecond. */
+const SHORT_SEARCH_STEPS = 400_000;
+/** In a text of up to so many characters, such as an id, no expression took more than 3 ms when measured. */
+const MIN_SHORT_LENGTH = 40;
+const MAX_SHORT_LENGTH = 4096;
 
-/** @throws Error with what is wrong, as the end of a sentence */
-export function checkPattern(source: string): void {
+/**
+ * Refuses an expression whose search could take more than the square of a text's length.
+ * @returns a function that tells whether the search of a text is sure to take no more than about a millisecond
+ * @throws Error with what is wrong, as the end of a sentence
+ */
+export function checkPattern(source: string): (text: string) => boolean {
   if (source.length > MAX_LENGTH) throw new Error(`is longer than ${MAX_LENGTH} characters`);
   const node = new Parser(source).parse();
   checkRepetitions(node);
-  checkNeighbours(flatten(node));
+  const places = flatten(node);
+  const ways = checkNeighbours(places);
+  const steps = ways * places.reduce((sum, { size }) => sum + Math.max(size, 1), 0);
+  const length = Math.min(Math.max(SHORT_SEARCH_STEPS / steps, MIN_SHORT_LENGTH), MAX_SHORT_LENGTH);
+  const entered = places.filter(isEnteredAnywhere);
+  if (entered.length === 0) return (text) => text.length <= length;
+  // From each character of a run that such a repetition matches, a search goes on to the end of the run.
+  const anyLength = Math.max(Math.sqrt(SHORT_SEARCH_STEPS / steps), MIN_SHORT_LENGTH);
+  const most = Math.min(length, WINDOW);
+  const run = Math.max(Math.floor(SHORT_SEARCH_STEPS / steps / most), 1);
+  const member = classOf(union(entered.map(({ set }) => set)));
+  // Looked for from where runs begin: that takes time in the text's length alone.
+  const longRun = new RegExp(`(?<!${member})${member}{${run + 1}}`, 'u');
+  return (text) => text.length <= anyLength || (text.length <= most && !longRun.test(text));
 }
 
 class Parser {
@@ -333,8 +358,19 @@ function bounded(places: Place[]): Place[] {
   return places;
 }
 
-/** Refuses repetitions and choices that can share a text with what follows them. */
-function checkNeighbours(places: readonly Place[]): void {
+/**
+ * Tells whether a search can enter a long repetition at each character that it matches, and read all that follows each
+ * time. It cannot if every match has something before the repetition that the repetition does not match.
+ */
+function isEnteredAnywhere(place: Place, index: number, places: readonly Place[]): boolean {
+  return place.long && !places.slice(0, index).some(({ required, set }) => required && !overlap(set, place.set));
+}
+
+/**
+ * Refuses repetitions and choices that can share a text with what follows them.
+ * @returns in how many ways a text can be read
+ */
+function checkNeighbours(places: readonly Place[]): number {
   let ways = 1;
   for (const [index, place] of places.entries()) {
     if (!place.long && place.ways === 1) continue;
@@ -356,6 +392,7 @@ function checkNeighbours(places: readonly Place[]): void {
     if (shares && !place.long) ways *= place.ways;
     if (ways > MAX_WAYS) throw new Error('can read the same text in too many ways');
   }
+  return ways;
 }
 
 function full(): CharacterSet {
@@ -374,6 +411,12 @@ function where(test: (code: number) => boolean, beyond: boolean): CharacterSet {
 
 function union(sets: readonly CharacterSet[]): CharacterSet {
   return new Uint8Array(129).map((_, code) => Number(sets.some((set) => set[code] === 1)));
+}
+
+/** As it is written in an expression. */
+function classOf(set: CharacterSet): string {
+  const members = [...set.keys()].filter((code) => set[code] === 1);
+  return `[${members.map((code) => (code === 128 ? '\\u{80}-\\u{10ffff}' : `\\u{${code.toString(16)}}`)).join('')}]`;
 }
 
 function overlap(a: CharacterSet, b: CharacterSet): boolean {

@@ -43,15 +43,30 @@ export function maskText(text: string, masking: Masking): string {
   return hits.length === 0 ? replaced : replaceHits(replaced, hits, masking);
 }
 
-/** Applies the patterns, also to what the text encodes: what is found there is masked with all around it. */
-export function applyPatterns(text: string, { rules: { patterns, mask }, tally }: Masking): string {
-  let result = text;
-  for (const pattern of patterns) {
-    result = pattern.replace(result, () => tally.add(`pattern:${pattern.name}`));
-  }
-  if (patterns.length === 0 || !LAYERED.test(result)) return result;
+/**
+ * Applies the patterns, also to what the text encodes: what is found there is masked with all around it.
+ * @throws SlowPattern if they take too long
+ */
+export function applyPatterns(text: string, { rules: { patterns, mask }, tally, searchTime }: Masking): string {
+  if (patterns.length === 0) return text;
+  const { result, matched } = searchTime.run(text, (begin) => {
+    const matched: string[] = [];
+    let result = text;
+    for (const pattern of patterns) {
+      begin(pattern);
+      result = pattern.replace(result, () => matched.push(pattern.name));
+    }
+    return { result, matched };
+  });
+  for (const name of matched) tally.add(`pattern:${name}`);
+  if (!LAYERED.test(result)) return result;
   for (const { text: beneath } of viewsBeneath(result) ?? []) {
-    const pattern = patterns.find((candidate) => candidate.matches(beneath));
+    const pattern = searchTime.run(beneath, (begin) =>
+      patterns.find((candidate) => {
+        begin(candidate);
+        return candidate.matches(beneath);
+      }),
+    );
     if (pattern === undefined) continue;
     tally.add(`pattern:${pattern.name}`);
     return mask.opaque(text);

@@ -9,9 +9,11 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { promisify } from 'node:util';
 import { afterEach, expect, it } from 'vitest';
+import { realClock } from '../../shared/clock.js';
 import { buildEntry } from '../entry/entry.js';
 import { parseKongEntry } from '../entry/kong-entry.js';
 import { toLine } from '../entry/line.js';
+import { ExtraSearchTime } from '../mask/search-time.js';
 import { testConfig } from '../testing/config.js';
 import { kongEntry } from '../testing/entry.js';
 import { testLine } from '../testing/lines.js';
@@ -89,7 +91,7 @@ it('loses its bodies first, then its headers, never its JSON', async () => {
     contentEncoding: undefined,
   };
   const observed = { kong, source: 'service', credentialId: undefined, requestBody: undefined, responseBody: body };
-  const line = toLine(await buildEntry(observed, testConfig().policy), 'native');
+  const line = toLine(await buildEntry(observed, testConfig().policy, new ExtraSearchTime(realClock)), 'native');
   const at = (maxMessageBytes: number): Record<string, unknown> & { response?: { body?: object; headers: object } } => {
     const message = formatMessage(line, { ...SETTINGS, maxMessageBytes });
     expect(Buffer.byteLength(message)).toBeLessThanOrEqual(maxMessageBytes);

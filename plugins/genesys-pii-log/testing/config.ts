@@ -1,7 +1,9 @@
 /** For tests: a parsed configuration, and the masking that it asks for. */
+import { realClock } from '../../shared/clock.js';
 import type { Host } from '../../shared/host.js';
 import { type Config, readConfig } from '../config.js';
 import type { Masking } from '../mask/rules.js';
+import { ExtraSearchTime, SearchTime } from '../mask/search-time.js';
 import { Tally } from '../mask/tally.js';
 
 /** A process that allows standard output. */
@@ -15,5 +17,6 @@ export function testConfig(overrides: Record<string, unknown> = {}, host = TEST_
 }
 
 export function testMasking(overrides: Record<string, unknown> = {}): Masking {
-  return { rules: testConfig(overrides).policy.rules, tally: new Tally() };
+  const { rules } = testConfig(overrides).policy;
+  return { rules, tally: new Tally(), searchTime: new SearchTime(new ExtraSearchTime(realClock), rules.patterns) };
 }
