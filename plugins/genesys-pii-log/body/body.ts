@@ -6,16 +6,17 @@
 import type { Beginning } from '../../shared/http/content-coding.js';
 import { type MediaType, parseMediaType } from '../../shared/http/media-type.js';
 import { maskBeginning } from '../mask/beginning.js';
-import { JsonMasker, maskJsonString, maskWhole } from '../mask/json.js';
+import { JsonMasker } from '../mask/json.js';
 import { findTextHits } from '../mask/labels.js';
-import { REDACTED } from '../mask/masks.js';
-import { parseDocument, pointerTo } from '../mask/paths.js';
+import { parseDocument } from '../mask/paths.js';
 import type { Masking } from '../mask/rules.js';
 import { Tally } from '../mask/tally.js';
 import { maskText } from '../mask/text.js';
 import { decompress, decompressBrotli } from './decompress.js';
+import { formDocument, maskForm } from './form.js';
 import { type BodyKind, declaredKind } from './kind.js';
 import { listParts } from './multipart.js';
+import { otherWork, SLICE } from './slices.js';
 
 /** A body as it went over the wire. */
 export interface CapturedBody {
@@ -55,8 +56,6 @@ export const HARD_LIMIT = 16 * 1024 * 1024;
 export const WINDOW = 512 * 1024;
 /** JSONPath needs the whole document in memory and in one go. */
 const MAX_JSONPATH_BYTES = 64 * 1024;
-/** So many characters are masked before the process does other work: access events of other requests wait meanwhile. */
-const SLICE = 4 * 1024;
 
 /**
  * Masks a body.
@@ -173,66 +172,17 @@ async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number
   return { kind: 'json', ...cut(masker.output, maxBytes, result !== 'done') };
 }
 
-/** Every parameter as a member of a JSON document would be. */
-async function logForm({ text, isCut }: Text, masking: Masking, maxBytes: number): Promise<LoggedText> {
-  const { fields, paths } = masking.rules;
-  if (paths.needsDocument && (isCut || text.length > MAX_JSONPATH_BYTES)) {
-    return { kind: 'form', truncated: true, omitted: 'too_large_for_jsonpath' };
-  }
-  const pointers = paths.needsDocument ? await paths.pointersIn(formDocument(text)) : undefined;
-  const shown: string[] = [];
-  let length = 0;
-  let sinceTurn = 0;
-  for (let from = 0; from <= text.length; ) {
-    const next = text.indexOf('&', from);
-    // The last one may go on beyond the window.
-    if (next === -1 && isCut) break;
-    const pair = text.slice(from, next === -1 ? text.length : next);
-    from += pair.length + 1;
-    if (length > maxBytes) return { kind: 'form', ...cut(shown.join('&'), maxBytes, true) };
-    if (sinceTurn > SLICE) {
-      await otherWork();
-      sinceTurn = 0;
+async function logForm(read: Text, masking: Masking, maxBytes: number): Promise<LoggedText> {
+  const { paths } = masking.rules;
+  let pointers: ReadonlyMap<string, string> | undefined;
+  if (paths.needsDocument) {
+    if (read.isCut || read.text.length > MAX_JSONPATH_BYTES) {
+      return { kind: 'form', truncated: true, omitted: 'too_large_for_jsonpath' };
     }
-    sinceTurn += pair.length;
-    const equals = pair.indexOf('=');
-    const name = decodeForm(equals === -1 ? pair : pair.slice(0, equals));
-    const value = equals === -1 ? undefined : decodeForm(pair.slice(equals + 1));
-    const room = maxBytes - length + 1;
-    const maskedName = maskJsonString(name, masking, 0, room).text;
-    if (value === undefined) shown.push(encodeForm(maskedName));
-    else {
-      const rule = fields.ruleOfPath(name);
-      const path = paths.step(paths.start, name).hit ?? pointers?.get(pointerTo('', name));
-      let masked: { text: string; isCut: boolean };
-      if (value === '') masked = { text: '', isCut: false };
-      else if (rule?.kind === 'credential') masked = { text: REDACTED, isCut: false };
-      else if (rule !== undefined || path !== undefined) masked = { text: maskWhole(value, masking), isCut: false };
-      else masked = maskJsonString(value, masking, 0, room);
-      if (value !== '' && (rule !== undefined || path !== undefined)) {
-        masking.tally.add(
-          rule === undefined ? `path:${path}` : rule.kind === 'field' ? `field:${rule.name}` : 'credential',
-        );
-      }
-      shown.push(`${encodeForm(maskedName)}=${encodeForm(masked.text)}`);
-      if (masked.isCut) return { kind: 'form', ...cut(shown.join('&'), maxBytes, true) };
-    }
-    length += (shown.at(-1)?.length ?? 0) + 1;
+    pointers = await paths.pointersIn(formDocument(read.text));
   }
-  return { kind: 'form', ...cut(shown.join('&'), maxBytes, isCut) };
-}
-
-function formDocument(text: string): Record<string, string> {
-  return Object.fromEntries(new URLSearchParams(text));
-}
-
-function decodeForm(text: string): string {
-  return new URLSearchParams(`a=${text.replaceAll('&', '%26')}`).get('a') ?? '';
-}
-
-/** As forms are written, but that masks stay readable. */
-function encodeForm(text: string): string {
-  return encodeURIComponent(wellFormed(text)).replaceAll('%20', '+');
+  const { text, isCut } = await maskForm(read, masking, pointers, maxBytes);
+  return { kind: 'form', ...cut(text, maxBytes, isCut) };
 }
 
 function logParts(
@@ -250,29 +200,12 @@ function logParts(
   return { parts, truncated: isCut };
 }
 
-/** The first bytes of a text that is masked. */
+const ENCODER = new TextEncoder();
+
+/** Returns the first bytes of a text that is masked. No character is cut in two, and no half of one is left. */
 function cut(text: string, maxBytes: number, isCut: boolean): { content: string; truncated: boolean } {
-  const whole = wellFormed(text);
-  if (Buffer.byteLength(whole) <= maxBytes) return { content: whole, truncated: isCut };
-  const bytes = Buffer.from(whole).subarray(0, maxBytes);
-  let end = bytes.length;
-  // A character is not cut in two.
-  const next = Buffer.from(whole)[end] ?? 0;
-  if ((next & 0xc0) === 0x80) {
-    while (end > 0 && ((bytes[end - 1] ?? 0) & 0xc0) === 0x80) end--;
-    end = Math.max(0, end - 1);
-  }
-  return { content: bytes.toString('utf8', 0, end), truncated: true };
-}
-
-/** Without halves of characters, which no UTF-8 can carry. */
-function wellFormed(text: string): string {
-  return Buffer.from(text).toString();
-}
-
-/** Lets the process do what has come in between. */
-function otherWork(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+  const bytes = new Uint8Array(Math.min(maxBytes, text.length * 3));
+  const { read, written } = ENCODER.encodeInto(text, bytes);
+  if (read === text.length) return { content: text.toWellFormed(), truncated: isCut };
+  return { content: Buffer.from(bytes.buffer, 0, written).toString('utf8'), truncated: true };
 }
