@@ -2,7 +2,7 @@
 import type { HeaderValues, Kong, PdkValue } from '../shared/pdk.js';
 
 /** Levels that steps log at. */
-export type LogLevel = 'err' | 'warn' | 'notice' | 'info';
+export type LogLevel = 'err' | 'warn' | 'notice' | 'info' | 'debug';
 
 export type Effect =
   /** Headers of the request to the service. An empty list removes all lines of a header. */

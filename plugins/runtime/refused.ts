@@ -2,10 +2,14 @@
 import { log } from './effects.js';
 import type { Verdict } from './step.js';
 
-/** Answers 400 and logs why at notice. @param reason of `refusalOf` (plugins/shared/http/request-guard.ts) */
+/**
+ * Answers 400. The answer says why, and the log only at debug: Kong writes the request line next to what a plugin logs, and
+ * anyone can cause as many of these as they like.
+ * @param reason of `refusalOf` (plugins/shared/http/request-guard.ts)
+ */
 export function refused(reason: string): Verdict {
   return {
-    effects: [log('notice', `a request is refused: ${reason}`)],
+    effects: [log('debug', `a request is refused: ${reason}`)],
     answer: { code: 'gateway.request.refused', message: `The gateway refuses this request: ${reason}`, status: 400 },
   };
 }

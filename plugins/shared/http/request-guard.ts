@@ -7,7 +7,6 @@
  * same rules for every route; here they hold for whoever installs one plugin alone.
  */
 import type { Kong } from '../pdk.js';
-import { answerError } from './answer.js';
 
 /** What the guard looks at. */
 export interface GuardedRequest {
@@ -33,12 +32,6 @@ export function refusalOf({ connection, upstreamUri }: GuardedRequest): string |
   if (connection && !isHopByHop(connection)) return 'its Connection header names more than the connection';
   if (isAmbiguousPath(upstreamUri)) return 'its path can be read in more than one way';
   return undefined;
-}
-
-/** Refuses a request with 400 and logs why at notice. @throws PdkError if Kong has gone */
-export async function refuseRequest(kong: Kong, reason: string): Promise<void> {
-  void kong.log.notice(`a request is refused: ${reason}`);
-  await answerError(kong, 'gateway.request.refused', `The gateway refuses this request: ${reason}`, { status: 400 });
 }
 
 function isHopByHop(connection: string): boolean {
