@@ -47,11 +47,19 @@ describe('kong-genesys-cloud', () => {
     }
   });
 
+  it('redirects what plugin servers print, and no dump', async () => {
+    const lines = (await run(['--plugins', 'genesys-quota', '--log', '/proc/1/fd/2'], HERE)).split('\n');
+    const ends = (name: string): string | undefined => lines.find((line) => line.includes(name))?.slice(-25);
+    expect(ends('_start_cmd')).toBe('cket >> /proc/1/fd/2 2>&1');
+    expect(ends('_query_cmd')).toMatch(/ --dump$/);
+  });
+
   it.each([
     [['--plugins', 'genesys-quotas'], '--plugins genesys-quotas'],
     [['--format', 'xml'], '--format xml'],
     [['--prefix', 'relative'], '--prefix relative'],
     [['--node', '/usr/my node'], '--node /usr/my node'],
+    [['--log', 'relative'], '--log relative'],
     [['--', '--deadline', 'soon'], '--deadline soon'],
   ])('refuses %j', async (args, message) => {
     await expect(run(args, HERE)).rejects.toThrow(message);

@@ -91,7 +91,8 @@ async function startKong(
   const kong = await startNativeKong({ config, plugins: PLUGINS, env, port });
   stops.push(() => kong.close());
   await pluginServersListen(kong.prefix);
-  console.log(`Gateway (Kong)  ${kong.url}, its log ${kong.errorLogPath}`);
+  console.log(`Gateway (Kong)  ${kong.url}`);
+  console.log(`  its log ${kong.errorLogPath}, what plugin servers print ${kong.pluginLogPath}`);
   return kong.url;
 }
 

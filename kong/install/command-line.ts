@@ -16,13 +16,15 @@ import { deafSockets } from './readiness.js';
 
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 
-export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins NAME,...] [--prefix DIR] [-- FLAG ...]
+export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins NAME,...] [--prefix DIR] [--log FILE]
+                          [-- FLAG ...]
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
   --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all)
   --prefix   Kong's prefix, in which the sockets lie (/usr/local/kong)
   --node     the node executable (the one that runs this)
   --package  the package's folder (the one that this lies in)
+  --log      a file to which the plugin servers append what they print, such as stacks; /proc/1/fd/2 in a container
   after --   further flags of the plugin servers, such as --secrets-dir /run/secrets`;
 
 /**
@@ -52,6 +54,7 @@ function readArguments(args: readonly string[], here: Here) {
       prefix: { type: 'string', default: '/usr/local/kong' },
       node: { type: 'string', default: here.node },
       package: { type: 'string', default: here.packageFolder },
+      log: { type: 'string' },
     },
   });
   const format = Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
@@ -62,6 +65,7 @@ function readArguments(args: readonly string[], here: Here) {
     packageFolder: readPath('package', values.package),
     prefix: readPath('prefix', values.prefix),
     flags: positionals,
+    log: values.log === undefined ? undefined : readPath('log', values.log),
   });
   return { settings, format, ready: values.ready };
 }

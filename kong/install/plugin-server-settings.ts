@@ -15,6 +15,8 @@ export interface InstallSettings {
   prefix: string;
   /** Further flags of all plugin servers, such as `--secrets-dir`. */
   flags: readonly string[];
+  /** A file to which the plugin servers append what they print; undefined: Kong's error log has it, at level info. */
+  log?: string | undefined;
 }
 
 /** A setting of Kong, by its name in kong.conf. */
@@ -39,7 +41,7 @@ export function nginxSettings(deadlineSeconds?: number): Setting[] {
 }
 
 /** The settings, in the order of kong.conf. */
-export function pluginServerSettings({ plugins, node, packageFolder, prefix, flags }: InstallSettings): Setting[] {
+export function pluginServerSettings({ plugins, node, packageFolder, prefix, flags, log }: InstallSettings): Setting[] {
   return [
     ...nginxSettings(deadlineOf(flags)),
     ['plugins', ['bundled', ...plugins].join(',')],
@@ -57,11 +59,16 @@ export function pluginServerSettings({ plugins, node, packageFolder, prefix, fla
       ].join(' ');
       return [
         [`${setting}_socket`, socket],
-        [`${setting}_start_cmd`, command],
+        [`${setting}_start_cmd`, log === undefined ? command : withLog(command, log)],
         [`${setting}_query_cmd`, `${command} --dump`],
       ];
     }),
   ];
+}
+
+/** A start command that appends to a file what its process prints: Kong runs it by a shell. */
+export function withLog(startCommand: string, path: string): string {
+  return `${startCommand} >> ${path} 2>&1`;
 }
 
 /** @throws Error for a deadline that no plugin server takes */

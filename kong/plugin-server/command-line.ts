@@ -1,6 +1,6 @@
 /**
  * The command of a plugin, as Kong starts it: `--socket PATH` serves, `--dump` describes. Kong gives it an almost empty
- * environment, so every setting is a flag. What it prints reaches Kong's error log at level info.
+ * environment, so every setting is a flag. What it prints is in Kong's error log, at info, unless its start command redirects it.
  */
 import { parseArgs } from 'node:util';
 import { isLoopback } from '../../plugins/shared/loopback.js';
@@ -128,7 +128,7 @@ function variantOf(plugin: PluginModule, flag: (typeof VARIANTS)[number]): Plugi
 
 async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
   const log = (line: string): void => {
-    process.stderr.write(`${line}\n`);
+    process.stderr.write(`${new Date().toISOString()} ${line}\n`);
   };
   // Whoever read the log may be gone; the requests are not.
   process.stdout.on('error', () => {});
@@ -189,7 +189,8 @@ async function serve(plugin: PluginModule, settings: Settings): Promise<void> {
   startWatchdog(STALL_MS);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  log(`${settings.name} ${plugin.Version} listens on ${settings.socketPath}`);
+  // Without the time: for its first date V8 loads 0.9 MB, which a process that prints nothing else need not spend.
+  process.stderr.write(`${settings.name} ${plugin.Version} listens on ${settings.socketPath}\n`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -19,6 +19,9 @@ const IMAGE = { node: '/usr/local/bin/node', dist: '/usr/local/lib/kong-genesys-
 /** Kong's prefix if the container runs as another user than the image's: /usr/local/kong is not that user's. */
 const PREFIX = '/tmp/kong';
 
+/** What the plugin servers print is in the container's log with Kong's own lines. */
+const LOG = '/proc/1/fd/2';
+
 /** Files of test/e2e that are left out, and why: with `--gateway local` and `--gateway kong` they run. */
 export const NOT_IN_A_CONTAINER: Readonly<Record<string, string>> = {
   'chaos.test.ts': 'sends signals to plugin servers and to nginx workers',
@@ -62,8 +65,6 @@ export function containerSettings(
     KONG_ADMIN_GUI_LISTEN: 'off',
     KONG_STATUS_LISTEN: `127.0.0.1:${ports.status}`,
     KONG_ANONYMOUS_REPORTS: 'off',
-    // At info, Kong's log holds what the plugin servers print.
-    KONG_LOG_LEVEL: 'info',
     KONG_ADMIN_ACCESS_LOG: 'off',
     KONG_NGINX_WORKER_PROCESSES: String(workers),
   };
@@ -77,7 +78,10 @@ export function containerSettings(
       KONG_PREFIX: PREFIX,
       KONG_PLUGINS: ['bundled', ...plugins.map(({ name }) => name)].join(','),
       KONG_PLUGINSERVER_NAMES: plugins.map(({ name }) => name).join(','),
-      ...Object.assign({}, ...plugins.map((plugin) => pluginServerSettings(plugin, PREFIX, IMAGE))),
+      ...Object.assign(
+        {},
+        ...plugins.map((plugin) => pluginServerSettings(plugin, PREFIX, { place: IMAGE, log: LOG })),
+      ),
     },
     ...(testUser === undefined ? {} : { user: testUser }),
     folders: [...new Set(plugins.flatMap(({ args = [] }) => args.filter(isFolder)))],

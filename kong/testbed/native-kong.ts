@@ -3,12 +3,12 @@
  * or `kong` on PATH.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { environmentOf, nginxSettings } from '../install/plugin-server-settings.js';
+import { environmentOf, nginxSettings, withLog } from '../install/plugin-server-settings.js';
 import { type ExternalPlugin, type Place, pluginServerCommands } from './plugin-servers.js';
 import { childrenOf, commandOf, processesThat } from './processes.js';
 
@@ -35,8 +35,11 @@ export interface NativeKong {
   adminUrl: string;
   /** Kong's prefix: sockets, logs, temporary files. */
   prefix: string;
-  /** Kong's error log: its path, and its text so far. */
+  /** Kong's error log. */
   errorLogPath: string;
+  /** What the plugin servers print. */
+  pluginLogPath: string;
+  /** The text of both so far. */
   errorLog(): string;
   /** The process that serves a plugin now; undefined while there is none. */
   pluginServerPid(name: string): number | undefined;
@@ -73,6 +76,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   const kong = process.env.KONG_BIN ?? 'kong';
   const prefix = mkdtempSync(join(tmpdir(), 'kong-'));
   const [port, tlsPort, adminPort] = [options.port || (await freePort()), await freePort(), await freePort()];
+  const [errorLogPath, pluginLogPath] = [join(prefix, 'logs/error.log'), join(prefix, 'plugin-servers.log')];
   const declarative = join(prefix, 'kong.json');
   const write = (content: Declarative): void =>
     writeFileSync(declarative, JSON.stringify({ _format_version: '3.0', ...content }), { mode: 0o600 });
@@ -90,14 +94,12 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     KONG_ADMIN_GUI_LISTEN: 'off',
     KONG_STATUS_LISTEN: 'off',
     KONG_ANONYMOUS_REPORTS: 'off',
-    // At info, Kong's log holds what the plugin servers print.
-    KONG_LOG_LEVEL: 'info',
     KONG_PROXY_ACCESS_LOG: 'off',
     KONG_ADMIN_ACCESS_LOG: 'off',
     KONG_NGINX_WORKER_PROCESSES: String(workers),
     KONG_PLUGINS: ['bundled', ...plugins.map(({ name }) => name)].join(','),
     KONG_PLUGINSERVER_NAMES: plugins.map(({ name }) => name).join(','),
-    ...Object.assign({}, ...plugins.map((plugin) => pluginServerSettings(plugin, prefix))),
+    ...Object.assign({}, ...plugins.map((plugin) => pluginServerSettings(plugin, prefix, { log: pluginLogPath }))),
   };
   const run = promisify(execFile);
   try {
@@ -106,7 +108,6 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     rmSync(prefix, { recursive: true, force: true });
     throw new Error(startFailure(kong, error as NodeJS.ErrnoException & { stderr?: string }));
   }
-  const errorLogPath = join(prefix, 'logs/error.log');
   const pluginServerPids = (name: string): number[] => processesServing(prefix, name);
   const pluginServerPid = (name: string): number | undefined => pluginServerPids(name)[0];
   const masterPid = Number(readFileSync(join(prefix, 'pids/nginx.pid'), 'utf8'));
@@ -118,7 +119,8 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     adminUrl: `http://127.0.0.1:${adminPort}`,
     prefix,
     errorLogPath,
-    errorLog: () => readFileSync(errorLogPath, 'utf8'),
+    pluginLogPath,
+    errorLog: () => [errorLogPath, pluginLogPath].map(textOf).join(''),
     pluginServerPid,
     pluginServerPids,
     masterPid,
@@ -137,15 +139,23 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   };
 }
 
-/** What Kong is told of a plugin server, as environment. */
-export function pluginServerSettings(plugin: ExternalPlugin, folder: string, place?: Place): Record<string, string> {
+/** Returns what Kong is told of a plugin server, as environment. @param log a file for what it prints */
+export function pluginServerSettings(
+  plugin: ExternalPlugin,
+  folder: string,
+  { place, log }: { place?: Place; log?: string } = {},
+): Record<string, string> {
   const setting = `KONG_PLUGINSERVER_${plugin.name.toUpperCase().replaceAll('-', '_')}`;
   const { socket, startCommand, queryCommand } = pluginServerCommands(plugin, folder, place);
   return {
     [`${setting}_SOCKET`]: socket,
-    [`${setting}_START_CMD`]: startCommand,
+    [`${setting}_START_CMD`]: log === undefined ? startCommand : withLog(startCommand, log),
     [`${setting}_QUERY_CMD`]: queryCommand,
   };
+}
+
+function textOf(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 function startFailure(kong: string, error: NodeJS.ErrnoException & { stderr?: string }): string {

@@ -52,7 +52,6 @@ export async function startKongHybrid(
       KONG_DATABASE: 'off',
       KONG_PROXY_LISTEN: `127.0.0.1:${port}`,
       KONG_CLUSTER_CONTROL_PLANE: `127.0.0.1:${clusterPort}`,
-      KONG_LOG_LEVEL: 'info',
     },
   });
   const stop = async (): Promise<void> => {

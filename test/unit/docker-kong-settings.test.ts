@@ -46,7 +46,7 @@ describe('the settings of a container', () => {
       KONG_PREFIX: '/tmp/kong',
       KONG_PLUGINS: 'bundled,genesys-quota,genesys-quota-b',
       KONG_PLUGINSERVER_NAMES: 'genesys-quota,genesys-quota-b',
-      KONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD: `${command} --socket /tmp/kong/genesys-quota.socket`,
+      KONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD: `${command} --socket /tmp/kong/genesys-quota.socket >> /proc/1/fd/2 2>&1`,
       KONG_PLUGINSERVER_GENESYS_QUOTA_B_SOCKET: '/tmp/kong/genesys-quota-b.socket',
       KONG_PLUGINSERVER_GENESYS_QUOTA_B_QUERY_CMD: `${second} --dump`,
     });
