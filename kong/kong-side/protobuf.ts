@@ -46,7 +46,7 @@ export class KongDriver {
   private constructor(socket: Socket, timeoutMs: number) {
     this.socket = socket;
     const reader = new FrameReader((frame) => {
-      if (frame) this.#frames.push(frame);
+      if (typeof frame !== 'number') this.#frames.push(frame);
     });
     socket.on('data', (chunk) => {
       reader.push(chunk);

@@ -264,7 +264,11 @@ const IMPLEMENTATIONS: Implementation<typeof METHODS> = {
     },
     response: {
       getStatus: (context) => context.serviceStatus ?? 0,
-      getHeader: (context, name) => context.serviceHeaders?.get(name),
+      getHeader: (context, name) => {
+        if (context.phase === 'log' && context.serviceBody === undefined)
+          throw new Error('API disabled in the context of ngx.timer');
+        return context.serviceHeaders?.get(name);
+      },
       // Always empty on Kong 3.9 (measured).
       getHeaders: () => ({}),
       getRawBody: (context) => {

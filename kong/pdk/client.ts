@@ -3,11 +3,11 @@
  * kong-pdk's types offer beyond ProtoBuf:1 throws as soon as it is touched, with the reason.
  */
 import type { Kong } from '../../plugins/shared/pdk.js';
-import { isMethod, METHODS, type Method, type MethodTree, UNSUPPORTED_METHODS } from './methods.js';
+import { isMethod, METHODS, type Method, type MethodTree, type ReplyLimit, UNSUPPORTED_METHODS } from './methods.js';
 import { PdkError } from './pdk-error.js';
 
 /** Sends a PDK call of the running event. Resolves at once if the method has no reply. @throws PdkError, see connection.ts */
-export type PdkCall = (method: Method, argument: unknown) => Promise<unknown>;
+export type PdkCall = (method: Method, argument: unknown, limit?: ReplyLimit) => Promise<unknown>;
 
 /** A namespace of the PDK, bound to the event that it belongs to. */
 class Namespace {
@@ -35,12 +35,12 @@ function classOf(path: string, members: MethodTree): typeof Namespace {
 }
 
 function callOf(method: Method): PropertyDescriptor {
-  const { result } = method;
+  const { result, limit } = method;
   return {
     value:
       result === undefined
         ? function (this: Namespace, ...args: unknown[]) {
-            return this.call(method, method.toArgument(...args));
+            return this.call(method, method.toArgument(...args), limit?.(...args));
           }
         : async function (this: Namespace, ...args: unknown[]) {
             return result(await this.call(method, method.toArgument(...args)), ...args);

@@ -50,6 +50,18 @@ export const numberMessage = single(doubleField(1));
 export const stringMessage = single(stringField(1));
 export const bytesMessage = single(bytesField(1));
 
+/** Returns how long a `bytesMessage` of so many bytes is: with a byte for the field, and a varint of 7 bits a byte. */
+export function bytesMessageLength(bytes: number): number {
+  return bytes === 0 ? 0 : 1 + Math.ceil((32 - Math.clz32(bytes)) / 7) + bytes;
+}
+
+/** Returns how many bytes are in a `bytesMessage` of this length. */
+export function bytesInMessage(length: number): number {
+  let bytes = length;
+  while (bytesMessageLength(bytes) > length) bytes -= 1;
+  return bytes;
+}
+
 /** A string whose absence Kong cannot tell from its being empty. */
 export const optionalStringMessage: Codec<string | undefined> = {
   write: (value, writer) => stringMessage.write(value ?? '', writer),

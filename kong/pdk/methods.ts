@@ -7,13 +7,16 @@
  * refuses ends the request with 500, and in the log phase leaks one request's data into another's, so the server
  * refuses it first.
  */
+import { BodyTooLong } from '../../plugins/shared/body-too-long.js';
 import type { Consumer, Credential, HeaderValues, Kong, PdkValue, ResponseSource } from '../../plugins/shared/pdk.js';
 import type { Phase } from '../../plugins/shared/plugin.js';
 import type { Codec } from './codec.js';
 import {
   authenticateArgsMessage,
   boolMessage,
+  bytesInMessage,
   bytesMessage,
+  bytesMessageLength,
   consumerSpecMessage,
   emptyMessage,
   exitArgsMessage,
@@ -57,6 +60,16 @@ export interface Method<Args extends unknown[] = unknown[], A = unknown, R = unk
   /** Makes of the reply what the plugin gets, where that is not the reply itself. */
   result?(reply: R, ...args: Args): Promise<Result>;
   readonly phases: ReadonlySet<Phase>;
+  /** Reads from the arguments how long a reply the plugin takes. */
+  limit?(...args: Args): ReplyLimit | undefined;
+}
+
+/** How long a reply a plugin takes. */
+export interface ReplyLimit {
+  /** Of the longest frame that is kept. */
+  frameBytes: number;
+  /** Makes the error for one that is longer. */
+  exceeded(frameBytes: number): Error;
 }
 
 /** Methods by their names in plugins, below their namespaces. */
@@ -75,7 +88,7 @@ const NO_CREDENTIAL: Credential = { id: '', consumer_id: '' };
 const toBytes = (body: Buffer | string): Buffer => (typeof body === 'string' ? Buffer.from(body) : body);
 
 const none = form(emptyMessage, () => undefined);
-const unsent = form(emptyMessage, (_maxFileBytes?: number) => undefined);
+const unsent = form(emptyMessage, (_maxBytes?: number) => undefined);
 const text = form(stringMessage, (value: string) => value);
 const integer = form(intMessage, (value: number) => value);
 const flag = form(boolMessage, (value?: boolean) => value ?? false);
@@ -125,6 +138,18 @@ function method<Args extends unknown[], A, R, Result = R>(
     const called = { name, nameFrame, argument, toArgument, reply, replyIsEmpty, phases };
     return result === undefined ? called : { ...called, result };
   };
+}
+
+/** Lets the plugin say how many bytes it takes of a reply that is one `bytesMessage`. */
+function upTo<M extends Method<[maxBytes?: number], undefined, Buffer, Buffer>>(named: (name: string) => M) {
+  const limit = (maxBytes?: number): ReplyLimit | undefined =>
+    maxBytes === undefined
+      ? undefined
+      : {
+          frameBytes: bytesMessageLength(maxBytes),
+          exceeded: (frameBytes) => new BodyTooLong(bytesInMessage(frameBytes)),
+        };
+  return (name: string) => ({ ...named(name), limit });
 }
 
 /** Names the methods of a namespace as Kong does: `getIp` in `kong.client` is `kong.client.get_ip`. */
@@ -240,9 +265,9 @@ export const METHODS = {
     }),
     response: namespace('kong.service.response', {
       getStatus: method(none, intMessage, RESPONSE),
-      getHeader: method(text, optionalStringMessage, RESPONSE),
+      getHeader: method(text, optionalStringMessage, AFTER_ACCESS),
       getHeaders: method(maximum, headersMessage, RESPONSE),
-      getRawBody: method(none, bytesMessage, AFTER_ACCESS),
+      getRawBody: upTo(method(unsent, bytesMessage, AFTER_ACCESS)),
     }),
   },
 } satisfies MethodsOf<Kong>;

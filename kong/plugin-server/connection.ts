@@ -9,10 +9,10 @@ import type { Socket } from 'node:net';
 import type { Phase, PluginInstance } from '../../plugins/shared/plugin.js';
 import { createKong } from '../pdk/client.js';
 import { decode } from '../pdk/codec.js';
-import { METHODS, type Method } from '../pdk/methods.js';
+import { METHODS, type Method, type ReplyLimit } from '../pdk/methods.js';
 import { PdkError } from '../pdk/pdk-error.js';
 import { answerFailure, type FailureCode } from './failure.js';
-import { FrameReader, FrameWriter } from './frames.js';
+import { FrameReader, FrameWriter, MAX_FRAME_BYTES } from './frames.js';
 import type { Instance, Instances } from './instances.js';
 import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
 import type { EventOutcome, ObserveEvent } from './metrics.js';
@@ -47,7 +47,9 @@ interface RunningEvent {
 }
 
 /** What waits for the next reply frame; undefined where nobody needs the reply. */
-type Waiting = { take(frame: Buffer | undefined): void; fail(error: Error): void } | undefined;
+type Waiting =
+  | { take(frame: Buffer | number): void; fail(error: Error): void; limit: ReplyLimit | undefined }
+  | undefined;
 
 const ignore = () => {};
 
@@ -78,7 +80,7 @@ function failed(error: Error): Promise<never> {
 export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
   const { instances, log, observeEvent, pluginName } = options;
   const writer = new FrameWriter();
-  const reader = new FrameReader(onFrame);
+  const reader = new FrameReader(onFrame, () => waiting[0]?.limit?.frameBytes ?? MAX_FRAME_BYTES);
   let waiting: Waiting[] = [];
   let running: RunningEvent | undefined;
   let closing = false;
@@ -113,13 +115,13 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     for (const entry of abandoned) entry?.fail(error);
   }
 
-  function onFrame(frame: Buffer | undefined): void {
+  function onFrame(frame: Buffer | number): void {
     if (socket.destroyed) return;
     if (waiting.length > 0) {
       waiting.shift()?.take(frame);
       return;
     }
-    if (frame === undefined) throw new Error('a call from Kong is over the limit for a frame');
+    if (typeof frame === 'number') throw new Error('a call from Kong is over the limit for a frame');
     if (running !== undefined) throw new Error('Kong sent a call while an event was running');
     onCall(decode(rpcCallMessage, frame));
   }
@@ -180,7 +182,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     running = event;
     deadline.refresh();
     try {
-      const handled = plugin[phase]?.(createKong((method, argument) => call(event, method, argument)));
+      const handled = plugin[phase]?.(createKong((...args) => call(event, ...args)));
       if (handled === undefined) end(sequence, event);
       else {
         handled.then(
@@ -205,7 +207,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     const last: RunningEvent = { ...event, ended: false, onDeadline: () => socket.destroy() };
     running = last;
     deadline.refresh();
-    const kong = createKong((method, argument) => call(last, method, argument));
+    const kong = createKong((...args) => call(last, ...args));
     void kong.log.err(`${pluginName} ${event.phase}: ${description}`);
     if (event.phase === 'log') tellEnd(sequence, last);
     else answerFailure(kong, event.phase, code).catch(() => socket.destroy());
@@ -249,7 +251,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   /** @throws PdkError if the phase does not allow the method; TypeError for an argument that cannot be sent */
-  function call(event: RunningEvent, method: Method, argument: unknown): Promise<unknown> {
+  function call(event: RunningEvent, method: Method, argument: unknown, limit?: ReplyLimit): Promise<unknown> {
     if (event.ended) return failed(new PdkError(`${method.name} was called after its event had ended`));
     if (!method.phases.has(event.phase))
       throw new PdkError(`${method.name} cannot be called in the ${event.phase} phase`);
@@ -273,8 +275,8 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       };
       waiting.push({
         take(frame) {
-          if (frame === undefined) {
-            fail(new PdkError(`${method.name}: Kong's answer is over the limit for a frame`));
+          if (typeof frame === 'number') {
+            fail(limit?.exceeded(frame) ?? new PdkError(`${method.name}: Kong's answer is over the limit for a frame`));
             return;
           }
           try {
@@ -285,6 +287,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
           }
         },
         fail,
+        limit,
       });
     });
     return reply;

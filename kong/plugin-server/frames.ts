@@ -20,19 +20,21 @@ const INITIAL_WRITER_BYTES = 1024;
 const EMPTY_FRAME = Buffer.alloc(LENGTH_BYTES);
 const EMPTY = Buffer.alloc(0);
 
-/** Called for each whole frame; `undefined` stands for one that was over the limit and has been skipped. */
-export type OnFrame = (frame: Buffer | undefined) => void;
+/** Called for each whole frame. A number is the length of one that was over the limit and has been skipped. */
+export type OnFrame = (frame: Buffer | number) => void;
 
 /** Cuts a byte stream into frames. */
 export class FrameReader {
   readonly #onFrame: OnFrame;
-  readonly #maxFrameBytes: number;
+  readonly #maxFrameBytes: () => number;
   #chunks: Buffer[] = [];
   #buffered = 0;
   /** Bytes of an over-long frame that are still to be thrown away. */
   #toSkip = 0;
+  #skippedBytes = 0;
 
-  constructor(onFrame: OnFrame, maxFrameBytes = MAX_FRAME_BYTES) {
+  /** @param maxFrameBytes is asked for each frame when its length is known */
+  constructor(onFrame: OnFrame, maxFrameBytes: () => number = () => MAX_FRAME_BYTES) {
     this.#onFrame = onFrame;
     this.#maxFrameBytes = maxFrameBytes;
   }
@@ -61,7 +63,7 @@ export class FrameReader {
     }
     if (head.length < LENGTH_BYTES) return LENGTH_BYTES;
     const length = head.readUInt32LE(0);
-    return length > this.#maxFrameBytes ? LENGTH_BYTES : LENGTH_BYTES + length;
+    return length > this.#maxFrameBytes() ? LENGTH_BYTES : LENGTH_BYTES + length;
   }
 
   #cut(bytes: Buffer): void {
@@ -69,8 +71,9 @@ export class FrameReader {
     let start = 0;
     while (chunk.length - start >= LENGTH_BYTES) {
       const length = chunk.readUInt32LE(start);
-      if (length > this.#maxFrameBytes) {
+      if (length > this.#maxFrameBytes()) {
         this.#toSkip = length;
+        this.#skippedBytes = length;
         chunk = this.#skip(chunk.subarray(start + LENGTH_BYTES));
         start = 0;
         continue;
@@ -91,7 +94,7 @@ export class FrameReader {
     if (this.#toSkip === 0) return bytes;
     const skipped = Math.min(this.#toSkip, bytes.length);
     this.#toSkip -= skipped;
-    if (this.#toSkip === 0) this.#onFrame(undefined);
+    if (this.#toSkip === 0) this.#onFrame(this.#skippedBytes);
     return bytes.subarray(skipped);
   }
 }

@@ -1,10 +1,12 @@
 /** The phases on a fake `kong` that has only what Kong carries out in each: what is read, and when it is not. */
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { guarded } from '../../test/support/guarded.js';
 import { runPhase } from '../runtime/run-phase.js';
+import { BodyTooLong } from '../shared/body-too-long.js';
 import { realClock } from '../shared/clock.js';
 import type { Kong } from '../shared/pdk.js';
 import { type Access, accessStep } from './access.js';
+import { HARD_LIMIT } from './body/body.js';
 import type { Entry } from './entry/entry.js';
 import type { Line } from './entry/line.js';
 import { type Log, logStep } from './log.js';
@@ -87,7 +89,8 @@ async function end(
   phase: Log,
   entry: Record<string, unknown> = {},
   source = 'service',
-  body = '{"ani":"x"}',
+  body: string | BodyTooLong = '{"ani":"x"}',
+  length?: number,
 ): Promise<Entry | undefined> {
   const kong = {
     ctx,
@@ -96,8 +99,14 @@ async function end(
     client: { getCredential: async () => ({ id: 'credential-1', consumer_id: '' }) },
     service: {
       response: {
-        getRawBody: async () => {
+        getHeader: async (name: string) => {
+          calls.push(`service.response.getHeader ${name}`);
+          return length && String(length);
+        },
+        getRawBody: async (maxBytes: number) => {
           calls.push('service.response.getRawBody');
+          expect(maxBytes).toBe(HARD_LIMIT);
+          if (body instanceof BodyTooLong) throw body;
           return Buffer.from(body);
         },
       },
@@ -193,6 +202,33 @@ it.each([
 ])('reads a request body only if there is one to be read: %s', async (_, headers: Record<string, string>, expected) => {
   await access({ headers, body: Buffer.from('{}') });
   expect(calls).toEqual(expected);
+});
+
+describe('of an answer that is too long', () => {
+  const answer = (headers: Record<string, string>) => ({ response: { status: 200, headers } });
+  const TOO_LONG = { bytes: 100_000_000, content_type: 'application/json', omitted: 'too_large', truncated: true };
+  const logged = async (...args: Parameters<typeof end>) => {
+    await access({});
+    await respond();
+    return (await end(...args))?.response.body;
+  };
+
+  it('nothing is read if its length is declared', async () => {
+    const declared = answer({ 'content-type': 'application/json', 'content-length': '100000000' });
+    expect(await logged(log(), declared)).toEqual(TOO_LONG);
+    expect(calls).toEqual([]);
+  });
+
+  it('nothing is read if another plugin has withheld it, and what left is short', async () => {
+    const headers = { 'content-type': 'application/json', 'content-length': '187', 'x-gateway-response': 'blocked' };
+    expect(await logged(log(), answer(headers), 'exit', '', 100_000_000)).toEqual(TOO_LONG);
+    expect(calls).toEqual(['service.response.getHeader content-length']);
+  });
+
+  it('nothing is kept if it is not declared', async () => {
+    const undeclared = answer({ 'content-type': 'application/json' });
+    expect(await logged(log(), undeclared, 'service', new BodyTooLong(100_000_000))).toEqual(TOO_LONG);
+  });
 });
 
 it('reads none if none is asked for', async () => {

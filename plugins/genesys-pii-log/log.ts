@@ -4,6 +4,7 @@
  */
 import { type Effect, log as logLine } from '../runtime/effects.js';
 import { type Reader, type Step, step } from '../runtime/step.js';
+import { BodyTooLong } from '../shared/body-too-long.js';
 import { parseMediaType } from '../shared/http/media-type.js';
 import type { Credential, PdkValue } from '../shared/pdk.js';
 import { type CapturedBody, HARD_LIMIT, type LoggedBody, WINDOW } from './body/body.js';
@@ -39,6 +40,9 @@ export interface Log {
   takeWarning: () => string | undefined;
 }
 
+/** Marks an answer of the gateway's own in the place of the service's (genesys-response-filter, kong/plugin-server/failure.ts). */
+const WITHHELD_HEADER = 'x-gateway-response';
+
 /** Answers of the service that are being masked hold no more memory than this; of more only the size is logged. */
 const MAX_BYTES_IN_WORK = 64 * 1024 * 1024;
 
@@ -48,7 +52,9 @@ interface Facts {
   source: string;
   json: string;
   credential: Credential | undefined;
-  /** The body from the service, before any rewriting: read only if it is logged. */
+  /** Reads the length that the service declared; only after a response phase. */
+  readLength(): Promise<string | undefined>;
+  /** Reads the body from the service, before any rewriting; only if it is logged. @throws BodyTooLong */
   readBody(): Promise<Buffer>;
 }
 
@@ -77,7 +83,15 @@ async function readFacts(event: Reader, marker: string): Promise<Facts> {
     event.log.serialize(),
     event.client.getCredential(),
   ]);
-  return { id, wasBuffered, source, json, credential, readBody: () => event.service.response.getRawBody() };
+  return {
+    id,
+    wasBuffered,
+    source,
+    json,
+    credential,
+    readLength: () => event.service.response.getHeader('content-length'),
+    readBody: () => event.service.response.getRawBody(HARD_LIMIT),
+  };
 }
 
 function warningsOf({ takeWarning, extraSearchTime, sinks }: Log): Effect[] {
@@ -86,7 +100,8 @@ function warningsOf({ takeWarning, extraSearchTime, sinks }: Log): Effect[] {
 }
 
 /** @returns whether there is an entry: not every request is to have one */
-async function writeEntry({ id, wasBuffered, source, json, credential, readBody }: Facts, log: Log): Promise<boolean> {
+async function writeEntry(facts: Facts, log: Log): Promise<boolean> {
+  const { id, wasBuffered, source, json, credential } = facts;
   const { work } = log;
   // A request that another plugin refused first has no mark.
   const request = typeof id === 'string' ? log.requests.end(id) : undefined;
@@ -103,7 +118,7 @@ async function writeEntry({ id, wasBuffered, source, json, credential, readBody 
       source,
       credentialId: credential?.id === '' ? undefined : credential?.id,
       requestBody: request?.wasDropped ? ({ truncated: true, omitted: 'overload' } as const) : request?.body,
-      responseBody: hasAnswer ? await answerOf(readBody, entry, size, work.bytes > MAX_BYTES_IN_WORK) : undefined,
+      responseBody: hasAnswer ? await answerOf(facts, entry, size, work.bytes > MAX_BYTES_IN_WORK) : undefined,
     };
     const built = await buildEntry(observed, log.policy, log.extraSearchTime).catch(failWithoutContent);
     const line = withoutContent(() => toLine(built, log.format));
@@ -135,20 +150,27 @@ function sizeOfAnswer({ responseHeaders, responseSize }: KongEntry): number {
 }
 
 async function answerOf(
-  readBody: Facts['readBody'],
+  { readLength, readBody }: Facts,
   entry: KongEntry,
-  size: number,
+  entrySize: number,
   isOverloaded: boolean,
 ): Promise<CapturedBody | LoggedBody | undefined> {
   const contentType = header(entry, 'content-type');
   const contentEncoding = header(entry, 'content-encoding');
-  if (declaredKind(parseMediaType(contentType)) === 'binary' || size > HARD_LIMIT) {
-    return { bytes: Buffer.alloc(0), size, contentType, contentEncoding };
-  }
+  const unread = (size: number): CapturedBody => ({ bytes: Buffer.alloc(0), size, contentType, contentEncoding });
+  // In the place of an answer that was withheld, an error left: the entry has its length.
+  const wasWithheld = header(entry, WITHHELD_HEADER) !== undefined;
+  const size = wasWithheld ? Number((await readLength()) ?? 0) : entrySize;
+  if (declaredKind(parseMediaType(contentType)) === 'binary' || size > HARD_LIMIT) return unread(size);
   if (isOverloaded) return { size, truncated: true, omitted: 'overload' };
-  const bytes = await readBody();
-  if (bytes.length === 0) return undefined;
-  return { bytes: Buffer.from(bytes.subarray(0, WINDOW)), size: bytes.length, contentType, contentEncoding };
+  try {
+    const bytes = await readBody();
+    if (bytes.length === 0) return undefined;
+    return { bytes: Buffer.from(bytes.subarray(0, WINDOW)), size: bytes.length, contentType, contentEncoding };
+  } catch (error) {
+    if (error instanceof BodyTooLong) return unread(error.bytes);
+    throw error;
+  }
 }
 
 function header({ responseHeaders }: KongEntry, name: string): string | undefined {

@@ -1,5 +1,6 @@
 /** From the bytes that the service sent to the text they stand for: encodings undone within bounds, and UTF-8. */
-import { type CodingFault, codingsOf, decodeBody } from '../shared/http/content-coding.js';
+import type { ByteBudget } from '../shared/byte-budget.js';
+import { AT_ONCE_BYTES, type CodingFault, codingsOf, decodeBody } from '../shared/http/content-coding.js';
 import { charsetsOf } from '../shared/http/media-type.js';
 import type { HeaderMap } from '../shared/pdk.js';
 import { BodyFault } from './json/body-fault.js';
@@ -23,22 +24,38 @@ export function utf8ContentType(headers: HeaderMap): string | undefined {
   return `${mediaType === '' ? 'application/json' : mediaType}; charset=utf-8`;
 }
 
+/** Returns how long the service says that the body is; undefined if it does not say. */
+export function declaredBytes(headers: HeaderMap): number | undefined {
+  const [length = '', ...others] = headers['content-length'] ?? [];
+  return /^\d{1,15}$/.test(length) && others.length === 0 ? Number(length) : undefined;
+}
+
 /**
  * Undoes the encodings.
+ * @param threads bounds what Node's threads decompress at the same time
  * @returns the body itself if it has none; without a byte order mark otherwise too
- * @throws BodyFault if it cannot be undone, or grows over `maxBytes`
+ * @throws BodyFault if it cannot be undone, or grows over `maxBytes`; NoRoom
  */
-export async function decodeContent(body: Buffer, headers: HeaderMap, maxBytes: number): Promise<Buffer> {
+export async function decodeContent(
+  body: Buffer,
+  headers: HeaderMap,
+  maxBytes: number,
+  threads?: ByteBudget,
+): Promise<Buffer> {
   if (body.length > maxBytes) throw tooLarge(maxBytes);
-  const plain = await decodeBody(body, codingsOf(headers['content-encoding'] ?? []), maxBytes).catch(
-    (error: CodingFault) => {
+  const codings = codingsOf(headers['content-encoding'] ?? []);
+  const decode = (): Promise<Buffer> =>
+    decodeBody(body, codings, maxBytes).catch((error: CodingFault) => {
       throw faultOf(error, maxBytes);
-    },
-  );
+    });
+  // What is decompressed at once is alone with it.
+  const isAtOnce = codings.length === 0 || (codings.length === 1 && body.length <= AT_ONCE_BYTES);
+  const plain = await (isAtOnce || threads === undefined ? decode() : threads.run(maxBytes, decode));
   return withoutMark(toUtf8(plain, headers, maxBytes));
 }
 
-function tooLarge(maxBytes: number): BodyFault {
+/** The fault of a body that is too long, compressed or not. */
+export function tooLarge(maxBytes: number): BodyFault {
   return new BodyFault(`of more than ${maxBytes} bytes`);
 }
 

@@ -1,9 +1,10 @@
 /** genesys-response-filter: only the fields that a rule lets through leave the gateway. */
 import { kongModule } from '../runtime/kong-module.js';
+import { realClock } from '../shared/clock.js';
 import { accessStep } from './access.js';
 import { readConfig } from './config.js';
 import { createMetrics, createTotals } from './metrics.js';
-import { responseStep } from './response.js';
+import { createMemory, responseStep } from './response.js';
 import { Schema as fields, PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
@@ -18,9 +19,10 @@ export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plug
     readConfig,
     start() {
       const totals = createTotals();
+      const memory = createMemory(realClock);
       const access = accessStep(totals);
       return {
-        stepsOf: (config) => ({ access, response: responseStep(config, totals) }),
+        stepsOf: (config) => ({ access, response: responseStep(config, totals, memory) }),
         metrics: createMetrics(totals),
       };
     },

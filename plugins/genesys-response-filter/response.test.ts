@@ -1,16 +1,23 @@
 /** The response phase on a fake `kong` that records the calls in their order. */
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { exchange, filterConfig } from '../../test/support/filter-exchange.js';
+import { type Exchange, exchange, filterConfig } from '../../test/support/filter-exchange.js';
 import { runPhase } from '../runtime/run-phase.js';
+import { BodyTooLong } from '../shared/body-too-long.js';
+import { NoRoom } from '../shared/byte-budget.js';
+import { realClock } from '../shared/clock.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Config } from './config.js';
 import { createTotals } from './metrics.js';
-import { responseStep } from './response.js';
-import type { Exchange } from './verdict.js';
+import { createMemory, responseStep } from './response.js';
 
-const handleResponse = (kong: Kong, config: Config, totals: ReturnType<typeof createTotals>) =>
-  runPhase([responseStep(config, totals)], kong);
+const handleResponse = (
+  kong: Kong,
+  config: Config,
+  totals: ReturnType<typeof createTotals>,
+  memory = createMemory(realClock),
+) => runPhase([responseStep(config, totals, memory)], kong);
 
 type Call = [method: string, ...args: unknown[]];
 
@@ -25,7 +32,7 @@ function fakeKong(
     <T>(name: string, reply: (...args: string[]) => T) =>
     (...args: unknown[]): Promise<T> => {
       calls.push([name, ...args]);
-      return Promise.resolve(reply(...(args as string[])));
+      return new Promise((resolve) => resolve(reply(...(args as string[]))));
     };
   const nothing = (): void => {};
   const kong = {
@@ -43,7 +50,10 @@ function fakeKong(
     },
     service: {
       response: {
-        getRawBody: record('getRawBody', () => body),
+        getRawBody: record('getRawBody', (maxBytes) => {
+          if (body.length > Number(maxBytes)) throw new BodyTooLong(body.length);
+          return body;
+        }),
         getStatus: record('service.getStatus', () => status),
         getHeader: record('service.getHeader', (name) => headers[name]?.[0]),
       },
@@ -57,15 +67,23 @@ async function handled(
   what: Parameters<typeof exchange>[0],
   config: Config = filterConfig(),
   totals = createTotals(),
+  memory = createMemory(realClock),
 ): Promise<Call[]> {
   const { kong, calls } = fakeKong(exchange(what));
-  await handleResponse(kong, config, totals);
-  return calls.slice(config.readsPath ? 6 : 5);
+  await handleResponse(kong, config, totals, memory);
+  return calls.slice(config.readsPath ? 5 : 4).filter(([name]) => name !== 'getRawBody');
 }
 
-const READS = ['getMethod', 'getCtx', 'getStatus', 'getHeaders', 'getRawBody'];
+/** The limits with which the body was asked for. */
+async function limits(what: Parameters<typeof exchange>[0], config?: Config): Promise<unknown[]> {
+  const { kong, calls } = fakeKong(exchange(what));
+  await handleResponse(kong, config ?? filterConfig(), createTotals());
+  return calls.filter(([name]) => name === 'getRawBody').map(([, maxBytes]) => maxBytes);
+}
 
-it('reads in one round trip, and the path only if a rule asks for it', () => {
+const READS = ['getMethod', 'getCtx', 'getStatus', 'getHeaders'];
+
+it('reads the head in one round trip, and the path only if a rule asks for it', () => {
   const without = fakeKong(exchange());
   void handleResponse(without.kong, filterConfig(), createTotals());
   expect(without.calls.map(([name]) => name)).toEqual(READS);
@@ -73,6 +91,79 @@ it('reads in one round trip, and the path only if a rule asks for it', () => {
   void handleResponse(withPaths.kong, filterConfig({ rules: [{ paths: ['/a'], keep: ['id'] }] }), createTotals());
   expect(withPaths.calls).toContainEqual(['getVar', 'upstream_uri']);
   expect(withPaths.calls).toHaveLength(READS.length + 1);
+});
+
+describe('of the body', () => {
+  const JSON_TYPE = { 'content-type': ['application/json'] };
+  const declared = (bytes: number) => ({ ...JSON_TYPE, 'content-length': [String(bytes)] });
+  const page = (bytes: number): string => `{"id":"${'x'.repeat(bytes - 9)}"}`;
+
+  it('as much is asked for as the service declares', async () => {
+    expect(await limits({ body: page(100), headers: declared(100) })).toEqual([100]);
+    // Another plugin may have set the header: it decides on nothing.
+    expect(await limits({ body: page(100), headers: declared(0) })).toEqual([0, 100]);
+  });
+
+  it('nothing is asked for if it is declared too long', async () => {
+    const headers = declared(1025);
+    const config = filterConfig({ max_body_bytes: 1024 });
+    expect(await limits({ body: page(1025), headers }, config)).toEqual([]);
+    const blocked = ['log.err', 'a response is blocked: its body is of more than 1024 bytes'];
+    const read = await handled({ body: page(1025), headers }, config);
+    expect([read[0], read.at(-1)?.slice(0, 2)]).toEqual([blocked, ['exit', 502]]);
+    const written = await handled({ body: page(1025), headers, method: 'POST' }, config);
+    expect([written[0], written.at(-1)?.slice(0, 2)]).toEqual([blocked, ['exit', 200]]);
+    expect(await limits({ body: page(1024), headers: declared(1024) }, config)).toEqual([1024]);
+    const passing = filterConfig({ max_body_bytes: 1024, on_error: 'pass' });
+    expect(await handled({ body: page(1025), headers }, passing)).toEqual([
+      ['log.warn', 'it leaves unfiltered: its body is of more than 1024 bytes'],
+    ]);
+  });
+
+  it('1 MiB is asked for if it is not declared, and all of it if it is longer, but not too long', async () => {
+    const usual = 1024 * 1024;
+    expect(await limits({ body: page(usual) })).toEqual([usual]);
+    expect(await limits({ body: page(usual + 1) })).toEqual([usual, usual + 1]);
+    const config = filterConfig({ max_body_bytes: 2 * usual });
+    expect(await limits({ body: page(2 * usual) }, config)).toEqual([usual, 2 * usual]);
+    expect(await limits({ body: page(2 * usual + 1) }, config)).toEqual([usual]);
+    expect((await handled({ body: page(2 * usual + 1) }, config))[0]).toEqual([
+      'log.err',
+      'a response is blocked: its body is of more than 2097152 bytes',
+    ]);
+    expect(await limits({ body: page(1025) }, filterConfig({ max_body_bytes: 1024 }))).toEqual([1024]);
+  });
+
+  it('nothing is asked for where it does not matter', async () => {
+    const headers = { 'content-type': ['image/png'] };
+    expect(await limits({ headers }, filterConfig({ non_json: 'pass' }))).toEqual([]);
+    const config = filterConfig({ rules: [{ methods: ['PUT'], keep: ['id'] }], on_no_match: 'pass' });
+    expect(await limits({}, config)).toEqual([]);
+    // But whether there is any.
+    expect(await limits({ headers })).toEqual([0]);
+    expect(await limits({ headers: { ...headers, 'content-length': ['24'] } })).toEqual([]);
+    expect(await handled({ headers, body: '' })).toEqual([]);
+  });
+});
+
+describe('without room for another body', () => {
+  const full = { run: () => Promise.reject(new NoRoom()) };
+  const free = createMemory(realClock);
+  const zipped = { headers: { 'content-encoding': ['gzip'] }, body: gzipSync(randomBytes(20_000)) };
+
+  it.each([
+    ['of any kind', { bodies: full, decompressed: free.decompressed }, {}],
+    ['decompressed', { bodies: free.bodies, decompressed: full }, zipped],
+  ])('%s, nothing leaves unfiltered, and clients are told to try again', async (_, memory, what) => {
+    for (const config of [filterConfig(), filterConfig({ on_error: 'pass' })]) {
+      const read = (await handled(what, config, createTotals(), memory)).at(-1);
+      expect(read?.slice(0, 2)).toEqual(['exit', 503]);
+      expect(read?.[3]).toMatchObject({ 'Retry-After': '1', 'X-Gateway-Response': 'blocked' });
+      const written = (await handled({ ...what, method: 'POST', status: 201 }, config, createTotals(), memory)).at(-1);
+      expect(written?.slice(0, 2)).toEqual(['exit', 201]);
+      expect(written?.[3]).not.toHaveProperty('Retry-After');
+    }
+  });
 });
 
 describe('a filtered body', () => {

@@ -1,10 +1,16 @@
-/** The response phase: one round trip to read the exchange, and what the verdict says, written with the end of the event. */
+/**
+ * The response phase: one round trip reads the head, and a second one the body, if it matters. What the verdict says is
+ * written with the end of the event.
+ */
 import { clearClientHeader, type Effect, log } from '../runtime/effects.js';
-import { type Reader, type Step, step, type Verdict } from '../runtime/step.js';
+import { type Reader, type Step, type Verdict as StepVerdict, step } from '../runtime/step.js';
+import { BodyTooLong } from '../shared/body-too-long.js';
+import { type ByteBudget, createByteBudget, NoRoom } from '../shared/byte-budget.js';
+import type { Clock } from '../shared/clock.js';
 import type { HeaderMap } from '../shared/pdk.js';
 import type { Config } from './config.js';
 import type { Totals } from './metrics.js';
-import { type Exchange, judge } from './verdict.js';
+import { type Head, judgeHead, sizeOf, type Undecided, type Verdict } from './verdict.js';
 
 /** What describes the service's body, and not the one that leaves in its place. */
 const BODY_HEADERS = [
@@ -26,57 +32,119 @@ const PHASE = 'KONG_PHASE';
 const RESPONSE_PHASE = 0x80;
 
 /** Headers that a verdict depends on. */
-const CONTENT_HEADERS = ['content-type', 'content-encoding'];
+const CONTENT_HEADERS = ['content-type', 'content-encoding', 'content-length'];
+
+/** So much is asked for first of a body whose length the service does not say: ordinary ones have less. */
+const USUAL_BYTES = 1024 * 1024;
+
+/**
+ * Bodies in work have so many bytes at most, over all requests: compressed as they come, and again decompressed. One that is
+ * longer, which `max_body_bytes` may allow, is alone.
+ */
+const BYTES_IN_WORK = 32 * 1024 * 1024;
+
+/** How long a body waits for room: not until the deadline, whose answer would tell no one that trying again helps. */
+const MAX_WAIT_MS = 10_000;
+
+/** The memory that bodies may take in this process. */
+export interface Memory {
+  bodies: ByteBudget;
+  /** Of what is being decompressed. Apart, as this work already holds its body: waiting for the same room could be for ever. */
+  decompressed: ByteBudget;
+}
+
+export function createMemory(clock: Pick<Clock, 'startTimer'>): Memory {
+  return {
+    bodies: createByteBudget(BYTES_IN_WORK, MAX_WAIT_MS, clock),
+    decompressed: createByteBudget(BYTES_IN_WORK, MAX_WAIT_MS, clock),
+  };
+}
 
 /** Makes the step of one configuration. */
-export function responseStep(config: Config, totals: Totals): Step {
+export function responseStep(config: Config, totals: Totals, memory: Memory): Step {
   return step(
-    (event) => readExchange(event, config),
-    async (exchange) => {
-      const { status, headers, body } = exchange;
-      const verdict = await judge(exchange, config);
-      if (verdict.kind === 'pass') {
-        totals.count(verdict.warning === undefined ? 'passed' : 'unfiltered', body.length, body.length);
-        const effects = clear(headers, verdict.removeHeaders);
-        return { effects: verdict.warning === undefined ? effects : [log('warn', verdict.warning), ...effects] };
+    async (event) => ({
+      head: await readHead(event, config),
+      readBody: (maxBytes: number) => event.service.response.getRawBody(maxBytes),
+    }),
+    async ({ head, readBody }) => {
+      const judged = judgeHead(head, config, memory.decompressed);
+      if (judged.kind === 'undecided') {
+        const { verdict, bytes } = await judgeBody(judged, readBody, memory.bodies);
+        return carryOut(verdict, head, bytes, totals);
       }
-      const effects = clear(headers, [...verdict.removeHeaders, ...BODY_HEADERS]);
-      if (verdict.kind === 'block') {
-        totals.count('blocked', body.length, 0);
-        return blocked(verdict.reason, verdict.status, effects);
-      }
-      totals.count('filtered', body.length, verdict.body.length);
-      const changed = verdict.contentType === undefined ? {} : { 'Content-Type': verdict.contentType };
-      return { effects, answer: { status, body: verdict.body, headers: changed } };
+      return carryOut(judged, head, sizeOf(head) ?? 0, totals);
     },
   );
 }
 
-/** @param status to answer with; undefined: that of a blocked response */
-function blocked(reason: string, status: number | undefined, effects: readonly Effect[]): Verdict {
+/** Reads as much of the body as matters, when there is room for it, and judges it. */
+async function judgeBody(
+  undecided: Undecided,
+  readBody: (maxBytes: number) => Promise<Buffer>,
+  bodies: ByteBudget,
+): Promise<{ verdict: Verdict; bytes: number }> {
+  const judge = (limit: number) =>
+    bodies.run(limit, async () => {
+      const body = await readBody(limit);
+      return { verdict: await undecided.judge(body), bytes: body.length };
+    });
+  try {
+    return await judge(undecided.declaredBytes ?? Math.min(USUAL_BYTES, undecided.maxBytes)).catch((error) => {
+      if (error instanceof BodyTooLong && error.bytes <= undecided.maxBytes) return judge(error.bytes);
+      throw error;
+    });
+  } catch (error) {
+    if (error instanceof BodyTooLong) return { verdict: await undecided.judge(undefined), bytes: error.bytes };
+    if (error instanceof NoRoom) return { verdict: undecided.noRoom, bytes: 0 };
+    throw error;
+  }
+}
+
+/** Turns a verdict into what Kong is told. @param bytes of the service's body, as far as it is known */
+function carryOut(verdict: Verdict, { status, headers }: Head, bytes: number, totals: Totals): StepVerdict {
+  if (verdict.kind === 'pass') {
+    totals.count(verdict.warning === undefined ? 'passed' : 'unfiltered', bytes, bytes);
+    const effects = clear(headers, verdict.removeHeaders);
+    return { effects: verdict.warning === undefined ? effects : [log('warn', verdict.warning), ...effects] };
+  }
+  const effects = clear(headers, [...verdict.removeHeaders, ...BODY_HEADERS]);
+  if (verdict.kind === 'block') {
+    totals.count('blocked', bytes, 0);
+    return blocked(verdict, effects);
+  }
+  totals.count('filtered', bytes, verdict.body.length);
+  const changed = verdict.contentType === undefined ? {} : { 'Content-Type': verdict.contentType };
+  return { effects, answer: { status, body: verdict.body, headers: changed } };
+}
+
+function blocked(
+  { reason, status, retryAfterSeconds }: Extract<Verdict, { kind: 'block' }>,
+  effects: readonly Effect[],
+): StepVerdict {
   return {
     effects: [log('err', `a response is blocked: ${reason}`), ...effects],
     answer: {
       code: 'gateway.response.blocked',
       message: "The gateway did not let the service's response through",
       ...(status === undefined ? {} : { status }),
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
       // What the service said of its own answer must not keep this one in a cache.
       headers: { 'Cache-Control': 'no-store', [BLOCKED_HEADER]: 'blocked' },
     },
   };
 }
 
-async function readExchange(event: Reader, config: Config): Promise<Exchange> {
-  const [method, uri, phase, status, headers, body] = await Promise.all([
+async function readHead(event: Reader, config: Config): Promise<Head> {
+  const [method, uri, phase, status, headers] = await Promise.all([
     event.request.getMethod(),
     config.readsPath ? event.nginx.getVar('upstream_uri') : '',
     event.nginx.getCtx(PHASE),
     event.response.getStatus(),
     event.response.getHeaders(),
-    event.service.response.getRawBody(),
   ]);
   const isOfThisRequest = phase === RESPONSE_PHASE;
-  return { method, uri, body, ...(isOfThisRequest ? { status, headers } : await readFromService(event, config)) };
+  return { method, uri, ...(isOfThisRequest ? { status, headers } : await readFromService(event, config)) };
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Which rule applies to a response, and what becomes of those that no rule or no filter can handle. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { exchange, filterConfig } from '../../test/support/filter-exchange.js';
-import { type Exchange, judge, type Verdict } from './verdict.js';
+import { type Exchange, exchange, filterConfig, judge } from '../../test/support/filter-exchange.js';
+import type { Verdict } from './verdict.js';
 
 /** In one line: `pass`, the body that leaves, or status and reason. */
 async function outcome(what: Parameters<typeof exchange>[0], config: Record<string, unknown> = {}): Promise<string> {

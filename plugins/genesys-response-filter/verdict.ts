@@ -1,21 +1,21 @@
 /** What becomes of a response. Knows nothing of Kong. */
+import { type ByteBudget, NoRoom } from '../shared/byte-budget.js';
 import { forwardedMethod } from '../shared/forwarded-method.js';
 import { servicePath } from '../shared/path-pattern.js';
 import type { HeaderMap } from '../shared/pdk.js';
 import type { Config, Rule } from './config.js';
-import { decodeContent, isJsonType, utf8ContentType } from './content.js';
+import { declaredBytes, decodeContent, isJsonType, tooLarge, utf8ContentType } from './content.js';
 import { BodyFault } from './json/body-fault.js';
 import { reduceError } from './rule/error-body.js';
 import type { BodyFilter } from './rule/filter.js';
 
-/** The service's answer, and what was asked. */
-export interface Exchange {
+/** The head of the service's answer, and what was asked. */
+export interface Head {
   method: string;
   /** As sent to the service, with or without query; empty if no rule depends on it. */
   uri: string;
   status: number;
   headers: HeaderMap;
-  body: Buffer;
 }
 
 export type Verdict =
@@ -24,51 +24,119 @@ export type Verdict =
   /** Its body leaves filtered. */
   | { kind: 'replace'; removeHeaders: readonly string[]; body: Buffer; contentType: string | undefined }
   /** Nothing of its body leaves. `status`: to answer with; undefined: that of a blocked response. */
-  | { kind: 'block'; removeHeaders: readonly string[]; status: number | undefined; reason: string };
+  | {
+      kind: 'block';
+      removeHeaders: readonly string[];
+      status: number | undefined;
+      reason: string;
+      retryAfterSeconds?: number;
+    };
+
+/** The head alone does not decide. */
+export interface Undecided {
+  kind: 'undecided';
+  /** How long the body is, if the head tells; not more than `maxBytes` then. */
+  declaredBytes: number | undefined;
+  /** How much of the body matters: of a longer one it is enough to know that it is longer. */
+  maxBytes: number;
+  /** Judges the body; undefined stands for one of more than `maxBytes`. Does not reject. */
+  judge(body: Buffer | undefined): Promise<Verdict>;
+  /** The verdict when there is no room for the body: nothing of it leaves, whatever `on_error` says. */
+  noRoom: Verdict;
+}
 
 /** Methods that change nothing, so that a client may be told to try again. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Decides. Does not reject. */
-export async function judge(exchange: Exchange, config: Config): Promise<Verdict> {
-  const { status, headers, body } = exchange;
-  const method = forwardedMethod(exchange.method);
-  const path = config.readsPath ? servicePath(exchange.uri) : '';
-  const candidates = config.rules.filter((rule) => covers(rule, method, path));
-  const rule = candidates.find(({ statuses }) => (statuses === undefined ? status < 400 : statuses.has(status)));
+/** Statuses whose answer has no body (RFC 9110 15.3.5, 15.4.5). */
+const BODILESS_STATUSES = new Set([204, 304]);
+
+/** A client that was refused for want of room had better wait so long. */
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * Judges by the head, without the body where it does not matter.
+ * @param threads bounds what is decompressed at the same time
+ */
+export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Verdict | Undecided {
+  const { status, headers } = head;
+  const { maxBodyBytes } = config;
+  const method = forwardedMethod(head.method);
+  const { rule, isCovered } = ruleFor(head, method, config);
   const removeHeaders = rule?.removeHeaders ?? [];
+  // A write that was done must not look failed, and an error stays the error that it is.
+  const keepsStatus = status >= 400 || !SAFE_METHODS.has(method);
 
   const pass = (warning?: string): Verdict => ({ kind: 'pass', removeHeaders, warning });
-  const block = (reason: string): Verdict => {
-    // A write that was done must not look failed, and an error stays the error that it is.
-    const keepsStatus = status >= 400 || !SAFE_METHODS.has(method);
-    return { kind: 'block', removeHeaders, status: keepsStatus ? status : undefined, reason };
-  };
-
-  if (body.length === 0) return pass();
-  let filter: BodyFilter;
-  if (rule !== undefined) filter = rule.filter;
-  else if (config.onNoMatch === 'pass' && (candidates.length === 0 || status < 400)) return pass();
-  else if (status >= 400) filter = reduceError;
-  else return block('no rule matches it');
-  // A part may be one of a JSON body, whatever type its frame has (multipart/byteranges).
-  const isPart = status === 206;
-  if (!isPart && !isJsonType(headers)) return config.nonJson === 'pass' ? pass() : block('its type is not JSON');
-
-  try {
-    if (isPart) throw new BodyFault('a part of one only');
-    const plain = await decodeContent(body, headers, config.maxBodyBytes);
-    if (plain.length === 0) return pass();
-    const filtered = await filter(plain);
-    if (filtered === body) return pass();
-    return { kind: 'replace', removeHeaders, body: filtered, contentType: utf8ContentType(headers) };
-  } catch (error) {
+  const block = (reason: string): Verdict => ({
+    kind: 'block',
+    removeHeaders,
+    status: keepsStatus ? status : undefined,
+    reason,
+  });
+  const fail = (error: unknown): Verdict => {
     // Other errors could quote the body.
     const reason = error instanceof BodyFault ? error.message : `not filtered (${nameOf(error)})`;
     return config.onError === 'pass'
       ? pass(`it leaves unfiltered: its body is ${reason}`)
       : block(`its body is ${reason}`);
-  }
+  };
+  const noRoom: Verdict = {
+    ...block('too many bodies are in work'),
+    ...(keepsStatus ? {} : { status: 503, retryAfterSeconds: RETRY_AFTER_SECONDS }),
+  };
+
+  const declared = sizeOf(head);
+  const read = (maxBytes: number, judge: Undecided['judge']): Undecided => ({
+    kind: 'undecided',
+    declaredBytes: declared,
+    maxBytes,
+    judge,
+    noRoom,
+  });
+  /** An empty body passes. That it is empty is not taken from a header, which another plugin may have set. */
+  const unlessEmpty = (verdict: Verdict): Verdict | Undecided =>
+    declared ? verdict : read(0, async (body) => (body?.length === 0 ? pass() : verdict));
+
+  let filter: BodyFilter;
+  if (rule !== undefined) filter = rule.filter;
+  else if (config.onNoMatch === 'pass' && (!isCovered || status < 400)) return pass();
+  else if (status >= 400) filter = reduceError;
+  else return unlessEmpty(block('no rule matches it'));
+  // A part may be one of a JSON body, whatever type its frame has (multipart/byteranges).
+  if (status === 206) return unlessEmpty(fail(new BodyFault('a part of one only')));
+  if (!isJsonType(headers)) return config.nonJson === 'pass' ? pass() : unlessEmpty(block('its type is not JSON'));
+  if (declared !== undefined && declared > maxBodyBytes) return fail(tooLarge(maxBodyBytes));
+  return read(maxBodyBytes, async (body) => {
+    if (body === undefined) return fail(tooLarge(maxBodyBytes));
+    if (body.length === 0) return pass();
+    try {
+      const plain = await decodeContent(body, headers, maxBodyBytes, threads);
+      if (plain.length === 0) return pass();
+      const filtered = await filter(plain);
+      if (filtered === body) return pass();
+      return { kind: 'replace', removeHeaders, body: filtered, contentType: utf8ContentType(headers) };
+    } catch (error) {
+      return error instanceof NoRoom ? noRoom : fail(error);
+    }
+  });
+}
+
+/** Returns how long the body is, as far as the head tells: of one without a body, the length tells of another's. */
+export function sizeOf({ method, status, headers }: Head): number | undefined {
+  return method === 'HEAD' || BODILESS_STATUSES.has(status) ? undefined : declaredBytes(headers);
+}
+
+/** Finds the rule that applies, and whether any rule has the request's method and path. */
+function ruleFor(
+  { uri, status }: Head,
+  method: string,
+  { rules, readsPath }: Config,
+): { rule: Rule | undefined; isCovered: boolean } {
+  const path = readsPath ? servicePath(uri) : '';
+  const candidates = rules.filter((rule) => covers(rule, method, path));
+  const rule = candidates.find(({ statuses }) => (statuses === undefined ? status < 400 : statuses.has(status)));
+  return { rule, isCovered: candidates.length > 0 };
 }
 
 function covers({ methods, paths }: Rule, method: string, path: string): boolean {

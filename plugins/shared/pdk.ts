@@ -198,7 +198,12 @@ export interface Kong {
       getHeader(name: string): Promise<string | undefined>;
       /** Always empty on Kong 3.9 (measured): use `kong.response.getHeaders`. */
       getHeaders(maxHeaders?: number): Promise<HeaderMap>;
-      getRawBody(): Promise<Buffer>;
+      /**
+       * The body as the service sent it. Kong makes copies of it to send it, so ask only for what is needed.
+       * @param maxBytes a longer one is dropped as it comes; under npm kong-pdk's own plugin server it is not
+       * @throws BodyTooLong
+       */
+      getRawBody(maxBytes?: number): Promise<Buffer>;
     };
   };
 }

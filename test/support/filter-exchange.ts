@@ -1,6 +1,11 @@
 /** A parsed configuration of genesys-response-filter, and an exchange for it to judge. */
 import { type Config, readConfig } from '../../plugins/genesys-response-filter/config.js';
-import type { Exchange } from '../../plugins/genesys-response-filter/verdict.js';
+import { type Head, judgeHead, type Verdict } from '../../plugins/genesys-response-filter/verdict.js';
+
+/** The service's answer, and what was asked. */
+export interface Exchange extends Head {
+  body: Buffer;
+}
 
 export function filterConfig(overrides: Record<string, unknown> = {}): Config {
   return readConfig({ rules: [{ keep: ['id'] }], ...overrides });
@@ -19,4 +24,10 @@ export function exchange({
     body: Buffer.from(body as string),
     ...overrides,
   };
+}
+
+/** Judges head and body. */
+export async function judge({ body, ...head }: Exchange, config: Config): Promise<Verdict> {
+  const judged = judgeHead(head, config);
+  return judged.kind === 'undecided' ? judged.judge(body.length > judged.maxBytes ? undefined : body) : judged;
 }

@@ -7,9 +7,8 @@ import * as zlib from 'node:zlib';
 import { expect, it } from 'vitest';
 import { createRandom, type Random } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import { allowedMs } from '../../../test/support/allowed-time.js';
-import { filterConfig } from '../../../test/support/filter-exchange.js';
+import { filterConfig, judge } from '../../../test/support/filter-exchange.js';
 import { decodeContent } from '../content.js';
-import { judge } from '../verdict.js';
 
 const MUTATIONS = 100_000;
 

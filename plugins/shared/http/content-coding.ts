@@ -71,7 +71,7 @@ export class CodingFault extends Error {
 }
 
 /** Smaller bodies are decompressed at once: a thread's work would cost more than their own. */
-const AT_ONCE_BYTES = 16_384;
+export const AT_ONCE_BYTES = 16_384;
 
 /**
  * Undoes the codings of a whole body. Returns the body itself if it has none.
