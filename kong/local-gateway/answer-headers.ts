@@ -1,15 +1,15 @@
-/** The headers that the client gets: the answer's own, those that plugins set before there was one, and Kong's. */
+/** Builds the client's response headers: the answer's own, those that plugins set before it, and Kong's. */
 import { HeaderList } from './headers.js';
 import type { Answer, RequestContext } from './request-context.js';
 
-/** Adds the headers that plugins set before; they replace the answer's of the same name. */
+/** Adds the headers that plugins set before there was an answer. They replace the answer's of the same name. */
 export function withEarlyHeaders(answer: Answer, { early }: RequestContext): Answer {
   return { ...answer, headers: replace(answer.headers, early) };
 }
 
 /**
- * Merges the service's headers with those that plugins set before. Where the PDK set one in access that the service
- * sends too, the client gets both, the plugin's first; on a buffered route only the service's (measured).
+ * Merges the service's headers with those that plugins set before. If the PDK set a header in access and the service
+ * sends it too, the client gets both, the plugin's first. On a buffered route it gets only the service's (measured).
  */
 export function mergeServiceHeaders(context: RequestContext, how: 'add' | 'replace'): HeaderList {
   const { serviceHeaders = new HeaderList(), early, setInAccess } = context;
@@ -21,7 +21,7 @@ export function mergeServiceHeaders(context: RequestContext, how: 'add' | 'repla
   return merged;
 }
 
-/** Adds what Kong says itself: the request's id, and how long the service took if it was asked. */
+/** Adds Kong's own headers: the request's id and, if the service was asked, how long it took. */
 export function addKongHeaders(headers: HeaderList, { id, latencies }: RequestContext): void {
   if (latencies.proxy >= 0) {
     headers.set('Via', ['1.1 kong/3.9.3']);

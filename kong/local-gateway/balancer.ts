@@ -1,19 +1,19 @@
 /**
- * Which target of an upstream takes a request: weighted round robin over the healthy ones, as Kong's, and the health that
- * requests (passive) and probes (active) report. Kong's rules (lua-resty-healthcheck): a success that counts clears the
- * failures, a failure that counts clears the successes, and what has the limit 0 in the configuration does not count.
+ * Chooses the target of a request: weighted round robin over an upstream's healthy targets. Health comes from requests
+ * (passive) and probes (active). In Kong (lua-resty-healthcheck), a success that counts resets the failures, and a
+ * failure that counts resets the successes. What has the limit 0 in the configuration does not count.
  */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { ActiveChecks, PassiveChecks, Snapshot, TargetEntity, UpstreamEntity } from './config/types.js';
 
-/** What became of a request or a probe to a target. */
+/** The result of a request or a probe to a target. */
 export type Report = { kind: 'status'; status: number } | { kind: 'tcp-failure' } | { kind: 'timeout' };
 
 interface TargetState {
   target: TargetEntity;
   healthy: boolean;
-  /** Where the smooth weighted round robin stands. */
+  /** The target's current weight in the smooth weighted round robin. */
   turn: number;
   successes: number;
   tcpFailures: number;
@@ -21,14 +21,14 @@ interface TargetState {
   httpFailures: number;
 }
 
-/** What a failure counts as, and the setting that limits it. */
+/** The counter of each kind of failure, and the setting that limits it. */
 const COUNTERS = { status: 'httpFailures', 'tcp-failure': 'tcpFailures', timeout: 'timeouts' } as const;
 const LIMITS = { status: 'http_failures', 'tcp-failure': 'tcp_failures', timeout: 'timeouts' } as const;
 
 export interface Balancer {
-  /** Takes the upstreams of a configuration; what is known of targets that stay is kept. */
+  /** Sets the upstreams. A target that was there before keeps its state. */
   configure(snapshot: Snapshot): void;
-  /** The next target; undefined if none is healthy. `tried` are passed over while there is another. */
+  /** Returns the next target, or undefined if too few are healthy. Skips those in `tried` while there is another. */
   next(upstream: UpstreamEntity, tried: readonly TargetEntity[]): TargetEntity | undefined;
   report(upstream: UpstreamEntity, target: TargetEntity, report: Report): void;
   close(): void;
@@ -52,7 +52,7 @@ export function createBalancer(log: (level: string, message: string) => void): B
     if (!isSuccess && !isFailure) return;
     const counter = isSuccess ? 'successes' : COUNTERS[report.kind];
     const limit = isSuccess ? healthy.successes : unhealthy[LIMITS[report.kind]];
-    // A counter that is switched off clears nothing either: without `successes`, failures add up for ever.
+    // A counter that is off resets nothing either: without `successes`, failures add up for ever.
     if (limit === 0) return;
     const others: Partial<TargetState> = isSuccess
       ? { tcpFailures: 0, timeouts: 0, httpFailures: 0 }
@@ -69,7 +69,7 @@ export function createBalancer(log: (level: string, message: string) => void): B
 
   function watch(upstream: UpstreamEntity): void {
     const { active } = upstream.healthchecks;
-    // As in Kong, whose HTTP proxy leaves them to its stream proxy (runloop/balancer/healthcheckers.lua).
+    // Kong's HTTP proxy leaves TCP checks to its stream proxy (runloop/balancer/healthcheckers.lua).
     if (active.type === 'tcp') return;
     for (const healthy of [true, false]) {
       const { interval } = healthy ? active.healthy : active.unhealthy;
@@ -127,7 +127,7 @@ export function createBalancer(log: (level: string, message: string) => void): B
   };
 }
 
-/** One active check of a target. Never rejects. */
+/** Sends one active check to a target. Never rejects. */
 function probe(checks: ActiveChecks, { host, port }: TargetEntity): Promise<Report> {
   const timeoutMs = checks.timeout * 1000;
   return new Promise((resolve) => {

@@ -1,10 +1,10 @@
-/** How many bytes a request and its answer took on their connection, as nginx counts them for the log. */
+/** Counts the bytes of a request and its answer on their connection, as nginx does for its log. */
 import type { Socket } from 'node:net';
 
-/** What a connection's requests took that are counted already. */
+/** The bytes of each connection that are counted already. */
 const counted = new WeakMap<Socket, { read: number; written: number }>();
 
-/** Returns the bytes since the last request of this connection was counted, and counts them. */
+/** Returns how many bytes the connection has carried since the last call for it. */
 export function takeSizes(socket: Socket): { request: number; response: number } {
   const before = counted.get(socket) ?? { read: 0, written: 0 };
   const { bytesRead: read, bytesWritten: written } = socket;

@@ -1,12 +1,12 @@
-/** What `kong.response.exit` makes of a request. */
+/** Turns `kong.response.exit` into an answer. */
 import type { PdkValue } from '../../plugins/shared/pdk.js';
 import type { ExitArgs } from '../pdk/messages.js';
 import { fromText } from './headers.js';
 import type { Answer, RequestContext } from './request-context.js';
 
 /**
- * The answer of an exit. In the response phase the service's headers stay, Content-Encoding too although the body is
- * another (measured); Content-Length is Kong's own.
+ * Builds the answer of an exit. In the response phase the service's headers stay. So does Content-Encoding, although
+ * the body is a different one (measured). Content-Length is Kong's own.
  */
 export function answerOf(context: RequestContext, { status, body, headers }: ExitArgs): Answer {
   const list = context.answer === undefined ? context.early.clone() : context.answer.headers.clone();

@@ -1,26 +1,26 @@
 /**
- * The headers of one message, in order and in their own spelling, with nginx' rules for changing them. Values are bytes
- * read as latin1, as Node gives and takes them; `toText` and `fromText` convert for plugins.
+ * The headers of one message: in order, spelled as received, and changed by nginx's rules. Values are bytes read as
+ * latin1, which is what Node gives and takes. `toText` and `fromText` convert them for plugins.
  */
 export class HeaderList {
   #entries: [name: string, value: string][] = [];
 
-  /** From Node's flat list of names and values. */
+  /** Reads Node's flat list of names and values. */
   static from(raw: readonly string[]): HeaderList {
     const list = new HeaderList();
     for (let index = 0; index + 1 < raw.length; index += 2) list.add(raw[index] ?? '', raw[index + 1] ?? '');
     return list;
   }
 
-  /** The first value of a header. */
+  /** Returns the first value of a header. */
   get(name: string): string | undefined {
     const wanted = name.toLowerCase();
     return this.#entries.find(([own]) => own.toLowerCase() === wanted)?.[1];
   }
 
   /**
-   * A header as Kong's `get_header` finds it: dashes and underscores are one, unless there are several values (kong/tools/http.lua
-   * asks nginx' variable first).
+   * Finds a header as Kong's `get_header` does. `x-a` also finds `x_a`, unless there are several values, because
+   * kong/tools/http.lua asks nginx's variable first.
    */
   find(name: string): string | undefined {
     const variable = (header: string): string => header.toLowerCase().replaceAll('-', '_');
@@ -41,7 +41,7 @@ export class HeaderList {
     this.#entries.push([name, escapeControls(value)]);
   }
 
-  /** Replaces a header by these values; an empty list removes it. */
+  /** Replaces the values of a header. An empty list removes it. */
   set(name: string, values: readonly string[]): void {
     this.remove(name);
     for (const value of values) this.add(name, value);
@@ -62,12 +62,12 @@ export class HeaderList {
     return this.#entries;
   }
 
-  /** Node's flat list. */
+  /** Returns Node's flat list. */
   raw(): string[] {
     return this.#entries.flat();
   }
 
-  /** Values by name in lower case, of at most `max` headers. */
+  /** Returns the values by lower-case name, of at most `max` headers. */
   toMap(max = 1000): Record<string, string[]> {
     const map: Record<string, string[]> = Object.create(null);
     for (const [name, value] of this.#entries.slice(0, max)) {
@@ -80,12 +80,12 @@ export class HeaderList {
   }
 }
 
-/** Bytes read as latin1 as the text that they are in UTF-8. */
+/** Turns UTF-8 bytes that were read as latin1 into text. */
 export function toText(value: string): string {
   return isAscii(value) ? value : Buffer.from(value, 'latin1').toString('utf8');
 }
 
-/** Text as its UTF-8 bytes read as latin1. */
+/** Turns text into its UTF-8 bytes, read as latin1. */
 export function fromText(value: string): string {
   return isAscii(value) ? value : Buffer.from(value, 'utf8').toString('latin1');
 }
@@ -95,7 +95,7 @@ function isAscii(value: string): boolean {
   return true;
 }
 
-/** OpenResty percent-encodes control characters but tab in header values, so that no header can be smuggled in. */
+/** Percent-encodes control characters except tab, as OpenResty does, so that a value cannot add another header. */
 function escapeControls(value: string): string {
   let escaped = '';
   for (const character of value) {

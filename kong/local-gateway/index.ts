@@ -1,6 +1,6 @@
 /**
- * The local gateway: stands in for Kong where there is none, for `npm start` and the tests. It reads the same kong.yml,
- * starts the same plugin servers and speaks to them as Kong does. For development and tests only: it binds loopback.
+ * The local gateway replaces Kong in `npm start` and in tests, where there is none. It reads the same kong.yml, starts
+ * the same plugin servers and talks to them as Kong does. It is not for production, so it binds to loopback.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -27,7 +27,7 @@ export type { DeclarativeConfig } from './config/types.js';
 export type { PluginServerDefinition } from './plugin-server-client.js';
 export type { RequestLine } from './request-flow.js';
 
-/** A line of what would be Kong's error log. */
+/** A line that Kong would write to its error log. */
 export interface LogEntry {
   level: string;
   message: string;
@@ -36,14 +36,14 @@ export interface LogEntry {
 export interface LocalGatewayOptions {
   /** Path of a kong.yml, or the parsed document. */
   config: string | DeclarativeConfig;
-  /** 0 takes a free port; default 8000. */
+  /** 0 picks a free port; default 8000. */
   port?: number;
   pluginServers?: readonly PluginServerDefinition[];
-  /** Plugins in the configuration that are left out. */
+  /** Plugins in the configuration that are ignored. */
   ignorePlugins?: readonly string[];
-  /** What `{vault://env/...}` is resolved from; default the environment of this process. */
+  /** Values for `{vault://env/...}`; default the environment of this process. */
   env?: Readonly<Record<string, string | undefined>>;
-  /** How long a plugin server may say nothing (nginx: lua_socket_read_timeout). */
+  /** How long a plugin server may stay silent (nginx: lua_socket_read_timeout). */
   pluginServerTimeoutMs?: number;
   onRequest?: (line: RequestLine) => void;
   onLog?: (entry: LogEntry) => void;
@@ -52,19 +52,19 @@ export interface LocalGatewayOptions {
 export interface LocalGateway {
   url: string;
   port: number;
-  /** Takes another configuration as POST /config does: as a whole or not at all. @throws Error with a line for each fault */
+  /** Loads a configuration as POST /config does: all of it or nothing. @throws Error with a line for each fault */
   reconfigure(config: string | DeclarativeConfig): Promise<void>;
   pluginServerPid(name: string): number | undefined;
-  /** Ends the plugin servers and frees everything. */
+  /** Stops the plugin servers and frees all resources. */
   close(): Promise<void>;
 }
 
-/** nginx' client_body_buffer_size, Kong's default. */
+/** Kong's default for nginx's client_body_buffer_size. */
 const CLIENT_BODY_BUFFER_BYTES = 8 * 1024;
 
 /**
  * Starts the gateway.
- * @throws Error for a configuration that is refused, a plugin server that cannot be queried, or a port that is taken
+ * @throws Error if the configuration is refused, a plugin server cannot be queried, or the port is taken
  */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
   const log = (level: string, message: string): void => options.onLog?.({ level, message });
@@ -112,7 +112,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       pluginServerPid: (name) => clients.find(({ info }) => info.Name === name)?.pid,
       async close() {
         balancer.close();
-        // Clients first: a request whose service goes first would be tried again.
+        // Clients first: a request that loses its service first would be tried again.
         await Promise.all([http.close(), flow.close()]);
         await stopClients();
       },
@@ -123,7 +123,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   }
 }
 
-/** A plugin of a plugin server. A configuration and its `__seq__` belong together, whichever is in place by now. */
+/** Wraps a plugin server's plugin. `__seq__` comes from the event's own configuration, which may be an older one. */
 function externalPlugin(client: PluginServerClient): GatewayPlugin {
   const { Name: name, Priority: priority, Phases, Schema } = client.info;
   const phase =
@@ -134,7 +134,7 @@ function externalPlugin(client: PluginServerClient): GatewayPlugin {
   return { name, priority, fields: Schema.fields as Fields, ...phases };
 }
 
-/** Adds the keys that Kong adds to the configuration of an external plugin. */
+/** Adds Kong's own keys to the configuration of an external plugin. */
 function withBookkeeping(
   { id, name, routeId, serviceId, consumerId }: PluginEntity,
   config: PlainObject,
@@ -151,7 +151,7 @@ function withBookkeeping(
   };
 }
 
-/** Puts the values of references in their places; one that cannot be resolved becomes an empty string (measured). */
+/** Replaces references by their values. One that cannot be resolved becomes an empty string (measured). */
 function resolveSecrets(
   value: PlainObject,
   resolve: ResolveReference,

@@ -1,4 +1,4 @@
-/** The errors that Kong words itself, in the type that the client accepts best (kong/tools/http.lua). */
+/** Builds error answers in Kong's own words, in the type that the client prefers (kong/tools/http.lua). */
 import { HeaderList } from './headers.js';
 import type { Answer } from './request-context.js';
 
@@ -16,7 +16,7 @@ const TYPES: Readonly<Record<string, string>> = {
   'text/*': PLAIN_TYPE,
 };
 
-/** Kong puts the message in as it stands, without escaping. */
+/** Kong inserts the message without escaping. */
 const BODIES: Readonly<Record<string, (message: string, id: string) => string>> = {
   [JSON_TYPE]: (message, id) => `{\n  "message":"${message}",\n  "request_id":"${id}"\n}`,
   [PLAIN_TYPE]: (message, id) => `${message}\nrequest_id: ${id}\n`,
@@ -33,7 +33,7 @@ const BODIES: Readonly<Record<string, (message: string, id: string) => string>> 
     ].join('\n'),
 };
 
-/** What nginx' own errors say (kong/error_handlers.lua). */
+/** Messages of nginx's own errors (kong/error_handlers.lua). */
 const MESSAGES: Readonly<Record<number, string>> = {
   400: 'Bad request',
   404: 'Not found',
@@ -56,24 +56,24 @@ const ACCEPTED = new RegExp(
   'i',
 );
 
-/** What is known of a request from its head on. */
+/** The parts of a request that an error answer needs. */
 export interface Asked {
   id: string;
-  /** Of the request. */
+  /** The request's headers. */
   headers: HeaderList;
 }
 
-/** Type and body of `kong.response.error`: JSON unless the client accepts another type better. */
+/** Returns the type and body of `kong.response.error`: JSON unless the client prefers another type. */
 export function errorContent({ id, headers }: Asked, message: string): { type: string; body: string } {
   return contentOf(bestType(headers.all('accept').join(',')), message, id);
 }
 
-/** Kong's answer for an error of its own, without the headers that plugins set. */
+/** Builds the answer to an error of Kong's own, without the headers that plugins set. */
 export function kongError(asked: Asked, status: number, message: string): Answer {
   return answerOf(status, errorContent(asked, message));
 }
 
-/** The answer for an error of nginx: of the way to the service, or of a request that no plugin has seen. */
+/** Builds the answer to an nginx error: on the way to the service, or for a request that no plugin has seen. */
 export function nginxError({ id, headers }: Asked, status: number): Answer {
   const wanted = headers.get('accept') ?? headers.get('content-type') ?? 'text/plain';
   const message = MESSAGES[status] ?? `The upstream server responded with ${status}`;

@@ -1,4 +1,4 @@
-/** Kong's log entry of a request (`kong.log.serialize`): its keys, and what it redacts. */
+/** Builds Kong's log entry of a request (`kong.log.serialize`) and redacts what Kong redacts. */
 import { NO_ROUTE } from './no-route.js';
 import type { RequestContext } from './request-context.js';
 
@@ -59,7 +59,7 @@ export function serialize(context: RequestContext): Record<string, unknown> {
   return entry;
 }
 
-/** nginx lists a status for each try, a dash for one that never came; nothing if Kong read the answer itself, in vain. */
+/** Lists a status for each try as nginx does, or a dash. Empty if Kong read the answer itself and failed. */
 function upstreamStatus({ serviceStatus, buffered, tries }: RequestContext): { upstream_status?: string } {
   if (buffered || tries.length === 0)
     return serviceStatus === undefined ? {} : { upstream_status: String(serviceStatus) };

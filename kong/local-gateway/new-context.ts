@@ -1,4 +1,4 @@
-/** What is known of a request when it begins: its head, its route, and where the service is. */
+/** Builds the context of a new request: its head, its route, and where the service is. */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
@@ -15,7 +15,7 @@ export interface Running {
   routes: readonly RouteEntity[];
 }
 
-/** Reads the head of a request and finds its route: `NO_ROUTE` if none matches, or only one without a service. */
+/** Reads a request's head and finds its route: `NO_ROUTE` if none matches, or only one without a service. */
 export function newContext(request: IncomingMessage, response: ServerResponse, running: Running): RequestContext {
   const [rawPath = '', ...query] = (request.url ?? '/').split('?');
   const rawQuery = query.join('?');
@@ -68,7 +68,7 @@ export function newContext(request: IncomingMessage, response: ServerResponse, r
   };
 }
 
-/** Joins the service's path and the request's (kong/router/utils.lua, path_handling v0), with no slash of its own. */
+/** Joins the service's path and the request's (kong/router/utils.lua, path_handling v0). Adds no slash at the end. */
 function joinPaths(base: string, path: string, requestPath: string): string {
   if (base === '' || base === '/') return path.startsWith('/') ? path : `/${path}`;
   const prefix = base.replace(/\/$/, '');

@@ -1,4 +1,4 @@
-/** What stands for route and service of a request that no route matches: Kong answers 404, and runs global log handlers. */
+/** The route and service of a request that no route matches. Kong answers 404 and runs global log handlers. */
 import type { RouteEntity, ServiceEntity } from './config/types.js';
 
 export const NO_ROUTE: RouteEntity = {

@@ -15,22 +15,22 @@ import { decodeArgs, encodeArgs, escapePath, normalizePath } from './uri.js';
 
 export interface PdkHost {
   log(level: string, message: string): void;
-  /** Request bodies over this many bytes are handed over as a file. */
+  /** Longer request bodies are passed as a file. */
   clientBodyBufferBytes: number;
   spillFolder: string;
   nodeId: string;
-  /** How long a plugin server may say nothing. */
+  /** How long a plugin server may stay silent. */
   pluginServerTimeoutMs: number;
 }
 
-/** An event of a plugin, during which it makes calls. */
+/** A plugin's event, during which it makes PDK calls. */
 export interface PdkEvent {
   context: RequestContext;
   phase: string;
   host: PdkHost;
 }
 
-/** What carries out a method, or each method of a tree. What returns nothing in a plugin may return anything here. */
+/** Implements a method, or each method of a tree. Where the plugin gets nothing, any return value is allowed. */
 type Implementation<M> =
   M extends Method<infer _Args, infer A, infer R>
     ? (context: RequestContext, argument: A, host: PdkHost) => [R] extends [undefined] ? unknown : R | Promise<R>
@@ -38,7 +38,7 @@ type Implementation<M> =
 
 const NOT_A_HEADER_VALUE = 'expected array of string, string, number or boolean';
 
-/** A header value as Kong takes it: an empty string becomes a space, an empty list removes the header. */
+/** Converts a header value as Kong does: an empty string becomes a space, an empty list removes the header. */
 function headerValues(name: string, value: PdkValue): string[] {
   if (Array.isArray(value)) {
     return value.map((item) => {
@@ -51,7 +51,7 @@ function headerValues(name: string, value: PdkValue): string[] {
   throw new Error(`invalid header value for "${name}": got nil, ${NOT_A_HEADER_VALUE}`);
 }
 
-/** What Kong keeps in `ngx.ctx.KONG_PHASE` (kong/pdk/private/phases.lua). */
+/** Kong's values of `ngx.ctx.KONG_PHASE` (kong/pdk/private/phases.lua). */
 const PHASE_NUMBERS = { access: 0x20, response: 0x80, log: 0x2000 } as const;
 
 const consumerOf = (consumer: ConsumerEntity | undefined) =>
@@ -63,7 +63,7 @@ const consumerOf = (consumer: ConsumerEntity | undefined) =>
     tags: consumer.tags ?? [],
   };
 
-/** Changes response headers, and notes which were set before there was a response. */
+/** Changes response headers, and remembers which were set before there was a response. */
 function changeResponseHeader(context: RequestContext, name: string, change: (headers: HeaderList) => void): void {
   if (context.answer === undefined) context.setInAccess.add(name.toLowerCase());
   change(responseHeaders(context));
@@ -127,7 +127,7 @@ const IMPLEMENTATIONS: Implementation<typeof METHODS> = {
         if (v === null) context.shared.delete(k);
         else context.shared.set(k, v);
       },
-      // A stored false comes back as null: Kong loses it on the way (measured).
+      // Kong loses a stored false: it comes back as null (measured).
       get: (context, key) => context.shared.get(key) || null,
     },
   },
@@ -294,7 +294,7 @@ function named(methods: MethodTree, own: ImplementationTree): [name: string, Any
   );
 }
 
-/** Carries out a method. @throws Error as Kong raises it; Kong then closes the connection */
+/** Runs a PDK method. @throws Error as Kong raises it; Kong then closes the connection */
 export async function callPdk({ context, phase, host }: PdkEvent, name: string, argument: unknown): Promise<unknown> {
   const implementation = BY_NAME.get(name);
   if (implementation === undefined) throw new Error(`method "${name}" not found`);

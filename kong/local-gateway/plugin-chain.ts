@@ -1,4 +1,4 @@
-/** The plugins of a request. They run from the highest priority down, each with the configuration that applies. */
+/** Runs the plugins of a request, highest priority first, each with the configuration that applies. */
 import { withEarlyHeaders } from './answer-headers.js';
 import type { PluginEntity } from './config/types.js';
 import { kongError } from './kong-errors.js';
@@ -10,7 +10,7 @@ export function createPluginChain(all: readonly GatewayPlugin[], log: (level: st
   const logError = (plugin: GatewayPlugin, error: unknown): void =>
     log('err', `[${plugin.name}] ${(error as Error).message}`);
 
-  /** Looks for a configuration only when the plugin's turn comes: one before it may have found the consumer. */
+  /** Looks up a configuration only when the plugin's turn comes: an earlier plugin may have found the consumer. */
   function* active(context: RequestContext): Generator<[GatewayPlugin, PluginEntity]> {
     for (const plugin of plugins) {
       const entity = configurationFor(plugin.name, context);
@@ -19,7 +19,7 @@ export function createPluginChain(all: readonly GatewayPlugin[], log: (level: st
   }
 
   return {
-    /** Runs a phase. The first exit ends it, and stays in `context.exit`; a plugin that throws leaves a 500 there. */
+    /** Runs a phase. The first exit ends it and stays in `context.exit`. A plugin that throws leaves a 500 there. */
     async run(phase: 'access' | 'response', context: RequestContext): Promise<void> {
       context.phase = phase;
       for (const [plugin, entity] of active(context)) {
@@ -40,13 +40,13 @@ export function createPluginChain(all: readonly GatewayPlugin[], log: (level: st
         await Promise.resolve(plugin.log?.(context, entity)).catch((error) => logError(plugin, error));
       }
     },
-    /** Whether a plugin has a response phase: Kong then reads the service's answer as a whole. */
+    /** Returns whether a plugin has a response phase. Kong then reads the service's whole answer first. */
     needsBuffering: (context: RequestContext): boolean =>
       [...active(context)].some(([plugin]) => plugin.response !== undefined),
   };
 }
 
-/** Finds the configuration of a plugin that applies to a request: the most specific one (Kong's precedence). */
+/** Finds the plugin configuration that applies to a request: the most specific one (Kong's precedence). */
 function configurationFor(name: string, context: RequestContext): PluginEntity | undefined {
   const { route, service, consumer, snapshot } = context;
   const rank = ({ consumerId, routeId, serviceId }: PluginEntity): number =>

@@ -1,6 +1,6 @@
 /**
- * The two protocols of plugin servers, as strict as Kong: a call that the phase does not allow, an unknown method or a bad
- * argument fails the request.
+ * The two protocols of plugin servers. They are as strict as Kong: a call that the phase does not allow, an unknown
+ * method or a bad argument fails the request.
  */
 import { MsgPackDriver } from '../kong-side/msgpack.js';
 import { encodeReply, KongDriver } from '../kong-side/protobuf.js';
@@ -10,23 +10,23 @@ import { callPdk, type PdkEvent, type PdkHost } from './pdk.js';
 import type { RequestContext } from './request-context.js';
 
 export interface Rpc {
-  /** Whether Kong lets a request through when the plugin server fails: MsgPack:1 does (measured), ProtoBuf:1 does not. */
+  /** Whether a request goes on when the plugin server fails: with MsgPack:1 yes (measured), with ProtoBuf:1 no. */
   readonly failsOpen: boolean;
-  /** @throws Error if the instance is refused or the plugin server cannot be reached */
+  /** Starts an instance. @throws Error if it is refused or the plugin server cannot be reached */
   startInstance(config: Record<string, unknown>): Promise<number>;
   closeInstance(id: number): Promise<void>;
   /**
    * Runs a phase for a request.
-   * @throws ConnectionClosed if Kong takes the instance as gone; PdkFailure for a call that Kong refuses; Error for anything else
+   * @throws ConnectionClosed if Kong considers the instance gone, PdkFailure if Kong refuses a call, or another Error
    */
   handleEvent(context: RequestContext, phase: string, id: number): Promise<void>;
   close(): void;
 }
 
-/** Kong itself refused a call: that ends the request also with MsgPack:1. */
+/** Kong refused a call. That ends the request with MsgPack:1 too. */
 export class PdkFailure extends Error {}
 
-/** Talks ProtoBuf:1 to the plugin server that listens on `socketPath`, over connections that are kept. */
+/** Talks ProtoBuf:1 to the plugin server that listens on `socketPath`. Reuses connections. */
 export function createProtobufRpc(socketPath: string, pluginName: string, host: PdkHost): Rpc {
   const idle: KongDriver[] = [];
 
@@ -35,7 +35,7 @@ export function createProtobufRpc(socketPath: string, pluginName: string, host: 
     while (kong?.closed) kong = idle.pop();
     kong ??= await KongDriver.connect(socketPath, host.pluginServerTimeoutMs);
     const result = await run(kong);
-    // nginx keeps no connection that has something unread.
+    // nginx does not reuse a connection with unread data.
     if (kong.hasFrame) kong.close();
     if (!kong.closed) idle.push(kong);
     return result;
@@ -59,8 +59,8 @@ export function createProtobufRpc(socketPath: string, pluginName: string, host: 
 }
 
 /**
- * Talks MsgPack:1 to the plugin server that listens on `socketPath`. It fails open, as measured: what goes wrong is logged,
- * and the request goes on.
+ * Talks MsgPack:1 to the plugin server that listens on `socketPath`. It fails open (measured): an error is logged, and
+ * the request goes on.
  */
 export function createMsgpackRpc(socketPath: string, pluginName: string, host: PdkHost): Rpc {
   async function use<T>(run: (kong: MsgPackDriver) => Promise<T>): Promise<T> {
@@ -92,7 +92,7 @@ export function createMsgpackRpc(socketPath: string, pluginName: string, host: P
   };
 }
 
-/** A body that nginx holds in a file cannot be sent in MsgPack:1 (measured: the client gets 500). */
+/** Returns a body. One that nginx holds in a file cannot be sent in MsgPack:1 (measured: the client gets 500). */
 function contentOf({ content }: RawBodyResult): Buffer {
   if (content === undefined) throw new Error('request body did not fit into client body buffer');
   return content;

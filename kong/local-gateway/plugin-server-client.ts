@@ -1,5 +1,5 @@
 /**
- * One plugin server as Kong keeps it (kong/runloop/plugin_servers): asks its query command for the plugin, keeps its
+ * Runs one plugin server as Kong does (kong/runloop/plugin_servers): asks its query command for the plugin, keeps its
  * process running, starts instances on first use, and sends events.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -27,7 +27,7 @@ export interface PluginInfo {
 
 /** A plugin's configuration as its plugin server gets it. */
 export interface RunnableConfig {
-  /** What an instance is remembered by. */
+  /** Identifies the instance. */
   key: string;
   sequence: number;
   config: Record<string, unknown>;
@@ -35,7 +35,7 @@ export interface RunnableConfig {
 
 /** Kong respawns a plugin server at most once a second. */
 const RESPAWN_MS = 1000;
-/** How long a plugin server may take to leave after SIGTERM. */
+/** How long a plugin server may take to exit after SIGTERM. */
 const KILL_MS = 5000;
 /** Almost nothing: Kong's workers have an empty environment. */
 const ENVIRONMENT = { PWD: '/' };
@@ -44,7 +44,7 @@ export interface PluginServerClient {
   readonly info: PluginInfo;
   readonly pid: number | undefined;
   /**
-   * Runs a phase of the plugin for a request. Kong repeats an event whose connection was closed, on a new instance.
+   * Runs a phase of the plugin. If the connection closes, Kong repeats the event on a new instance.
    * @throws Error if the request must fail
    */
   handleEvent(context: RequestContext, phase: string, plugin: RunnableConfig): Promise<void>;
@@ -52,7 +52,7 @@ export interface PluginServerClient {
   close(): Promise<void>;
 }
 
-/** Asks for the plugin and starts its process. @throws Error of one line if the query command fails */
+/** Queries the plugin and starts its process. @throws Error of one line if the query command fails */
 export function startPluginServer(definition: PluginServerDefinition, host: PdkHost): PluginServerClient {
   const { protocol, info } = queryPlugin(definition);
   const createRpc = protocol === 'ProtoBuf:1' ? createProtobufRpc : createMsgpackRpc;
@@ -103,7 +103,7 @@ function queryPlugin({ name, queryCommand }: PluginServerDefinition): { protocol
   return { protocol: (Array.isArray(dump) ? undefined : dump.Protocol) ?? 'MsgPack:1', info };
 }
 
-/** The instances of a plugin's configurations, by number; each is started once, and again when its configuration is new. */
+/** Keeps the instance of each configuration of a plugin, and starts another when the configuration changes. */
 function createInstances(rpc: Rpc) {
   const instances = new Map<string, { sequence: number; id: Promise<number> }>();
 
@@ -111,7 +111,7 @@ function createInstances(rpc: Rpc) {
     try {
       await rpc.closeInstance(await before);
     } catch {
-      // Kong does not care either: the process may be another one by now.
+      // Kong ignores this too: it may be another process by now.
     }
   }
 

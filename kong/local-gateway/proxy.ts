@@ -1,4 +1,4 @@
-/** The way to the service and back: a target, another where that is allowed, and what the client gets if all fail. */
+/** Sends a request to the service: to one target, and to another if a retry is allowed. Answers itself if all fail. */
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions as HttpsRequestOptions, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
@@ -12,23 +12,23 @@ import type { Answer, RequestContext, Try } from './request-context.js';
 
 /** Headers that belong to one connection (RFC 9110 7.6.1). */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
-/** Headers of a request that nginx and Kong keep to themselves, besides. */
+/** Request headers that nginx and Kong do not pass on. */
 const NOT_FORWARDED = [...HOP_BY_HOP, 'expect', 'proxy'];
-/** Kong looks for the client's Connection header among so many headers. */
+/** Kong looks for the client's Connection header among this many headers. */
 const MAX_HEADERS = 100;
 
-/** Methods that are not sent again once they were sent (nginx' proxy_next_upstream without non_idempotent). */
+/** Methods that are not repeated once sent (nginx's proxy_next_upstream without non_idempotent). */
 const NON_IDEMPOTENT = new Set(['POST', 'LOCK', 'PATCH']);
 
-/** What became of a request on its way to the service. */
+/** The result of sending a request to the service. */
 export type Outcome =
   /** The service has answered; the body is not read yet. */
   | { kind: 'answered'; message: IncomingMessage }
-  /** The service has switched protocols: it and the client talk to each other directly from now on. */
+  /** The service has switched protocols. From now on it and the client talk directly. */
   | { kind: 'tunnelled' }
-  /** The service has not answered; the client gets this answer instead. */
+  /** The service has not answered. The client gets this answer instead. */
   | { kind: 'failed'; source: RequestContext['source']; answer: Answer }
-  /** The client has gone before its request was complete. */
+  /** The client disconnected before its request was complete. */
   | { kind: 'broken-off' };
 
 const failed = (source: RequestContext['source'], answer: Answer): Outcome => ({ kind: 'failed', source, answer });
@@ -38,7 +38,7 @@ type Peer = Pick<TargetEntity, 'host' | 'port'>;
 /** Why a try failed. */
 class TryFailed extends Error {
   readonly kind: 'connect' | 'timeout' | 'broken';
-  /** Whether the service may have got the request. */
+  /** Whether the service may have received the request. */
   readonly wasSent: boolean;
 
   constructor(kind: TryFailed['kind'], wasSent: boolean) {
@@ -52,12 +52,12 @@ export function createProxy(balancer: Balancer) {
   const agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
 
   async function send(context: RequestContext): Promise<Outcome> {
-    // Kong resolves no name where there was an address before (measured: "no host allowed while connecting to upstream").
+    // Kong does not resolve a name that replaces an address (measured: "no host allowed while connecting to upstream").
     if (context.upstream.isAddress && isIP(context.upstream.host) === 0) {
       return failed('error', nginxError(context, 500));
     }
     const upstream = context.snapshot.upstreams.get(context.upstream.host);
-    // For log handlers: Kong got as far as looking for a target (runloop/balancer/init.lua).
+    // Shows log handlers that Kong looked for a target (runloop/balancer/init.lua).
     if (!context.upstream.isAddress) context.nginxCtx.set('KONG_UPSTREAM_DNS_START', Date.now());
     const isUnframed = losesLength(context);
     if (isUnframed) context.body ??= Buffer.alloc(0);
@@ -80,7 +80,7 @@ export function createProxy(balancer: Balancer) {
       } catch (error) {
         if (!(error instanceof TryFailed)) throw error;
         if (context.response.destroyed && !context.buffered) {
-          // nginx's status for a client that did not wait. Nobody gets it.
+          // nginx's status for a client that did not wait. Nobody receives it.
           return failed('service', { status: 499, headers: new HeaderList(), body: Buffer.alloc(0) });
         }
         Object.assign(current, { state: 'failed', code: error.kind === 'timeout' ? 504 : 502 });
@@ -106,9 +106,9 @@ export function createProxy(balancer: Balancer) {
       path: upstream.query === '' ? upstream.path : `${upstream.path}?${upstream.query}`,
       setHost: false,
       ...(isUnframed ? {} : { headers: headers.raw() as never }),
-      // Kong does not verify certificates unless the service says so (measured).
+      // Kong does not verify certificates unless the service asks for it (measured).
       rejectUnauthorized: service.tls_verify === true,
-      // Nor has it any authorities but those that the service names.
+      // It trusts only the authorities that the service names.
       ca: service.authorities ?? [],
       servername: isIP(peer.host) === 0 ? peer.host : '',
     };
@@ -157,19 +157,19 @@ export function createProxy(balancer: Balancer) {
   };
 }
 
-/** Of the last try Kong's health checks hear what the client gets: a refused connection is a 502 then (runloop/handler.lua). */
+/** Makes the report of a failed try. For the last one Kong reports the client's 502 or 504 (runloop/handler.lua). */
 function reportOf({ kind }: TryFailed, isLast: boolean): Report {
   if (kind === 'timeout') return { kind };
   return isLast ? { kind: 'status', status: 502 } : { kind: 'tcp-failure' };
 }
 
-/** Before the first try Kong answers, as a plugin would; before a later one nginx does. */
+/** Answers when there is no target. Before the first try Kong answers, as a plugin would; later nginx does. */
 function noPeer(context: RequestContext, attempt: number): Outcome {
   if (attempt > 0) return failed('error', nginxError(context, 503));
   return failed('exit', kongError(context, 503, 'failure to get a peer from the ring-balancer'));
 }
 
-/** Hands the client's connection over to the service, which has answered 101. */
+/** Connects the client directly to the service, which has answered 101. */
 function tunnel({ response }: RequestContext, answer: IncomingMessage, service: Duplex, head: Buffer): void {
   const client = response.socket;
   if (client === null) {
@@ -194,23 +194,23 @@ function tunnel({ response }: RequestContext, answer: IncomingMessage, service: 
 }
 
 /**
- * The headers that Kong clears after all plugins have run, also if a plugin has set them: those that the first line of the
- * client's Connection header names (runloop/handler.lua, `access.after`). What is set below is not among them.
+ * Lists the headers that the first line of the client's Connection header names. Kong clears them after all plugins
+ * have run, even if a plugin has set them (runloop/handler.lua, `access.after`). Headers set after that stay.
  */
 function clearedByConnection({ request }: RequestContext): string[] {
   const line = HeaderList.from(request.rawHeaders.slice(0, 2 * MAX_HEADERS)).get('connection') ?? '';
   return csv(line.toLowerCase());
 }
 
-/** Splits a list as Kong does, which takes a tab for a part of a name. */
+/** Splits a list as Kong does: a tab is part of a name. */
 function csv(list: string): string[] {
   return list.split(',').map((item) => item.replace(/^ \s*/, '').replace(/\s* $/, ''));
 }
 
 /**
- * Whether nginx sends the body without a length: its length was known before Kong cleared the header. The body of a chunked
- * request gets one afterwards if nobody has read it before, or if the answer is buffered; otherwise, without a length there is
- * nothing to read.
+ * Returns whether nginx sends the body without a length. nginx read the length before Kong cleared the header. The body
+ * of a chunked request gets a length afterwards if nobody has read it, or if the answer is buffered. Otherwise, without
+ * a length there is nothing to read.
  */
 function losesLength(context: RequestContext): boolean {
   const isChunked = context.request.headers['transfer-encoding'] !== undefined;
@@ -218,10 +218,10 @@ function losesLength(context: RequestContext): boolean {
   return !getsOne && clearedByConnection(context).includes('content-length');
 }
 
-/** Sends the head without a length, and the body behind it, where the service expects the next request. */
+/** Sends the head without a length and then the body, where the service expects the next request. */
 function endUnframed(outgoing: ClientRequest, headers: HeaderList, body: Buffer | undefined): void {
   for (const [name] of headers.entries()) outgoing.setHeader(name, headers.all(name));
-  // Node frames the body of a POST by itself.
+  // Otherwise Node frames the body of a POST.
   outgoing.useChunkedEncodingByDefault = false;
   outgoing.on('finish', () => outgoing.socket?.write(body ?? ''));
   outgoing.end();
@@ -256,7 +256,7 @@ function serviceHeaders(context: RequestContext, peer: Peer, isUnframed: boolean
   return headers;
 }
 
-/** The headers of the service's answer, without those of its connection. */
+/** Returns the headers of the service's answer, without those of its connection. */
 export function answerHeaders(message: IncomingMessage): HeaderList {
   const headers = HeaderList.from(message.rawHeaders);
   for (const name of HOP_BY_HOP) headers.remove(name);

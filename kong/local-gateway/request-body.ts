@@ -1,10 +1,10 @@
-/** The whole body of a request, in memory: nginx too reads it before it sends anything on. */
+/** Reads the whole body of a request into memory, as nginx does before it sends anything on. */
 import type { RequestContext } from './request-context.js';
 
-/** Reads the body once, or returns what a plugin has put in its place. */
+/** Reads the body once, or returns what a plugin has replaced it with. */
 export async function readRequestBody(context: RequestContext): Promise<Buffer> {
   if (context.body !== undefined) return context.body;
-  // The stream of a request that Node sets apart, for another protocol, has no end.
+  // The stream of an upgrade request never ends in Node.
   const isUpgrade = 'upgrade' in context.request && context.request.upgrade === true;
   const chunks: Buffer[] = [];
   if (!isUpgrade) for await (const chunk of context.request) chunks.push(chunk as Buffer);
@@ -12,7 +12,7 @@ export async function readRequestBody(context: RequestContext): Promise<Buffer> 
   return context.body;
 }
 
-/** Whether the client has gone before its request was complete. */
+/** Returns whether the client disconnected before its request was complete. */
 export function isBrokenOff({ request }: RequestContext): boolean {
   return request.destroyed && !request.complete;
 }

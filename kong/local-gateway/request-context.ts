@@ -1,10 +1,10 @@
-/** One request on its way through the gateway: what came, what plugins made of it, what goes back. */
+/** The state of one request: what came in, what plugins changed, and what goes back. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PdkValue } from '../../plugins/shared/pdk.js';
 import type { ConsumerEntity, RouteEntity, ServiceEntity, Snapshot } from './config/types.js';
 import type { HeaderList } from './headers.js';
 
-/** An answer, of the service or of the gateway. */
+/** An answer of the service or the gateway. */
 export interface Answer {
   status: number;
   headers: HeaderList;
@@ -12,12 +12,12 @@ export interface Answer {
 }
 
 export interface RequestContext {
-  /** The configuration that was in place when the request came; it holds to the request's end. */
+  /** The configuration when the request came. The request keeps it to its end. */
   snapshot: Snapshot;
   /** Kong's request id: 32 hexadecimal digits. */
   id: string;
   startedAtMs: number;
-  /** When the answer had left, or the client had gone. */
+  /** When the answer was sent, or the client had disconnected. */
   endedAtMs?: number;
   /** Bytes of this request and its answer, headers included, as nginx counts them. */
   sizes: { request: number; response: number };
@@ -25,15 +25,15 @@ export interface RequestContext {
   response: ServerResponse;
   clientIp: string;
   phase: 'access' | 'response' | 'log';
-  /** As the client sent them. */
+  /** Method, path and query as the client sent them. */
   method: string;
   rawPath: string;
   rawQuery: string;
-  /** Headers as plugins see and change them; they go to the service. */
+  /** Request headers as plugins see and change them. The service gets these. */
   headers: HeaderList;
-  /** Of a request that no route matches, one that stands for none. */
+  /** `NO_ROUTE` if no route matches. */
   route: RouteEntity;
-  /** What `strip_path` took off the path; empty if nothing. */
+  /** What `strip_path` removed from the path, or an empty string. */
   strippedPrefix: string;
   service: ServiceEntity;
   consumer?: ConsumerEntity;
@@ -43,9 +43,9 @@ export interface RequestContext {
   /** Where and how the request goes to the service. */
   upstream: {
     scheme: string;
-    /** An address, or a name of an upstream or in DNS. */
+    /** An address, the name of an upstream, or a DNS name. */
     host: string;
-    /** What it was when it was set; another name alone does not change it, and is of no use then. */
+    /** Whether `host` was set as an address. A name alone does not change this, and the request then fails. */
     isAddress: boolean;
     port: number;
     path: string;
@@ -53,22 +53,22 @@ export interface RequestContext {
     method: string;
     hostHeader?: string;
   };
-  /** Whether Kong reads the whole answer before it sends any of it; it then goes on though the client has gone. */
+  /** Whether Kong reads the whole answer before it sends any of it. It then goes on after the client disconnects. */
   buffered: boolean;
   /** The request body, once a plugin has asked for it or set it. */
   body?: Buffer;
-  /** Set by nginx when the client asks for another protocol; such requests are not buffered. */
+  /** The protocol that the client asks to switch to, or an empty string. Such requests are not buffered. */
   upgrade: string;
   /** Response headers that plugins set before there is a response. */
   early: HeaderList;
-  /** Those that the PDK set in access, in lower case: a header of that name from the service does not give way to them. */
+  /** Lower-case names that the PDK set in access. If the service sends one too, both are sent. */
   setInAccess: Set<string>;
   earlyStatus?: number;
-  /** The answer that a plugin gave; ends the phase. */
+  /** A plugin's answer. It ends the phase. */
   exit?: Answer;
-  /** The service's answer, where the response phase runs. */
+  /** The service's answer, if the response phase runs. */
   answer?: Answer;
-  /** The body of the service, before any rewriting. */
+  /** The service's body before plugins change it. */
   serviceBody?: Buffer;
   serviceStatus?: number;
   serviceHeaders?: HeaderList;
@@ -81,7 +81,7 @@ export interface RequestContext {
   tries: Try[];
 }
 
-/** An attempt to reach the service, as Kong's balancer tells of it. */
+/** An attempt to reach the service, as Kong's balancer reports it. */
 export interface Try {
   ip: string;
   port: number;

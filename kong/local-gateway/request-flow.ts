@@ -1,4 +1,4 @@
-/** A request from its head to its log phase, in Kong's order: route, access, service, response, log. */
+/** Takes a request from its head to its log phase, in Kong's order: route, access, service, response, log. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { mergeServiceHeaders, withEarlyHeaders } from './answer-headers.js';
@@ -25,7 +25,7 @@ export interface RequestLine {
 
 export interface RequestFlowOptions {
   plugins: readonly GatewayPlugin[];
-  /** Is called once a request, which then keeps its configuration to the end. */
+  /** Called once for each request, which then keeps this configuration to its end. */
   running: () => Running;
   balancer: Balancer;
   log: (level: string, message: string) => void;
@@ -35,7 +35,7 @@ export interface RequestFlowOptions {
 /** nginx refuses these before any plugin runs. */
 const REFUSED_METHODS = new Set(['TRACE', 'CONNECT']);
 
-/** The methods that Kong can send where it buffers; for any other it sends GET (kong/init.lua, `Kong.response`). */
+/** Methods that Kong can send when it buffers. For any other it sends GET (kong/init.lua, `Kong.response`). */
 const BUFFERED_METHODS = new Set([
   ...['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'],
   ...['MKCOL', 'COPY', 'MOVE', 'PROPFIND', 'PROPPATCH', 'LOCK', 'UNLOCK'],
@@ -72,7 +72,7 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
       case 'broken-off':
         return setBrokenOff(context);
       case 'failed':
-        // Measured: where Kong buffers, its answer for a service that fails counts as a plugin's.
+        // When Kong buffers, its answer for a service that fails counts as a plugin's (measured).
         context.source = context.buffered ? 'exit' : outcome.source;
         return sendAnswer(context, withEarlyHeaders(outcome.answer, context));
       case 'tunnelled':
@@ -101,7 +101,7 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
     const { serviceStatus: status = 502 } = context;
     const body = await buffer(message).catch(() => undefined);
     if (body === undefined) {
-      // The service broke off. As Kong: no response handler runs, and the status stays, whatever it is (measured).
+      // The service broke off. As in Kong, no response handler runs and the status stays, whatever it is (measured).
       context.source = 'exit';
       delete context.serviceStatus;
       return sendAnswer(context, withEarlyHeaders(nginxError(context, status), context));
@@ -124,7 +124,7 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
   };
 }
 
-/** Sets what nginx logs for a client that goes before its request is complete. Nobody gets an answer. */
+/** Sets what nginx logs for a client that disconnects before its request is complete. Nobody gets an answer. */
 function setBrokenOff(context: RequestContext): void {
   context.source = 'error';
   context.sentStatus = 400;

@@ -1,10 +1,10 @@
-/** Which route a request takes: hosts, headers, methods and paths, the most specific first, as Kong's traditional router. */
+/** Finds a route by host, headers, method and path, the most specific first, as Kong's traditional router does. */
 import type { RouteEntity, Snapshot } from './config/types.js';
 import type { HeaderList } from './headers.js';
 
 export interface Match {
   route: RouteEntity;
-  /** The part of the path that `strip_path` takes off. */
+  /** The part of the path that `strip_path` removes. */
   prefix: string;
 }
 
@@ -16,7 +16,7 @@ export interface Routed {
   headers: HeaderList;
 }
 
-/** Orders the routes of a configuration once, so that the first that matches is the one. */
+/** Sorts the routes of a configuration once, so that the first match wins. */
 export function sortRoutes({ routes }: Snapshot): RouteEntity[] {
   const attributes = (route: RouteEntity): number =>
     [route.hosts, route.methods, route.paths, Object.keys(route.headers ?? {})].filter((list) => list?.length).length;
@@ -31,7 +31,7 @@ export function sortRoutes({ routes }: Snapshot): RouteEntity[] {
   );
 }
 
-/** The first route that matches. */
+/** Returns the first route that matches. */
 export function findRoute(routes: readonly RouteEntity[], request: Routed): Match | undefined {
   if (!isReadable(routes, request)) return undefined;
   for (const route of routes) {
@@ -45,8 +45,8 @@ export function findRoute(routes: readonly RouteEntity[], request: Routed): Matc
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Kong's router takes only UTF-8: a path, or a header that any of all routes asks for, that is none leads to no route at all,
- * not even to one that does not look at it (measured: "invalid utf-8 sequence", 404).
+ * Returns whether the path, and each header that any route asks for, is UTF-8. If not, Kong finds no route at all, not
+ * even one that ignores that header (measured: "invalid utf-8 sequence", 404).
  */
 function isReadable(routes: readonly RouteEntity[], { path, headers }: Routed): boolean {
   const names = new Set(routes.flatMap((route) => Object.keys(route.headers ?? {})));

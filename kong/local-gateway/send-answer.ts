@@ -1,9 +1,9 @@
-/** Sends the client its answer: one that is complete, or the service's as it comes in. */
+/** Sends the client a complete answer, or the service's answer as it arrives. */
 import type { IncomingMessage } from 'node:http';
 import { addKongHeaders, mergeServiceHeaders } from './answer-headers.js';
 import type { Answer, RequestContext } from './request-context.js';
 
-/** Sends a complete answer. Resolves when it has left, or the client has gone. */
+/** Sends a complete answer. Resolves when it is sent, or when the client has disconnected. */
 export async function sendAnswer(context: RequestContext, { status, headers, body }: Answer): Promise<void> {
   const { request, response } = context;
   context.sentStatus = status;
@@ -22,7 +22,7 @@ export async function sendAnswer(context: RequestContext, { status, headers, bod
   });
 }
 
-/** Passes the service's answer on as it comes in. Where the service breaks off, the client's connection ends too. */
+/** Passes the service's answer on as it arrives. If the service breaks off, the client's connection ends too. */
 export async function streamAnswer(context: RequestContext, message: IncomingMessage): Promise<void> {
   const { response } = context;
   const headers = mergeServiceHeaders(context, 'add');

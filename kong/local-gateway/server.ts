@@ -1,18 +1,18 @@
-/** Listens. Requests with `Upgrade`, CONNECT or an unknown method, which Node sets apart, are served like any other. */
+/** The HTTP server. Serves `Upgrade`, CONNECT and unknown methods, which Node treats apart, like any request. */
 import { createServer, type IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { readUnknownMethod } from './unknown-method.js';
 
-/** Listens on loopback. @throws the error of listen, with code EADDRINUSE for a port that is taken */
+/** Listens on loopback. @throws the error of listen, with code EADDRINUSE if the port is taken */
 export async function startHttp(port: number, serve: RequestListener) {
   const server = createServer(serve);
-  // nginx sets no limit on how long a whole request may take.
+  // nginx does not limit how long a whole request may take.
   server.requestTimeout = 0;
-  // nginx's keepalive_timeout. With Node's own 5 s, a slow client's next request may meet the end of its connection.
+  // nginx's keepalive_timeout. With Node's 5 s, a slow client's next request may find its connection closed.
   server.keepAliveTimeout = 75_000;
   const taken = new Set<Duplex>();
-  /** Serves a request for which Node makes no response. Its connection ends with the answer. */
+  /** Serves a request that Node makes no response for. Its connection ends with the answer. */
   const take = (request: IncomingMessage, socket: Duplex): void => {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;

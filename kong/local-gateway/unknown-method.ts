@@ -1,6 +1,6 @@
 /**
- * Requests whose method Node's parser does not know. nginx takes any of capitals, `_` and `-`, and Kong's plugins see such
- * requests: what they decide by method must be tested with them. The parser has given up, so the head is read here.
+ * Reads requests whose method Node's parser does not know. nginx accepts any method of capitals, `_` and `-`, so Kong's
+ * plugins see such requests, and tests must send them. The parser gives up on them; their head is read here.
  */
 import { IncomingMessage, METHODS } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,15 +9,15 @@ const REQUEST_LINE = /^([A-Z_-]+) (\S+) HTTP\/1\.([01])$/;
 
 /**
  * Reads the request that the parser refused.
- * @param packet what arrived, from the request's first byte on
- * @returns undefined if nginx would refuse it too, or if it does not lie in the packet as a whole
+ * @param packet the bytes received, from the request's first byte on
+ * @returns undefined if nginx would refuse it too, or if the packet does not hold all of it
  */
 export function readUnknownMethod(packet: Buffer, socket: Socket): IncomingMessage | undefined {
   const end = packet.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const [line = '', ...fields] = packet.subarray(0, end).toString('latin1').split('\r\n');
   const [, method, url, minor] = REQUEST_LINE.exec(line) ?? [];
-  // A method that is known was not what the parser refused: its request was served already.
+  // The parser did not fail on a known method: that request was served already.
   if (method === undefined || url === undefined || METHODS.includes(method)) return undefined;
   const rawHeaders: string[] = [];
   const headers: Record<string, string> = {};
@@ -36,7 +36,7 @@ export function readUnknownMethod(packet: Buffer, socket: Socket): IncomingMessa
   request.httpVersion = `1.${minor}`;
   if (body.length > 0) request.push(body);
   request.push(null);
-  // Otherwise Node takes it for one that broke off, and closes the socket when it has been read.
+  // Otherwise Node considers the request aborted, and closes the socket once it has been read.
   request.complete = true;
   return request;
 }

@@ -1,7 +1,7 @@
 /** Paths and queries as Kong and nginx treat them (kong/tools/uri.lua, ngx.decode_args). */
 
 const RESERVED = new Set(Buffer.from("!*'();:@&=+$,/?%#[]"));
-/** Up to this many arguments are read, as in Kong. */
+/** At most this many arguments are read, as in Kong. */
 const MAX_ARGS = 1000;
 
 export type QueryArgs = Record<string, (string | true)[]>;
@@ -31,14 +31,14 @@ export function normalizePath(path: string): string {
   return `/${output.join('/')}`;
 }
 
-/** Percent-encodes what may not stand in a request line; what is encoded already stays so. */
+/** Percent-encodes characters that a request line may not contain. Existing escapes stay. */
 export function escapePath(path: string): string {
   return path.replace(/[^!#$&'()*+,/:;=?@[\]A-Za-z\d\-_.~%]/g, (character) =>
     character.charCodeAt(0) > 0xff ? encodeURIComponent(character) : percent(character.charCodeAt(0)),
   );
 }
 
-/** Decodes a query string: a value is `true` for an argument without `=`; arguments without a name are left out. */
+/** Decodes a query string. An argument without `=` has the value `true`. One without a name is left out. */
 export function decodeArgs(query: string, max = MAX_ARGS): QueryArgs {
   const args: QueryArgs = Object.create(null);
   let count = 0;
@@ -63,7 +63,7 @@ function decodeComponent(text: string): string {
 }
 
 /**
- * Writes a query string from a table as `kong.service.request.set_query` does: sorted, true as a bare name, false left out.
+ * Encodes a query string as `kong.service.request.set_query` does: sorted, true as a bare name, false left out.
  * @throws Error for a value that is neither string, number, boolean nor a list of them
  */
 export function encodeArgs(args: Record<string, unknown>): string {
@@ -82,7 +82,7 @@ export function encodeArgs(args: Record<string, unknown>): string {
   return parts.filter(Boolean).sort().join('&');
 }
 
-/** Removes one argument, the rest left as it is written. */
+/** Removes one argument and leaves the rest as written. */
 export function removeArg(query: string, name: string): string {
   return query
     .split('&')
@@ -90,7 +90,7 @@ export function removeArg(query: string, name: string): string {
     .join('&');
 }
 
-/** What ngx.escape_uri does to a component: all but unreserved characters encoded. */
+/** Encodes a component as ngx.escape_uri does: all but unreserved characters. */
 function escapeComponent(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (character) => percent(character.charCodeAt(0)));
 }

@@ -61,7 +61,7 @@ function decide(context: RequestContext, config: AclConfig): void {
   context.headers.set(header, [fromText(groups.join(', ') || ' ')]);
 }
 
-/** Groups that another plugin found, which Kong takes from `kong.ctx.shared` or nginx' context. */
+/** Returns the groups that another plugin found. Kong reads them from `kong.ctx.shared` or nginx's context. */
 function authenticatedGroups({ shared, nginxCtx }: RequestContext): string[] | undefined {
   const own = shared.get('authenticated_groups');
   const groups = Array.isArray(own) ? own : nginxCtx.get('authenticated_groups');

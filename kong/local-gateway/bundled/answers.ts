@@ -4,9 +4,9 @@ import { errorContent, JSON_TYPE } from '../kong-errors.js';
 import type { Answer, RequestContext } from '../request-context.js';
 
 /**
- * What `kong.response.error` answers: the message in the type that the client accepts best, JSON by default. Headers
+ * Builds the answer of `kong.response.error`: the message in the type that the client prefers, JSON by default. Headers
  * that plugins set before stay.
- * @throws Error for a status that Kong refuses, which is not 400 to 599
+ * @throws Error for a status that Kong refuses: any outside 400 to 599
  */
 export function errorAnswer(
   context: RequestContext,
@@ -19,7 +19,7 @@ export function errorAnswer(
   return answer(context, status, Buffer.from(body), [...headers, ['Content-Type', type]]);
 }
 
-/** What `kong.response.exit` answers to a table: its JSON, without a request id. */
+/** Builds the answer of `kong.response.exit` with a table: its JSON, without a request id. */
 export function jsonAnswer(
   context: RequestContext,
   status: number,
@@ -29,10 +29,10 @@ export function jsonAnswer(
   return answer(context, status, Buffer.from(encodeJson(body)), [['Content-Type', JSON_TYPE], ...headers]);
 }
 
-/** The types to which nginx, set to `charset UTF-8` by Kong, adds it (its default `charset_types`). */
+/** Types to which nginx adds the charset (its default `charset_types`). Kong sets it to `charset UTF-8`. */
 const CHARSET_TYPES = /^(?:text\/(?:html|xml|plain|vnd\.wap\.wml)|application\/(?:javascript|rss\+xml))$/i;
 
-/** What `kong.response.exit` answers to a string or to nothing. */
+/** Builds the answer of `kong.response.exit` with a string or nothing. */
 export function answer(
   context: RequestContext,
   status: number,
@@ -47,7 +47,7 @@ export function answer(
   return { status, headers: list, body };
 }
 
-/** JSON as Kong's lua-cjson writes it: numbers lose what is beyond 14 significant digits. */
+/** Encodes JSON as Kong's lua-cjson does: numbers keep 14 significant digits. */
 export function encodeJson(value: unknown): string {
   const shorten = (_key: string, item: unknown): unknown =>
     typeof item === 'number' ? Number(item.toPrecision(14)) : item;

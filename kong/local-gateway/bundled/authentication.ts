@@ -1,9 +1,9 @@
-/** What Kong's authentication plugins share: the identity they put on a request, and the anonymous consumer. */
+/** What Kong's authentication plugins share: the identity headers of a request, and the anonymous consumer. */
 import type { ConsumerEntity } from '../config/types.js';
 import { fromText } from '../headers.js';
 import type { Answer, RequestContext } from '../request-context.js';
 
-/** A credential that was accepted: its id, and what X-Credential-Identifier shows of it. */
+/** An accepted credential: its id, and what X-Credential-Identifier shows of it. */
 export interface Authenticated {
   consumer: ConsumerEntity;
   credentialId: string;
@@ -11,9 +11,9 @@ export interface Authenticated {
 }
 
 /**
- * Runs an authentication. With `anonymous`, a request that has a credential already passes untouched, and a refusal
- * makes the request that consumer's; without it, a refusal ends the request.
- * @throws Error if there is no such consumer, as Kong raises it: a 500
+ * Authenticates a request. With `anonymous`, a request that already has a credential passes unchanged, and a refused
+ * request becomes that consumer's. Without it, a refusal ends the request.
+ * @throws Error if the anonymous consumer does not exist, as Kong raises it: a 500
  */
 export async function authenticate(
   context: RequestContext,
@@ -40,7 +40,7 @@ export async function authenticate(
   setIdentityHeaders(context, consumer, undefined);
 }
 
-/** Puts an identity into the headers; what the client sent under these names never gets through. */
+/** Sets the identity headers. What the client sent under these names never gets through. */
 function setIdentityHeaders(context: RequestContext, consumer: ConsumerEntity, identifier: string | undefined): void {
   const set = (name: string, value: string | undefined): void =>
     context.headers.set(name, value === undefined ? [] : [fromText(value)]);

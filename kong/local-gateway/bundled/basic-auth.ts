@@ -39,7 +39,7 @@ export const basicAuth: GatewayPlugin = {
   },
 };
 
-/** Kong looks at Proxy-Authorization first, and at Authorization if the former names nobody it knows. */
+/** Authenticates by Proxy-Authorization, or by Authorization if the first names no known user, as Kong does. */
 function byPassword(context: RequestContext, config: BasicAuthConfig): Authenticated | Answer {
   const { basicCredentials, consumers } = context.snapshot;
   const refusal = (): Answer =>

@@ -14,7 +14,7 @@ interface CorrelationIdConfig {
 
 const GENERATORS = ['uuid', 'uuid#counter', 'tracker'];
 
-/** @returns the plugin with counters of its own */
+/** Creates the plugin with its own counters. */
 export function createCorrelationId(): GatewayPlugin {
   const worker = randomUUID();
   const connections = new WeakMap<Socket, { serial: number; requests: number }>();

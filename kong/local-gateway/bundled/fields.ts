@@ -1,7 +1,7 @@
 /** Fields that the schemas of several of Kong's own plugins share (kong/db/schema/typedefs.lua). */
 import type { Field } from '../../../plugins/shared/kong-schema/field.js';
 
-/** What a plugin speaks that is for HTTP only. */
+/** The `protocols` of a plugin for HTTP only. */
 export const protocolsHttp: Field = {
   type: 'set',
   required: true,
@@ -9,7 +9,7 @@ export const protocolsHttp: Field = {
   elements: { type: 'string', one_of: ['grpc', 'grpcs', 'http', 'https'] },
 };
 
-/** A plugin that may not be put on a consumer. */
+/** The `consumer` of a plugin that cannot be set on a consumer. */
 export const noConsumer: Field = { type: 'record', required: false, eq: null };
 
 export const headerName: Field = {

@@ -10,7 +10,7 @@ import { requestSizeLimiting } from './request-size-limiting.js';
 import { requestTermination } from './request-termination.js';
 import { requestTransformer } from './request-transformer.js';
 
-/** @returns the plugins for one gateway; what they count, they count for it alone */
+/** Creates the plugins for one gateway. Their counters are not shared with another. */
 export function createBundledPlugins(): GatewayPlugin[] {
   return [
     ...[createCorrelationId(), jwt, keyAuth, basicAuth, requestSizeLimiting, acl, createRateLimiting()],

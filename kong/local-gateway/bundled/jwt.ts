@@ -33,7 +33,7 @@ interface Token {
 
 const FAMILIES = ['HS', 'RS', 'ES', 'PS'];
 const ALGORITHMS = new Set([...FAMILIES.flatMap((kind) => ['256', '384', '512'].map((bits) => kind + bits)), 'EdDSA']);
-/** Signature lengths in bytes on which Kong insists with an error, not a refusal. */
+/** Signature lengths in bytes. For another length Kong raises an error instead of refusing the token. */
 const SIGNATURE_BYTES: Readonly<Record<string, number>> = {
   ...{ ES256: 64, ES384: 96, ES512: 132 },
   ...{ PS256: 256, PS384: 256, PS512: 256 },
@@ -63,7 +63,7 @@ export const jwt: GatewayPlugin = {
       },
     },
   ],
-  // Kong lets `maximum_expiration` stand without any claims to verify (measured).
+  // Kong accepts `maximum_expiration` without any claims to verify (measured).
   *check({ maximum_expiration, claims_to_verify }) {
     if (!(Number(maximum_expiration) > 0) || claims_to_verify === undefined) return;
     if (Array.isArray(claims_to_verify) && claims_to_verify.includes('exp')) return;
@@ -107,7 +107,7 @@ async function byToken(context: RequestContext, config: JwtConfig): Promise<Auth
   return { consumer, credentialId: credential.id, identifier: credential.key };
 }
 
-/** Every token that the request carries, each once; true stands for a query argument without a value. */
+/** Collects every token of the request once. `true` is a query argument without a value. */
 function findTokens(context: RequestContext, config: JwtConfig): Set<string | true> {
   const args = queryArgs(context);
   const bearer = (header: string | undefined): string | undefined =>
@@ -120,7 +120,7 @@ function findTokens(context: RequestContext, config: JwtConfig): Set<string | tr
   return new Set(tokens.flatMap((token) => (token === undefined || token === '' ? [] : [token])));
 }
 
-/** A cookie as nginx' $cookie_name finds it: the name in any case, the first that matches. */
+/** Finds a cookie as nginx's $cookie_name does: the first match, in any case. */
 function cookie(context: RequestContext, name: string): string | undefined {
   for (const header of context.headers.all('cookie')) {
     let rest = header;
@@ -134,7 +134,7 @@ function cookie(context: RequestContext, name: string): string | undefined {
   return undefined;
 }
 
-/** @returns the token, or Kong's word for what is wrong. @throws Error where Kong's parser raises one: a 500 */
+/** Parses a token, or returns Kong's message for what is wrong. @throws Error where Kong's parser raises one: a 500 */
 function parseToken(text: string): Token | string {
   const [header64, claims64, ...rest] = text.split('.');
   let header: unknown;
@@ -174,7 +174,7 @@ function keyOf(credential: JwtCredential, secretIsBase64: boolean): Uint8Array |
   return secretIsBase64 ? decodeBase64(credential.secret, 'base64url') : Buffer.from(credential.secret);
 }
 
-/** @throws Error for a key that is none, or a signature of a length that Kong asserts: a 500 */
+/** Checks the signature. @throws Error for an invalid key, or a signature length that Kong asserts: a 500 */
 async function isSigned({ text, algorithm, signature }: Token, secret: Uint8Array | string): Promise<boolean> {
   const bytes = SIGNATURE_BYTES[algorithm];
   if (bytes !== undefined && signature.length !== bytes) throw new Error(`Signature must be ${bytes} bytes.`);

@@ -1,6 +1,6 @@
 /**
- * Kong's rate-limiting with the policy local (kong/plugins/rate-limiting): fixed windows of UTC, counted in this process.
- * A request that is refused is not counted.
+ * Kong's rate-limiting with the policy local (kong/plugins/rate-limiting): fixed UTC windows, counted in this process.
+ * A refused request is not counted.
  */
 import type { Field } from '../../../plugins/shared/kong-schema/field.js';
 import type { PluginEntity } from '../config/types.js';
@@ -16,7 +16,7 @@ import { headerValues } from './request-values.js';
 const WINDOWS = { second: 1, minute: 60, hour: 3600, day: 86_400, month: 2_592_000, year: 31_536_000 } as const;
 type Period = keyof typeof WINDOWS;
 const PERIODS = Object.keys(WINDOWS) as Period[];
-/** Windows that are over are thrown away once there are so many. */
+/** Ended windows are dropped once there are this many counters. */
 const MAX_COUNTERS = 10_000;
 
 interface RateLimitingConfig extends Partial<Record<Period, number>> {
@@ -70,7 +70,7 @@ interface Counter {
   endsAtMs: number;
 }
 
-/** @returns the plugin with counters of its own */
+/** Creates the plugin with its own counters. */
 export function createRateLimiting(): GatewayPlugin {
   const counters = new Map<string, Counter>();
   return {
@@ -125,7 +125,7 @@ function limitRequest(context: RequestContext, entity: PluginEntity, counters: M
     ...window,
     remaining: Math.max(0, isOver && window.remaining > 0 ? window.remaining : window.remaining - 1),
   }));
-  // The tightest window is the one to tell of; of equal ones, the longest.
+  // The client is told about the tightest window; of equal ones, the longest.
   const tightest = shown.reduce((best, next) => (next.remaining <= best.remaining ? next : best), shown[0] as Shown);
   const reset = Math.max(1, WINDOWS[tightest.period] - Math.floor(tightest.elapsedSeconds));
   if (!config.hide_client_headers) {
@@ -163,7 +163,7 @@ function count(counters: Map<string, Counter>, key: string, nowMs: number, windo
   counters.set(key, counter);
 }
 
-/** What requests are counted by; what a request does not have is replaced by the client's address. */
+/** Returns what a request is counted by, or the client's address if the request lacks it. */
 function identifierOf(context: RequestContext, config: RateLimitingConfig): string {
   const path = toText(normalizePath(context.rawPath));
   const identifiers: Record<RateLimitingConfig['limit_by'], string | undefined> = {
@@ -177,7 +177,7 @@ function identifierOf(context: RequestContext, config: RateLimitingConfig): stri
   return identifiers[config.limit_by] ?? context.clientIp;
 }
 
-/** When the window began that a time is in, in milliseconds. */
+/** Returns when the window of a time began, in milliseconds. */
 function startOf(period: Period, atMs: number): number {
   const date = new Date(atMs);
   if (period === 'year') return Date.UTC(date.getUTCFullYear(), 0);

@@ -13,7 +13,7 @@ interface TerminationConfig {
   trigger?: string;
 }
 
-/** Messages for a status where there is none in the configuration. */
+/** Messages by status, if the configuration has none. */
 const MESSAGES: Readonly<Record<number, string>> = {
   401: 'Unauthorized',
   404: 'Not found',

@@ -1,6 +1,6 @@
 /**
- * Kong's request-transformer (kong/plugins/request-transformer): in its order path, method, headers, body, query; of each
- * remove, rename, replace, add, append. For templates see template.ts, for bodies transform-body.ts.
+ * Kong's request-transformer (kong/plugins/request-transformer). It changes path, method, headers, body and query in
+ * this order, each by remove, rename, replace, add, append. Templates are in template.ts, bodies in transform-body.ts.
  */
 import type { Field } from '../../../plugins/shared/kong-schema/field.js';
 import { toText } from '../headers.js';
@@ -102,7 +102,7 @@ async function transform(context: RequestContext, config: TransformerConfig): Pr
   }
 }
 
-/** Sets the method; a form sent with what becomes GET, HEAD or TRACE joins the query. */
+/** Sets the method. If it becomes GET, HEAD or TRACE, a form in the body is added to the query. */
 async function changeMethod(context: RequestContext, method: string): Promise<void> {
   context.upstream.method = method;
   if (!['GET', 'HEAD', 'TRACE'].includes(method)) return;
@@ -120,7 +120,7 @@ async function changeMethod(context: RequestContext, method: string): Promise<vo
 
 type EntriesOf = (kind: (typeof KINDS)[number]) => readonly [string, string | undefined][];
 
-/** Works on a copy, as Kong does; what is written back stands under the name that the copy has it by. */
+/** Changes a copy of the headers, as Kong does, and writes them back under the copy's names. */
 function transformHeaders(context: RequestContext, entries: EntriesOf): void {
   const copy = new Map<string, string[]>();
   for (const [name, value] of context.headers.entries()) {

@@ -1,6 +1,6 @@
 /**
- * The templates of request-transformer. Kong runs any Lua between `$(` and `)`; here only `headers.<name>` and
- * `query_params.<name>` are known, the name also in brackets and quotes, and a configuration with anything else is refused.
+ * The templates of request-transformer. Kong runs any Lua between `$(` and `)`. Only `headers.<name>` and
+ * `query_params.<name>` work here, also with brackets and quotes. A configuration with anything else is refused.
  */
 import { fromText } from '../headers.js';
 import type { RequestContext } from '../request-context.js';
@@ -9,23 +9,23 @@ import { headerValues, queryArgs } from './request-values.js';
 
 const EXPRESSION = /\$\(\s*(headers|query_params)(?:\.([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])\s*\)/g;
 
-/** What stands for a value given several times: Lua shows the address of a table, which nothing can use. */
+/** The result for a value given several times: Lua prints a table's address, which is of no use. */
 const LUA_TABLE = 'table: 0x000000000000';
 
-/** Splits an entry `name:value` of the configuration; a value that is empty is none. */
+/** Splits an entry `name:value` of the configuration. An empty value is undefined. */
 export function splitEntry(entry: string): [name: string, value: string | undefined] {
   const [, name = '', value = ''] = /^([^:]+):*([\s\S]*)$/.exec(entry) ?? [];
   return [name, value === '' ? undefined : value];
 }
 
-/** Whether the local gateway can render a template. */
+/** Returns whether the local gateway can render a template. */
 export function isKnownTemplate(template: string): boolean {
   return !template.replace(EXPRESSION, '').includes('$(');
 }
 
 /**
- * A renderer for one request. Headers and arguments are read when a template first asks for them, and stay so.
- * @returns what makes bytes (as latin1) of a template
+ * Creates a renderer for one request. It reads headers and arguments when a template first needs them, and keeps them.
+ * @returns a function from a template to bytes (as latin1)
  */
 export function createRenderer(context: RequestContext): (template: string) => string {
   let headers: RequestContext['headers'] | undefined;

@@ -1,11 +1,11 @@
-/** What request-transformer does to bodies: JSON and forms (kong/plugins/request-transformer/access.lua). */
+/** Changes bodies for request-transformer: JSON and forms (kong/plugins/request-transformer/access.lua). */
 import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
 import type { RequestContext } from '../request-context.js';
 import { decodeArgs, encodeArgs } from '../uri.js';
 import { encodeJson } from './answers.js';
 import { bufferedBody } from './request-values.js';
 
-/** The entries of one kind of transformation, rendered. */
+/** The rendered entries of one kind of transformation. */
 export type Entries = readonly [name: string, value: string][];
 
 export interface BodyChanges {
@@ -20,7 +20,7 @@ type Kind = 'json' | 'form' | 'multipart';
 
 const MAX_ARGS = 100;
 
-/** The kind of body that a Content-Type names; undefined for one that Kong leaves alone. */
+/** Returns the kind of body that a Content-Type names, or undefined if Kong leaves it alone. */
 export function bodyKind(contentType: string | undefined): Kind | undefined {
   const type = contentType?.toLowerCase() ?? '';
   if (type.includes('application/json')) return 'json';
@@ -29,8 +29,8 @@ export function bodyKind(contentType: string | undefined): Kind | undefined {
 }
 
 /**
- * Changes the body. One that is too long for nginx' buffer counts as none, as in Kong: what is added replaces it.
- * @throws Error for multipart bodies, which the local gateway does not take apart, and where Kong raises one
+ * Changes the body. As in Kong, one too long for nginx's buffer counts as empty, so added values replace it.
+ * @throws Error for multipart bodies, which the local gateway does not parse, and where Kong raises one
  */
 export async function transformBody(context: RequestContext, changes: BodyChanges): Promise<void> {
   const kind = bodyKind(context.headers.get('content-type'));
@@ -46,7 +46,7 @@ export async function transformBody(context: RequestContext, changes: BodyChange
   context.headers.set('Content-Length', [String(context.body.length)]);
 }
 
-/** @returns undefined for what is no JSON, which goes on as it is */
+/** Parses JSON. Returns undefined for anything else, which is sent unchanged. */
 function parseJson(text: string): PlainObject | undefined {
   if (text === '') return {};
   let value: unknown;
@@ -65,7 +65,7 @@ function flat(args: Record<string, (string | true)[]>): PlainObject {
   );
 }
 
-/** @returns whether anything was done, which Kong takes as the reason to write the body anew */
+/** Applies the changes. Returns whether there were any, in which case Kong rewrites the body. */
 function apply(values: PlainObject, changes: BodyChanges, isEmpty: boolean, kind: Kind): boolean {
   let done = false;
   if (!isEmpty) {
@@ -99,7 +99,7 @@ function apply(values: PlainObject, changes: BodyChanges, isEmpty: boolean, kind
   return done;
 }
 
-/** As in Lua, where JSON's null is something. */
+/** Follows Lua, where JSON's null is true. */
 function isTruthy(value: unknown): boolean {
   return value !== undefined && value !== false;
 }

@@ -1,6 +1,6 @@
 /**
- * Reads a declarative configuration (decK format 3.0) and flattens it: entities nested in others become lists with
- * references, as Kong's own importer does. Nothing is checked here beyond the document's shape.
+ * Reads a declarative configuration (decK format 3.0) and flattens it. Nested entities become lists with references, as
+ * in Kong's own importer. Only the document's shape is checked here.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -24,14 +24,14 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** An entity as it was written, and where. */
+/** An entity as written, and its path in the document. */
 export interface Written {
   path: string;
   value: PlainObject;
 }
 export type Flattened = Record<Kind, Written[]>;
 
-/** Which kinds may stand inside which, and the field that then refers to the outer entity. */
+/** The kinds that may be nested in each kind, and the field that then refers to the outer entity. */
 const NESTED: Partial<Record<Kind, { kinds: readonly Kind[]; field: string }>> = {
   services: { kinds: ['routes', 'plugins'], field: 'service' },
   routes: { kinds: ['plugins'], field: 'route' },
@@ -41,13 +41,13 @@ const NESTED: Partial<Record<Kind, { kinds: readonly Kind[]; field: string }>> =
     field: 'consumer',
   },
 };
-/** Fields that refer to another entity: Kong takes the bare name too. */
+/** Fields that refer to another entity. Kong accepts the bare name too. */
 const REFERENCES = ['service', 'route', 'consumer', 'upstream'];
 const TOLERATED = new Set(['_format_version', '_transform', '_info', '_comment', '_ignore']);
 
 /**
- * Reads a configuration from a file, or takes a parsed one.
- * @throws Error if the file cannot be read or is no YAML mapping
+ * Reads a configuration from a file. Returns a parsed one as it is.
+ * @throws Error if the file cannot be read or is not a YAML mapping
  */
 export function readDocument(config: string | DeclarativeConfig): DeclarativeConfig {
   if (typeof config !== 'string') return config;
@@ -65,7 +65,7 @@ export function readDocument(config: string | DeclarativeConfig): DeclarativeCon
   return value;
 }
 
-/** Flattens a document. @throws Error with one line for each entity or version that is not known */
+/** Flattens a document. @throws Error with one line for each unknown entity or version */
 export function flatten(document: DeclarativeConfig): Flattened {
   const lines: string[] = [];
   const version = document._format_version;
@@ -112,27 +112,27 @@ function collect(
   });
 }
 
-/** References to other entities that are written as their name alone (`service: crm`), as records. */
+/** Turns references by bare name (`service: crm`) into records. */
 export function expandReferences(entity: PlainObject): PlainObject {
   const expanded = { ...entity };
   for (const field of REFERENCES) if (typeof expanded[field] === 'string') expanded[field] = { name: expanded[field] };
   return expanded;
 }
 
-/** What an entity's id is derived from: its name where that is unique; a plugin's name says only which plugin it is. */
+/** Returns what an entity's id is derived from: its name, but a plugin's path and references. Plugin names repeat. */
 function nameOf(kind: Kind, entity: PlainObject, path: string): string {
   if (kind === 'plugins') return `${path}:${JSON.stringify([entity.service, entity.route, entity.consumer])}`;
   return String(entity.name ?? entity.username ?? entity.key ?? path);
 }
 
-/** How an entity of a list is told from the others in a path. */
+/** Returns how an entity of a list is named in a path. */
 export function label(item: unknown, index: number): string {
   if (!isPlainObject(item)) return `[${index}]`;
   const name = item.name ?? item.username ?? item.target;
   return typeof name === 'string' ? `[${name}]` : `[${index}]`;
 }
 
-/** An id that stays the same as long as what it is derived from does, in the form of a version 5 UUID. */
+/** Derives an id in the form of a version 5 UUID. The same text always gives the same id. */
 export function deriveId(text: string): string {
   const hex = createHash('sha1').update(`kong-genesys-cloud:${text}`).digest('hex');
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);

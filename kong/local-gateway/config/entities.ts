@@ -39,7 +39,7 @@ export const SERVICE: Fields = [
   ...timestamps,
 ];
 
-/** What services are verified with, where they name it. */
+/** A certificate that services are verified with, if they name it. */
 export const CA_CERTIFICATE: Fields = [
   { id },
   { cert: { type: 'string', required: true, match: '^%-%-%-%-%-BEGIN CERTIFICATE%-%-%-%-%-' } },
@@ -131,7 +131,7 @@ const ACTIVE: Fields = [
   },
 ];
 
-/** 429 counts as unhealthy by default: one throttling answer can take a lone target out. */
+/** 429 counts as unhealthy by default: one throttling answer can remove the only target. */
 const PASSIVE: Fields = [
   { type: { type: 'string', default: 'http', one_of: ['tcp', 'http', 'https'] } },
   {
@@ -235,7 +235,7 @@ export const CREDENTIALS = {
   acls: [...credential, { group: { type: 'string', required: true } }],
 } satisfies Record<string, Fields>;
 
-/** What every plugin entity has beside `config`; a plugin's own schema may narrow them. */
+/** Fields of every plugin entity besides `config`. A plugin's own schema may narrow them. */
 export const PLUGIN: Fields = [
   { id },
   { name: { type: 'string', required: true } },

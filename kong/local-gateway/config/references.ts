@@ -1,16 +1,16 @@
 /**
- * References to secrets, `{vault://env/name}`. Kong OSS has the env vault only; what cannot be resolved becomes an empty
- * string with a warning (measured), and the plugin has to notice.
+ * Resolves references to secrets, such as `{vault://env/name}`. Kong OSS has only the env vault. A reference that
+ * cannot be resolved becomes an empty string with a warning (measured). The plugin has to notice.
  */
 
 const REFERENCE = /^\{vault:\/\/([^/}]+)\/([^}]+)\}$/;
 
-/** Resolves one reference; `undefined` if there is nothing behind it. */
+/** Resolves one reference. Returns undefined if it has no value. */
 export type ResolveReference = (reference: string) => string | undefined;
 
 /**
- * Resolves from environment variables, as Kong's env vault: `{vault://env/my-secret}` is MY_SECRET, and
- * `{vault://env/my-secret/key}` the member `key` of the JSON in it.
+ * Resolves references from environment variables, as Kong's env vault does. `{vault://env/my-secret}` is MY_SECRET.
+ * `{vault://env/my-secret/key}` is the member `key` of the JSON in it.
  */
 export function resolveFromEnvironment(env: Readonly<Record<string, string | undefined>>): ResolveReference {
   return (reference) => {

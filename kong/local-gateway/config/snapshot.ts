@@ -1,6 +1,6 @@
 /**
- * Checks a flattened document and builds the configuration that requests run on. A document is taken or refused as a
- * whole, with every fault named.
+ * Checks a flattened document and builds the configuration that requests use. A document is accepted or refused as a
+ * whole, and every fault is named.
  */
 import { createHash } from 'node:crypto';
 import { readField, readRecord } from '../../../plugins/shared/kong-schema/check.js';
@@ -65,7 +65,7 @@ export function buildSnapshot(
   };
 }
 
-/** Entities of one kind, to be referred to by id or by name. */
+/** Entities of one kind, by id and by name. */
 interface Index<T> {
   byId: Map<string, T>;
   byName: Map<string, T>;
@@ -140,7 +140,7 @@ function checkRouteValues(route: RouteEntity, path: string, lines: string[]): vo
   }
 }
 
-/** `url` is short for protocol, host, port and path (kong/db/schema/entities/services.lua). */
+/** Expands `url`, which is short for protocol, host, port and path (kong/db/schema/entities/services.lua). */
 function expandUrl(value: PlainObject): PlainObject {
   const { url, path: _replaced, ...rest } = value;
   if (typeof url !== 'string') return value;
@@ -284,7 +284,7 @@ function indexCredentials(flattened: Flattened, entities: Entities, hashPassword
   };
 }
 
-/** Kong keeps SHA-1 of password and consumer id (kong/plugins/basic-auth/crypto.lua). */
+/** Hashes a password as Kong stores it: SHA-1 of password and consumer id (kong/plugins/basic-auth/crypto.lua). */
 export function hashPassword(consumerId: string, password: string): string {
   return createHash('sha1').update(`${password}${consumerId}`).digest('hex');
 }

@@ -1,4 +1,4 @@
-/** What a declarative configuration becomes once it is checked: the entities, with every default filled in. */
+/** The entities of a checked declarative configuration, with every default filled in. */
 
 export interface ServiceEntity {
   id: string;
@@ -8,13 +8,13 @@ export interface ServiceEntity {
   port: number;
   path?: string;
   retries: number;
-  /** Milliseconds, as the next two. */
+  /** Milliseconds, like the next two. */
   connect_timeout: number;
   write_timeout: number;
   read_timeout: number;
   enabled: boolean;
   tls_verify?: boolean;
-  /** Ids, and what they stand for in PEM; undefined: Node's own authorities. */
+  /** Ids of the only trusted authorities, and their certificates in PEM. */
   ca_certificates?: string[];
   authorities?: string[];
   tags?: string[];
@@ -46,7 +46,7 @@ export interface RouteEntity {
 export interface TargetEntity {
   id: string;
   target: string;
-  /** The host and port that `target` stands for. */
+  /** The host and port of `target`. */
   host: string;
   port: number;
   weight: number;
@@ -93,14 +93,14 @@ export interface ConsumerEntity {
   updated_at: number;
 }
 
-/** A credential of any kind: what it is looked up by is the key of its map. */
+/** A credential of any kind. It is looked up by the key of its map. */
 export interface CredentialEntity {
   id: string;
   consumer: { id: string };
 }
 export interface BasicCredential extends CredentialEntity {
   username: string;
-  /** SHA-1 of the password and the consumer's id, in hex: the form in which Kong keeps it. */
+  /** Hex SHA-1 of the password and the consumer's id, as Kong stores it. */
   password: string;
 }
 export interface KeyCredential extends CredentialEntity {
@@ -142,5 +142,5 @@ export interface Snapshot {
   plugins: readonly PluginEntity[];
 }
 
-/** The document as YAML gives it. */
+/** The document as parsed from YAML. */
 export type DeclarativeConfig = Record<string, unknown>;
