@@ -157,7 +157,7 @@ export function createProxy(balancer: Balancer) {
   };
 }
 
-/** Makes the report of a failed try. For the last one Kong reports the client's 502 or 504 (runloop/handler.lua). */
+/** Makes the report of a failed try. On the last one a refused connection is the client's 502 (runloop/handler.lua). */
 function reportOf({ kind }: TryFailed, isLast: boolean): Report {
   if (kind === 'timeout') return { kind };
   return isLast ? { kind: 'status', status: 502 } : { kind: 'tcp-failure' };

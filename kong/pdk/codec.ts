@@ -1,10 +1,10 @@
 /**
- * Protobuf messages as data: a message is a table of fields, a codec is derived from it.
+ * Derives codecs of protobuf messages from tables of fields.
  *
- * npm `pbf` reads and writes the wire format's primitives; it does not check bounds, because it trusts its input. A plugin
- * server must not, so every message checks here that it ends where it should and that each field has its wire type.
- * Proto3 rules hold: an absent scalar is its default, a default is not written; members of a oneof are written whenever
- * they are there. Field numbers: facts of Kong's pluginsocket protocol, "ProtoBuf:1".
+ * npm `pbf` reads and writes the primitives. It trusts its input and does not check bounds. A plugin server must not,
+ * so each message checks that it ends where it should and that each field has its wire type. Proto3 rules apply: an
+ * absent scalar is its default, a default is not written, a set member of a oneof always is. Field numbers are facts of
+ * Kong's pluginsocket protocol, "ProtoBuf:1".
  */
 import { PbfReader, PbfWriter } from 'pbf';
 
@@ -14,7 +14,7 @@ export interface Codec<T> {
   read(reader: PbfReader, end: number): T;
 }
 
-/** One field: how a value is written with its tag, and how it is read once its tag has been. */
+/** One field: writes a value with its tag, and reads a value after its tag. */
 export interface Field<T> {
   readonly number: number;
   readonly wireType: number;
@@ -34,7 +34,7 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
   return codec.read(new PbfReader(bytes), bytes.length);
 }
 
-/** Encodes a message into bytes of its own. */
+/** Encodes a message into a new array. */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
   const writer = new PbfWriter();
   codec.write(value, writer);
@@ -42,7 +42,7 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 /**
- * Begins to walk the fields of a message; `reader.nextField` goes on, skipping what was not read, until it answers 0.
+ * Starts reading the fields of a message. `reader.nextField` continues, skips unread values, and returns 0 at the end.
  * @throws Error if the message claims to be longer than its frame
  */
 export function firstField(reader: PbfReader, end: number): number {
@@ -50,23 +50,23 @@ export function firstField(reader: PbfReader, end: number): number {
   return reader.nextField(end);
 }
 
-/** Ends the walk. @throws Error if the last field ran past the end of its message */
+/** Checks the end of a message. @throws Error if the last field ran past it */
 export function expectEnd(reader: PbfReader, end: number): void {
   if (reader.pos !== end) throw new Error('a field runs past the end of its message');
 }
 
-/** Throws unless the field just met has the wire type that its number calls for. */
+/** Checks the wire type of a field. @throws Error if its number calls for another one */
 export function expectWireType(actual: number, expected: number): void {
   if (actual !== expected) throw new Error(`wire type ${actual} where ${expected} belongs`);
 }
 
-/** Reads an embedded message whose length comes next. */
+/** Reads an embedded message, length first. */
 export function readEmbedded<T>(codec: Codec<T>, reader: PbfReader): T {
   const length = reader.readVarint();
   return codec.read(reader, reader.pos + length);
 }
 
-/** Reads the eight bytes of a double. @throws Error if the frame ends before them */
+/** Reads a double. @throws Error if the frame ends before its eight bytes do */
 export function readDouble(reader: PbfReader): number {
   if (reader.pos + 8 > reader.length) throw new Error('a field runs past the end of its frame');
   return reader.readDouble();
@@ -99,7 +99,7 @@ export function message<T extends object>(fields: { [K in keyof Required<T>]: Fi
   };
 }
 
-/** A message of the one field `v = 1`, seen as that field's value. */
+/** Makes the codec of a message with the single field `v = 1`. Its value is that field's. */
 export function single<T>(field: Field<T>): Codec<T> {
   return {
     write: (value, writer) => field.write(value, writer),
@@ -116,7 +116,7 @@ export function single<T>(field: Field<T>): Codec<T> {
   };
 }
 
-/** A field of type string. Bytes that are not UTF-8 become U+FFFD: Kong passes header and path bytes as they came. */
+/** Makes a string field. Bytes that are not UTF-8 become U+FFFD: Kong passes header and path bytes as they came. */
 export function stringField(number: number): Field<string> {
   return {
     number,
@@ -129,7 +129,7 @@ export function stringField(number: number): Field<string> {
   };
 }
 
-/** A field of type int32 or int64; values beyond 2^53 lose digits, and Kong sends none. */
+/** Makes an int32 or int64 field. Values beyond 2^53 lose digits, and Kong sends none. */
 export function intField(number: number): Field<number> {
   return {
     number,
@@ -142,7 +142,7 @@ export function intField(number: number): Field<number> {
   };
 }
 
-/** A field of type double. */
+/** Makes a double field. */
 export function doubleField(number: number): Field<number> {
   return {
     number,
@@ -155,7 +155,7 @@ export function doubleField(number: number): Field<number> {
   };
 }
 
-/** A field of type bool. */
+/** Makes a bool field. */
 export function boolField(number: number): Field<boolean> {
   return {
     number,
@@ -168,7 +168,7 @@ export function boolField(number: number): Field<boolean> {
   };
 }
 
-/** A field of type bytes. What is read shares the memory of its frame. */
+/** Makes a bytes field. What is read shares the memory of its frame. */
 export function bytesField(number: number): Field<Buffer> {
   return {
     number,
@@ -181,7 +181,7 @@ export function bytesField(number: number): Field<Buffer> {
   };
 }
 
-/** A repeated string. */
+/** Makes a field of repeated strings. */
 export function stringsField(number: number): Field<string[]> {
   return {
     number,
@@ -197,7 +197,7 @@ export function stringsField(number: number): Field<string[]> {
   };
 }
 
-/** A repeated message. */
+/** Makes a field of repeated messages. */
 export function repeatedField<T>(number: number, codec: Codec<T>): Field<T[]> {
   return {
     number,
@@ -213,7 +213,7 @@ export function repeatedField<T>(number: number, codec: Codec<T>): Field<T[]> {
   };
 }
 
-/** An embedded message that is always there for its reader: absent on the wire means empty. */
+/** Makes a field of an embedded message. If absent, it is read as an empty message. */
 export function messageField<T>(number: number, codec: Codec<T>): Field<T> {
   return {
     number,
@@ -224,7 +224,7 @@ export function messageField<T>(number: number, codec: Codec<T>): Field<T> {
   };
 }
 
-/** A member of a oneof: undefined if another member, or none, is set; written even when it holds its type's default. */
+/** Makes a oneof member: undefined if another or none is set, and written even if it holds its type's default. */
 export function oneofField<T>(number: number, codec: Codec<T>): Field<T | undefined> {
   return {
     number,
@@ -237,7 +237,7 @@ export function oneofField<T>(number: number, codec: Codec<T>): Field<T | undefi
   };
 }
 
-/** A oneof member of type string. */
+/** Makes a oneof member of type string. */
 export function oneofStringField(number: number): Field<string | undefined> {
   return {
     number,
@@ -250,7 +250,7 @@ export function oneofStringField(number: number): Field<string | undefined> {
   };
 }
 
-/** A oneof member of type bytes. What is read shares the memory of its frame. */
+/** Makes a oneof member of type bytes. What is read shares the memory of its frame. */
 export function oneofBytesField(number: number): Field<Buffer | undefined> {
   return {
     number,
@@ -271,14 +271,14 @@ function readBuffer(reader: PbfReader): Buffer {
 function readText(reader: PbfReader): string {
   const start = skipBytes(reader);
   if (reader.pos === start) return '';
-  // A frame is a Buffer; anything else that is decoded gets the view that a Buffer is.
+  // A frame is a Buffer. Any other array is wrapped in one.
   const { buf } = reader;
   return Buffer.isBuffer(buf)
     ? buf.toString('utf8', start, reader.pos)
     : Buffer.from(buf.buffer, buf.byteOffset + start, reader.pos - start).toString('utf8');
 }
 
-/** Goes over a length and that many bytes; returns where the bytes began. */
+/** Skips a length and that many bytes. Returns where the bytes start. */
 function skipBytes(reader: PbfReader): number {
   const length = reader.readVarint();
   const start = reader.pos;

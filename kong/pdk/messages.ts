@@ -1,6 +1,6 @@
 /**
- * The messages that carry arguments and replies of PDK methods in ProtoBuf:1, by their field numbers. Messages of one
- * field `v` are seen as that value; header and query structs as maps.
+ * The messages for arguments and replies of PDK methods in ProtoBuf:1, with their field numbers. A message with the
+ * single field `v` is read as that value. Header and query structs are read as maps.
  */
 import type {
   Consumer,
@@ -50,7 +50,7 @@ export const numberMessage = single(doubleField(1));
 export const stringMessage = single(stringField(1));
 export const bytesMessage = single(bytesField(1));
 
-/** Returns how long a `bytesMessage` of so many bytes is: with a byte for the field, and a varint of 7 bits a byte. */
+/** Returns the length of a `bytesMessage`: a byte for the field, a varint of 7 bits a byte, and this many bytes. */
 export function bytesMessageLength(bytes: number): number {
   return bytes === 0 ? 0 : 1 + Math.ceil((32 - Math.clz32(bytes)) / 7) + bytes;
 }
@@ -62,7 +62,7 @@ export function bytesInMessage(length: number): number {
   return bytes;
 }
 
-/** A string whose absence Kong cannot tell from its being empty. */
+/** A string that may be absent. On the wire, absent and empty are the same. */
 export const optionalStringMessage: Codec<string | undefined> = {
   write: (value, writer) => stringMessage.write(value ?? '', writer),
   read: (reader, end) => stringMessage.read(reader, end) || undefined,
@@ -85,7 +85,7 @@ const VALUE_WIRE_TYPES: Record<number, number> = {
 };
 const valueString = stringField(STRING);
 
-/** google.protobuf.Value. No member set reads as null. */
+/** google.protobuf.Value. Reads as null if no member is set. */
 export const valueMessage: Codec<PdkValue> = {
   write(value, writer) {
     if (value === null) writer.writeVarintField(NULL, 0);
@@ -141,7 +141,7 @@ const structFields = mapField(1, messageField(2, valueMessage));
 /** google.protobuf.Struct, read into an object without prototype. */
 export const structMessage: Codec<Record<string, PdkValue>> = single(structFields);
 
-/** As Kong writes lists of one: the item itself. */
+/** Unwraps lists of one item, as Kong writes them. */
 function singlesUnwrapped(lists: Record<string, PdkValue[]>): Record<string, PdkValue> {
   const struct: Record<string, PdkValue> = Object.create(null);
   for (const [name, values] of Object.entries(lists)) {
@@ -151,7 +151,7 @@ function singlesUnwrapped(lists: Record<string, PdkValue[]>): Record<string, Pdk
   return struct;
 }
 
-/** A Struct of headers: whatever form each value has on the wire, a list of strings for its reader. */
+/** A Struct of headers. Each value is read as a list of strings, whatever its form on the wire. */
 export const headersMessage: Codec<HeaderMap> = {
   write(headers, writer) {
     structMessage.write(singlesUnwrapped(headers), writer);
@@ -185,11 +185,11 @@ export const queryMessage: Codec<QueryMap> = {
 
 export interface KeyValue {
   k: string;
-  /** Absent for null: Kong would store the name of protobuf's null constant otherwise. */
+  /** Absent for null. Otherwise Kong stores the name of protobuf's null constant. */
   v: PdkValue;
 }
 
-/** A key and a value; null travels as absence. */
+/** A key and a value. Null is sent as absent. */
 export const keyValueMessage: Codec<KeyValue> = {
   write({ k, v }, writer) {
     if (k !== '') writer.writeStringField(1, k);
@@ -233,7 +233,7 @@ const consumerMessage = message<Consumer>({
 
 const credentialMessage = message<Credential>({ id: stringField(1), consumer_id: stringField(2) });
 
-/** An entity that Kong sends without any field if there is none. */
+/** Makes the codec of an entity that Kong sends without any field if there is none. */
 function optionalEntity<T extends { id: string }>(codec: Codec<T>): Codec<T | undefined> {
   return {
     write(value, writer) {

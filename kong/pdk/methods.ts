@@ -1,11 +1,11 @@
 /**
- * Every PDK method of ProtoBuf:1, once: how its arguments are sent, how its reply is read, and the phases in which Kong
- * carries it out. The client is made of this table, and so is the local gateway's side. The compiler checks it against
- * the types that plugins see (plugins/shared/pdk.ts).
+ * All PDK methods of ProtoBuf:1: how arguments are sent, how the reply is read, and in which phases Kong runs them. The
+ * client and the local gateway's side are both built from this table. The compiler checks it against the types that
+ * plugins see (plugins/shared/pdk.ts).
  *
- * Phases are Kong 3.9's own checks, narrowed in `log` to what works in the timer in which Kong runs it. A call that Kong
- * refuses ends the request with 500, and in the log phase leaks one request's data into another's, so the server
- * refuses it first.
+ * The phases are Kong 3.9's own checks. For `log` they are narrowed to what works in the timer in which Kong runs it. A
+ * call that Kong refuses ends the request with 500, and in `log` it leaks one request's data into another's. So the
+ * plugin server refuses it first.
  */
 import { BodyTooLong } from '../../plugins/shared/body-too-long.js';
 import type { Consumer, Credential, HeaderValues, Kong, PdkValue, ResponseSource } from '../../plugins/shared/pdk.js';
@@ -43,7 +43,7 @@ import { readRawBody } from './raw-body.js';
 /** How a plugin's arguments are sent: as one message. */
 interface ArgumentForm<Args extends unknown[], A> {
   readonly argument: Codec<A>;
-  /** Makes the message. What a plugin leaves out is undefined, or null in MsgPack:1. */
+  /** Makes the message. An argument that is left out is undefined, or null in MsgPack:1. */
   toArgument(...args: Args): A;
 }
 
@@ -55,24 +55,24 @@ export interface Method<Args extends unknown[] = unknown[], A = unknown, R = unk
   /** The name as a whole frame, length first. */
   readonly nameFrame: Buffer;
   readonly reply: Codec<R>;
-  /** Whether there is nothing in the reply, so that its caller need not wait for it. */
+  /** Whether the reply is empty, so that callers need not wait for it. */
   readonly replyIsEmpty: boolean;
-  /** Makes of the reply what the plugin gets, where that is not the reply itself. */
+  /** Turns the reply into what the plugin gets, if that differs. */
   result?(reply: R, ...args: Args): Promise<Result>;
   readonly phases: ReadonlySet<Phase>;
-  /** Reads from the arguments how long a reply the plugin takes. */
+  /** Reads from the arguments how long a reply the plugin accepts. */
   limit?(...args: Args): ReplyLimit | undefined;
 }
 
-/** How long a reply a plugin takes. */
+/** The longest reply that a plugin accepts. */
 export interface ReplyLimit {
-  /** Of the longest frame that is kept. */
+  /** The length of the longest frame that is kept. */
   frameBytes: number;
-  /** Makes the error for one that is longer. */
+  /** Makes the error for a longer frame. */
   exceeded(frameBytes: number): Error;
 }
 
-/** Methods by their names in plugins, below their namespaces. */
+/** Methods by namespace and by their names in plugins. */
 export interface MethodTree {
   readonly [member: string]: Method | MethodTree;
 }
@@ -81,7 +81,7 @@ function form<Args extends unknown[], A>(argument: Codec<A>, toArgument: (...arg
   return { argument, toArgument };
 }
 
-/** Kong's limit for headers and arguments read at once; its default of 100 would hide the rest from a plugin. */
+/** Kong's limit for headers and arguments read at once. Its default of 100 would hide the rest from a plugin. */
 const MAX_ITEMS = 1000;
 const NO_CONSUMER: Consumer = { id: '', created_at: 0, username: '', custom_id: '', tags: [] };
 const NO_CREDENTIAL: Credential = { id: '', consumer_id: '' };
@@ -140,7 +140,7 @@ function method<Args extends unknown[], A, R, Result = R>(
   };
 }
 
-/** Lets the plugin say how many bytes it takes of a reply that is one `bytesMessage`. */
+/** Lets the plugin limit how many bytes it accepts of a reply that is one `bytesMessage`. */
 function upTo<M extends Method<[maxBytes?: number], undefined, Buffer, Buffer>>(named: (name: string) => M) {
   const limit = (maxBytes?: number): ReplyLimit | undefined =>
     maxBytes === undefined
@@ -161,7 +161,7 @@ function namespace<T extends Record<string, (name: string) => object>>(path: str
   return Object.fromEntries(named) as { readonly [K in keyof T]: ReturnType<T[K]> };
 }
 
-/** A tree of methods with the arguments and results of a tree of functions. */
+/** A tree of methods with the same arguments and results as a tree of functions. */
 type MethodsOf<T> = {
   readonly [K in keyof T]: T[K] extends (...args: infer Args) => Promise<infer Result>
     ? { toArgument: (...args: Args) => unknown; result?: (...args: never) => Promise<Result> }
@@ -272,7 +272,7 @@ export const METHODS = {
   },
 } satisfies MethodsOf<Kong>;
 
-/** The same table by Kong's names. */
+/** `METHODS` by Kong's names. */
 export const METHODS_BY_NAME: ReadonlyMap<string, Method> = new Map(
   methodsIn(METHODS).map((method) => [method.name, method]),
 );
@@ -285,7 +285,7 @@ export function isMethod(member: Method | MethodTree): member is Method {
   return 'nameFrame' in member;
 }
 
-/** What kong-pdk's types offer and ProtoBuf:1 cannot carry; calling it throws. */
+/** Methods that kong-pdk's types offer and ProtoBuf:1 cannot carry. Calling one throws. */
 export const UNSUPPORTED_METHODS = [
   'kong.client.get_consumer_group',
   'kong.client.get_consumer_groups',

@@ -1,4 +1,4 @@
-/** Request bodies as `kong.request.get_raw_body` hands them over: large ones as a file. */
+/** Reads request bodies from `kong.request.get_raw_body`, which passes large ones as a file. */
 import { open } from 'node:fs/promises';
 import type { RawBodyResult } from './messages.js';
 import { PdkError } from './pdk-error.js';

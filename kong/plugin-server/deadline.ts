@@ -3,7 +3,7 @@
 /** In seconds, unless `--deadline` says otherwise. */
 export const DEFAULT_DEADLINE_SECONDS = 30;
 
-/** Returns how long Kong waits, in seconds: longer than the deadline, at which a plugin server that runs has answered. */
+/** Returns how many seconds Kong waits. It is more than the deadline, at which a working plugin server has answered. */
 export function patienceSeconds(deadlineSeconds = DEFAULT_DEADLINE_SECONDS): number {
   return deadlineSeconds + 5;
 }

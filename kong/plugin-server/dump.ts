@@ -1,4 +1,4 @@
-/** What Kong's query command needs to know of a plugin, before any process serves it. */
+/** Describes a plugin for Kong's query command, before any process serves it. */
 import type { Phase, PluginModule } from '../../plugins/shared/plugin.js';
 
 const PHASES: readonly Phase[] = ['access', 'response', 'log'];

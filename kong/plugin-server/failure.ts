@@ -1,6 +1,6 @@
 /**
- * What the client gets when a handler throws or runs out of time. Nothing passes unhandled: access and response end in an
- * error answer; in the log phase the client has its answer already, and only the log tells.
+ * Answers the client when a handler throws or runs out of time. No request passes unhandled: access and response end in
+ * an error answer. In the log phase the client has its answer already, so the failure is only logged.
  */
 import { type GatewayErrorCode, gatewayError } from '../../plugins/shared/gateway-error.js';
 import type { Kong } from '../../plugins/shared/pdk.js';
@@ -19,7 +19,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Statuses whose answer has no body (RFC 9110 15.3.5, 15.3.6, 15.4.5). */
 const BODILESS_STATUSES = new Set([204, 205, 304]);
 
-/** Headers that describe the service's body, and would lie about ours. */
+/** Headers that describe the service's body and would be wrong for ours. */
 const BODY_HEADERS = ['Content-Encoding', 'ETag', 'Content-MD5', 'Digest', 'Content-Digest', 'Repr-Digest'];
 
 /** Ends the event with the answer for a failed handler. Resolves when it has been written. */

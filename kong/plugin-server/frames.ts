@@ -1,45 +1,45 @@
 /**
- * Frames of ProtoBuf:1: a 4-byte little-endian length, then that many bytes. Reading costs time and memory linear in what
- * arrived, never in what a length claims.
+ * Frames of ProtoBuf:1: a 4-byte little-endian length, then that many bytes. Reading costs time and memory in
+ * proportion to the bytes received, whatever length is claimed.
  */
 import { PbfWriter } from 'pbf';
 import type { Codec } from '../pdk/codec.js';
 import type { Method } from '../pdk/methods.js';
 
 /**
- * The longest frame that is kept, in bytes. Kong's bodies are bounded by its own settings; this bounds what a broken peer
- * can make the process hold.
+ * The longest frame that is kept, in bytes. Kong's settings limit its bodies. This limits how much memory a broken peer
+ * can take.
  */
 export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
 
 const LENGTH_BYTES = 4;
-/** A writer that grew beyond this for one large body is dropped after it. */
+/** A writer that grew beyond this for a large body is not kept. */
 const KEPT_WRITER_BYTES = 64 * 1024;
 const INITIAL_WRITER_BYTES = 1024;
 
 const EMPTY_FRAME = Buffer.alloc(LENGTH_BYTES);
 const EMPTY = Buffer.alloc(0);
 
-/** Called for each whole frame. A number is the length of one that was over the limit and has been skipped. */
+/** Called for each whole frame, or with the length of one that was over the limit and has been skipped. */
 export type OnFrame = (frame: Buffer | number) => void;
 
-/** Cuts a byte stream into frames. */
+/** Splits a byte stream into frames. */
 export class FrameReader {
   readonly #onFrame: OnFrame;
   readonly #maxFrameBytes: () => number;
   #chunks: Buffer[] = [];
   #buffered = 0;
-  /** Bytes of an over-long frame that are still to be thrown away. */
+  /** Bytes of an over-long frame that are still to be skipped. */
   #toSkip = 0;
   #skippedBytes = 0;
 
-  /** @param maxFrameBytes is asked for each frame when its length is known */
+  /** @param maxFrameBytes called for each frame once its length is known */
   constructor(onFrame: OnFrame, maxFrameBytes: () => number = () => MAX_FRAME_BYTES) {
     this.#onFrame = onFrame;
     this.#maxFrameBytes = maxFrameBytes;
   }
 
-  /** Takes the next bytes, and calls back for each frame that they complete. Frames share the memory of their chunk. */
+  /** Reads the next bytes, and calls back for each frame that they complete. Frames share their chunk's memory. */
   push(chunk: Buffer): void {
     let rest = this.#skip(chunk);
     if (this.#buffered > 0) {
@@ -53,7 +53,7 @@ export class FrameReader {
     this.#cut(rest);
   }
 
-  /** How many bytes complete the frame whose beginning is buffered. */
+  /** Returns how many bytes must be buffered to cut the next frame, or to read its length. */
   #needed(): number {
     let head = this.#chunks[0];
     if (head === undefined) return LENGTH_BYTES;
@@ -99,11 +99,11 @@ export class FrameReader {
   }
 }
 
-/** Collects frames into one piece of memory, so that they leave in one write. */
+/** Collects frames in one buffer, so that they are sent in one write. */
 export class FrameWriter {
   #writer = new PbfWriter(new Uint8Array(INITIAL_WRITER_BYTES));
 
-  /** Appends a message as a frame. @throws TypeError if the value does not fit the message; nothing is appended then. */
+  /** Appends a message as a frame. @throws TypeError if the value does not fit the message; then nothing is appended */
   frame<T>(codec: Codec<T>, value: T): void {
     const start = this.#writer.pos;
     try {
@@ -114,7 +114,7 @@ export class FrameWriter {
     }
   }
 
-  /** Appends a message that is encoded already as a frame. */
+  /** Appends an encoded message as a frame. */
   bytes(message: Uint8Array): void {
     this.#writer.writeFixed32(message.length);
     this.#raw(message);
@@ -141,7 +141,7 @@ export class FrameWriter {
     return this.#writer.pos === 0;
   }
 
-  /** Takes out what was collected. The bytes belong to the caller: they are not written to again. */
+  /** Returns what was collected, and starts again. The bytes belong to the caller and are not written to again. */
   take(): Buffer {
     const writer = this.#writer;
     const length = writer.pos;
@@ -150,7 +150,7 @@ export class FrameWriter {
       return Buffer.from(writer.buf.buffer, writer.buf.byteOffset, length);
     }
     writer.pos = 0;
-    // A copy from Buffer's pool: memory of its own for each write would outlive many small collections.
+    // A copy in Buffer's pool: memory of its own for each write would outlive many small garbage collections.
     const bytes = Buffer.allocUnsafe(length);
     bytes.set(writer.buf.subarray(0, length));
     return bytes;

@@ -1,6 +1,6 @@
 /**
- * The plugin instances of a process: Kong starts one per plugin configuration and nginx worker, and another one when the
- * configuration changes, and refers to it by a number.
+ * The plugin instances of a process. Kong starts one for each plugin configuration and nginx worker, and another when
+ * the configuration changes. It refers to them by number.
  */
 import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -8,25 +8,25 @@ import type { Host } from '../../plugins/shared/host.js';
 import type { PluginInstance, PluginModule } from '../../plugins/shared/plugin.js';
 
 /**
- * Kong does not close the instances of a worker that has left. The least recently used are dropped beyond this number;
- * should one of them still be asked for, Kong starts it anew.
+ * Kong does not close the instances of a worker that has exited. Beyond this number the least recently used are
+ * dropped. If Kong asks for one of them, it starts a new one.
  */
 const MAX_INSTANCES = 8192;
 
 /**
- * An instance whose configuration the plugin refuses is dropped after this time, so that Kong starts it anew with what the
- * configuration's references lead to by then.
+ * An instance whose configuration the plugin refuses is dropped after this time. Kong then starts a new one, with the
+ * current values of the configuration's references.
  */
 const REFUSED_TTL_MS = 1000;
 
 /** Instance numbers are int32 on the wire. */
 const MAX_INSTANCE_ID = 2 ** 31 - 1;
 
-/** Why an instance fails every event. */
+/** The reason why an instance fails every event. */
 class ConfigurationRefused extends Error {
   constructor(reason: string) {
     super(`configuration refused: ${reason}`);
-    // Where the operator's mistake was found in our code is nothing to him.
+    // An operator's mistake needs no stack trace of our code.
     this.stack = this.message;
   }
 }
@@ -40,13 +40,13 @@ export interface Instance {
 
 export interface Instances {
   /**
-   * Starts an instance. One whose configuration the plugin refuses fails each event with the reason: were it not started,
-   * Kong would answer with an error of its own, and log no reason.
+   * Starts an instance. If the plugin refuses its configuration, each event fails with the reason. If the start failed,
+   * Kong would answer with an error of its own and log no reason.
    * @param config the configuration as Kong sent it: JSON
-   * @throws Error if it is none
+   * @throws Error if it is not JSON
    */
   start(config: Buffer): Instance;
-  /** Undefined for a number that this process never gave out, or has dropped. */
+  /** Returns undefined for a number that this process never gave out or has dropped. */
   get(id: number): Instance | undefined;
   close(id: number): Instance | undefined;
   readonly size: number;
@@ -67,7 +67,7 @@ export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Ins
   return {
     start(config) {
       const { plugin, ttl } = construct(parseJson(config));
-      // Random, so that a number from before a restart does not meet another configuration after it.
+      // Random, so that a number from before a restart does not match another configuration after it.
       let id = randomInt(1, MAX_INSTANCE_ID);
       while (instances.has(id)) id = randomInt(1, MAX_INSTANCE_ID);
       const instance = { id, plugin, startedAt: Math.floor(Date.now() / 1000) };
@@ -86,7 +86,7 @@ export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Ins
   };
 }
 
-/** Lets nothing pass, and tells why. In the log phase the client has its answer, and the log the reason. */
+/** Makes an instance that only fails, with the reason. In the log phase the client has its answer; the log has it. */
 function refusal(reason: string): PluginInstance {
   const fail = (): never => {
     throw new ConfigurationRefused(reason);
@@ -94,7 +94,7 @@ function refusal(reason: string): PluginInstance {
   return { access: fail, response: fail };
 }
 
-/** The parser's own message would show a piece of the text, which may be a secret. */
+/** Parses JSON. The parser's own message would show a piece of the text, which may be a secret. */
 function parseJson(config: Buffer): unknown {
   try {
     return JSON.parse(config.toString('utf8'));

@@ -1,10 +1,10 @@
 /**
- * What a monitoring system may know of the process, in Prometheus' text format: how long events take, how the event loop
- * fares, and what the plugin tells of itself. Made only if there is a port for it.
+ * The process's metrics in Prometheus' text format: how long events take, the state of the event loop, and the plugin's
+ * own metrics. Created only if there is a port for them.
  */
 import type { MetricFamily, Phase } from '../../plugins/shared/plugin.js';
 
-/** How an event ended: as it should, by an answer of the plugin, or by a failure. */
+/** How an event ended: normally, with an answer of the plugin, or with a failure. */
 export type EventOutcome = 'ended' | 'exit' | 'failed';
 
 export type ObserveEvent = (phase: Phase, outcome: EventOutcome, milliseconds: number) => void;
@@ -14,7 +14,7 @@ export interface Metrics {
   render(): Promise<{ contentType: string; text: string }>;
 }
 
-/** What the plugin server tells of every plugin, beside prom-client's metrics of the process. */
+/** The plugin server's metric for every plugin, next to prom-client's metrics of the process. */
 export const EVENT_DURATION = {
   name: 'kong_plugin_event_duration_seconds',
   help: 'From the arrival of an event of Kong to its end (ended, exit, failed), waiting for Kong and others included.',
@@ -27,10 +27,10 @@ const DURATION_BUCKETS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
 
 /**
  * Makes the metrics of a process.
- * @param name the plugin's name in Kong, a label of everything
+ * @param name the plugin's name in Kong, a label of every metric
  */
 export async function createMetrics(name: string, families: readonly MetricFamily[]): Promise<Metrics> {
-  // On first use, not at start: it costs memory that a process without the port need not spend.
+  // Loaded on first use: a process without the port saves the memory.
   const { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } = await import('prom-client');
   const registry = new Registry();
   registry.setDefaultLabels({ plugin: name });

@@ -1,27 +1,23 @@
 /**
- * The operator's port (`--metrics HOST:PORT`): metrics, what a plugin tells of its state and what it lets an
- * operator do, as JSON over HTTP. There is no password, so it is for this machine only: the address must be a loopback one, and a page in
- * somebody's browser is kept out.
+ * The operator's port (`--metrics HOST:PORT`): metrics, the plugin's state and its operations, over HTTP. It has no
+ * password, so the address must be a loopback one, and requests from a page in a browser are refused.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isLoopback } from '../../plugins/shared/loopback.js';
 import type { Operation } from '../../plugins/shared/plugin.js';
 import type { Metrics } from './metrics.js';
 
-/** How often a port that is taken is tried again: during a reload the process that leaves still has it. */
+/** How often a taken port is tried again. During a reload the leaving process still has it. */
 const RETRY_MS = 1000;
 
-/** What paths are read against; no request goes there. */
+/** The base for parsing paths. No request goes there. */
 const BASE_URL = 'http://localhost';
 
 export interface OperationsServer {
   close(): void;
 }
 
-/**
- * Serves a plugin's operations. A port that is taken is waited for, with one line in the log.
- * @param address of a loopback interface
- */
+/** Serves a plugin's operations on a loopback address. If the port is taken, logs one line and waits for it. */
 export function serveOperations(
   operations: readonly Operation[],
   metrics: Metrics,
@@ -62,7 +58,7 @@ async function answer(
     response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
     response.end(`${JSON.stringify(body)}\n`);
   };
-  // A browser sends Origin with every POST, and a name of its own choosing as Host (DNS rebinding).
+  // A browser sends Origin with every POST. With DNS rebinding, a page chooses what it sends as Host.
   if (request.headers.origin !== undefined || !isLoopbackHost(request.headers.host)) {
     send(403, { message: 'for programs on this machine only' });
     return;
@@ -70,7 +66,7 @@ async function answer(
   const target = request.url ?? '/';
   if (!URL.canParse(target, BASE_URL)) return send(400, { message: 'no path' });
   const { pathname, searchParams } = new URL(target, BASE_URL);
-  // A process that leaves has closed the port.
+  // A leaving process has closed the port: whoever answers is ready.
   if (request.method === 'GET' && pathname === '/ready') return send(200, { ready: true });
   if (request.method === 'GET' && pathname === '/metrics') {
     const rendered = await metrics.render().catch(() => undefined);
@@ -90,12 +86,12 @@ async function answer(
     const { status, body } = await operation.run(searchParams);
     send(status, body);
   } catch {
-    // What went wrong may hold what must not be told.
+    // The error may contain a secret.
     send(500, { message: 'the operation failed' });
   }
 }
 
-/** Whether a Host header names this machine. */
+/** Returns whether a Host header names this machine. */
 function isLoopbackHost(header: string | undefined): boolean {
   return isLoopback((header ?? '').replace(/:\d+$/, ''));
 }

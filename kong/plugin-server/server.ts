@@ -1,18 +1,18 @@
 /**
- * Listens on the unix socket of one plugin. A new server takes the path over from an older one without a gap, and an
- * older one notices, finishes what it has begun and leaves: Kong starts a second process while the first still lives.
+ * Listens on the unix socket of one plugin. Kong starts a second process while the first still runs. The new server
+ * takes over the path without a gap. The old one notices, finishes its events and exits.
  */
 import { chmodSync, existsSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { type Connection, type ConnectionOptions, serveConnection } from './connection.js';
 
 /**
- * How often the server looks whether its socket path still leads to it. At a reload Kong kills it with the worker that
- * started it, a few seconds after it has started the next: what is not finished and written by then is lost.
+ * How often the server checks that its socket path is still its own. At a reload Kong starts the next process and kills
+ * this one a few seconds later, with the worker that started it. What is not written by then is lost.
  */
 const OWNERSHIP_CHECK_MS = 100;
 
-/** The longest path of a unix socket on Linux, without the closing zero (unix(7)). */
+/** The longest path of a unix socket on Linux, without the final null byte (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. */
@@ -22,17 +22,17 @@ export interface ServerOptions extends ConnectionOptions {
   socketPath: string;
   /** Permissions of the socket, 0o600 or 0o660. */
   socketMode: number;
-  /** Called once when the path leads to another process, or nowhere. */
+  /** Called once when the path belongs to another process, or is gone. */
   onTakenOver: () => void;
 }
 
-/** After a takeover, how long a connection that Kong keeps may lie unused until it is closed. */
+/** After a takeover, a connection that Kong keeps is closed when unused for this time. */
 const UNUSED_MS = 500;
 
 export interface PluginServer {
   /**
-   * Takes no new connection, lets running events end, closes everything. Resolves at the latest after `timeoutMs`. Where
-   * another process has taken the path over, Kong loses no call: a connection is closed with the answer to its next one.
+   * Accepts no new connection, lets running events end, and closes everything. Resolves after `timeoutMs` at the
+   * latest. After a takeover Kong loses no call: each connection is closed with the answer to its next one.
    */
   drain(timeoutMs: number): Promise<void>;
 }
@@ -43,7 +43,7 @@ export interface PluginServer {
  */
 export async function startServer(options: ServerOptions): Promise<PluginServer> {
   const { socketPath, socketMode } = options;
-  // Bound beside the path and moved over it: at every moment the path leads to a process that accepts.
+  // Bound next to the path and moved over it, so that the path always belongs to a process that accepts.
   const bindPath = `${socketPath}.${process.pid}`;
   if (Buffer.byteLength(bindPath) > MAX_SOCKET_PATH_BYTES) {
     throw new Error(
@@ -80,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
         for (const connection of connections) connection.closeAfterAnswer();
       };
       if (hasSuccessor) closeAnswered();
-      // What has connected before the path led elsewhere may still wait to be accepted.
+      // Connections made before the takeover may still wait to be accepted.
       await new Promise((resolve) => setImmediate(resolve));
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       if (hasSuccessor) closeAnswered();
@@ -96,7 +96,7 @@ export async function startServer(options: ServerOptions): Promise<PluginServer>
   };
 }
 
-/** Binds the socket with no permission for anyone but its owner, from its first moment on. */
+/** Binds the socket so that, from the first moment, only its owner has access. */
 function listenPrivately(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {

@@ -1,6 +1,6 @@
 /**
- * The shipped kong.yml, made to run on a laptop: the development consumer added, Genesys Cloud replaced by the simulator
- * or moved to another region. What is tried out and tested is so the configuration that ships.
+ * Makes the shipped kong.yml run on a laptop: adds the development consumer, and replaces Genesys Cloud by the
+ * simulator or moves it to another region. So what is tried out and tested is the configuration that ships.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -49,14 +49,14 @@ interface PluginEntry {
 /** Where requests go: to a simulator, or to Genesys Cloud in a region. */
 export type Destination = { kind: 'simulator'; url: string; tokenUrl: string } | { kind: 'region'; region: Region };
 
-/** What the development consumer authenticates with. */
+/** The credentials of the development consumer. */
 export interface DevelopmentAccess {
   key: string;
   clientId: string;
   clientSecret: string;
 }
 
-/** Everyone knows it. */
+/** Publicly known. */
 export const DEMO_ACCESS: DevelopmentAccess = {
   key: 'demo-key',
   clientId: 'demo-client',
@@ -65,7 +65,7 @@ export const DEMO_ACCESS: DevelopmentAccess = {
 
 let signingKeys: { publicKey: string; privateKey: string } | undefined;
 
-/** The pair that signs the gateway's own tokens, in PEM: made in memory, the same as long as the process lives. */
+/** Returns the key pair that signs the gateway's own tokens, in PEM. Made in memory, once per process. */
 export function developmentSigningKeys(): { publicKey: string; privateKey: string } {
   signingKeys ??= generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -75,14 +75,14 @@ export function developmentSigningKeys(): { publicKey: string; privateKey: strin
   return signingKeys;
 }
 
-/** What a gateway with this configuration needs in its environment, besides Genesys' credentials. */
+/** Returns the environment variables that a gateway with this configuration needs, besides Genesys' credentials. */
 export function developmentEnv(): Record<string, string> {
   return { GENESYS_LOGIN_SIGNING_KEY: developmentSigningKeys().privateKey };
 }
 
 /**
  * Builds the configuration.
- * @param access replaces the development consumer's key and secret, which everyone knows
+ * @param access replaces the development consumer's publicly known key and secret
  */
 export function developmentConfig(destination: Destination, access = DEMO_ACCESS): KongConfig {
   const config = readYaml('kong.yml');
@@ -99,7 +99,7 @@ export function developmentConfig(destination: Destination, access = DEMO_ACCESS
   for (const upstream of config.upstreams) aim(upstream, destination);
   for (const service of config.services) {
     const entries = service.routes.flatMap((route) => route.plugins).filter(({ name }) => name === TOKEN_MANAGER);
-    // Only a service that gets Genesys' token is Genesys.
+    // A service is Genesys only if it gets Genesys' token.
     if (entries.length > 0 && destination.kind === 'simulator') withoutTls(service);
     for (const { config: settings } of entries) {
       if (destination.kind === 'simulator') settings.token_url = destination.tokenUrl;
@@ -112,7 +112,7 @@ export function developmentConfig(destination: Destination, access = DEMO_ACCESS
 function aim(upstream: UpstreamEntry, destination: Destination): void {
   if (destination.kind === 'simulator') {
     upstream.targets = [{ target: new URL(destination.url).host }];
-    // It plays services that fail, and its requests are counted.
+    // The simulator plays services that fail, and tests count its requests.
     delete upstream.healthchecks;
     return;
   }
@@ -121,14 +121,14 @@ function aim(upstream: UpstreamEntry, destination: Destination): void {
   if (upstream.healthchecks !== undefined) upstream.healthchecks.active.https_sni = hostname;
 }
 
-/** A simulator speaks no TLS. */
+/** Turns TLS off, which a simulator does not speak. */
 function withoutTls(service: ServiceEntry): void {
   service.protocol = 'http';
   delete service.tls_verify;
   delete service.ca_certificates;
 }
 
-/** Writes the private key into the configuration, for a Kong whose environment is not ours. Development only. */
+/** Writes the private key into the configuration, for a Kong whose environment we do not set. Development only. */
 export function inlineSigningKey(config: KongConfig): void {
   for (const login of loginsOf(config)) login.config.signing_key = developmentSigningKeys().privateKey;
 }
@@ -142,7 +142,7 @@ function loginsOf({ services }: KongConfig): PluginEntry[] {
   return plugins.filter(({ name }) => name === LOGIN);
 }
 
-/** Counts in Redis instead of in each node. */
+/** Makes quotas count in Redis instead of in each node. */
 export function useRedis(config: KongConfig, redis: { host: string; port: number }): void {
   for (const { name, config: settings } of config.services.flatMap(({ routes }) => routes).flatMap((r) => r.plugins)) {
     if (name === 'genesys-quota') Object.assign(settings, { policy: 'redis', redis });

@@ -1,4 +1,4 @@
-/** vitest's global setup with GATEWAY=docker: one image for all test files. */
+/** vitest's global setup with GATEWAY=docker: builds one image for all test files. */
 import { buildKongImage, dockerMissing } from './docker-kong.js';
 
 export default async function setup(): Promise<void> {

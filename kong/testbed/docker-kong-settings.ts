@@ -1,28 +1,28 @@
 /**
- * What a Kong in a container is told, and which test files have no place there. Pure.
+ * The settings of a Kong in a container, and the test files that do not run there. Pure.
  *
- * The container shares the machine's network (`--network host`, Linux): the simulators, Redis and receivers that tests start
- * listen on 127.0.0.1, and the plugins take http for loopback hosts only, so on any other network every address in a
- * configuration would have to be rewritten and genesys-token-manager would refuse what came out.
+ * The container shares the machine's network (`--network host`, Linux). Simulators, Redis and receivers of tests listen
+ * on 127.0.0.1, and plugins accept http for loopback hosts only. On any other network every address in a configuration
+ * would have to be rewritten, and genesys-token-manager would refuse the result.
  */
 import { statSync } from 'node:fs';
 import { PLUGIN_NAMES } from '../plugin-list.js';
 import { type NativeKongOptions, pluginServerSettings } from './native-kong.js';
 import type { ExternalPlugin } from './plugin-servers.js';
 
-/** Where the configuration is copied to. */
+/** The path of the configuration in the container. */
 export const DECLARATIVE_CONFIG = '/tmp/kong.json';
 
-/** Where kong/Dockerfile puts node and the package. */
+/** Paths of node and the package in kong/Dockerfile's image. */
 const IMAGE = { node: '/usr/local/bin/node', dist: '/usr/local/lib/kong-genesys-cloud/dist' };
 
-/** Kong's prefix if the container runs as another user than the image's: /usr/local/kong is not that user's. */
+/** Kong's prefix if the container runs as another user, who does not own the image's /usr/local/kong. */
 const PREFIX = '/tmp/kong';
 
-/** What the plugin servers print is in the container's log with Kong's own lines. */
+/** Puts what plugin servers print into the container's log, with Kong's own lines. */
 const LOG = '/proc/1/fd/2';
 
-/** Files of test/e2e that are left out, and why: with `--gateway local` and `--gateway kong` they run. */
+/** Files of test/e2e that are left out, and why. They run with `--gateway local` and `--gateway kong`. */
 export const NOT_IN_A_CONTAINER: Readonly<Record<string, string>> = {
   'chaos.test.ts': 'sends signals to plugin servers and to nginx workers',
   'credentials.test.ts': 'the probe plugin server is not in the image',
@@ -33,9 +33,9 @@ export const NOT_IN_A_CONTAINER: Readonly<Record<string, string>> = {
 
 export interface ContainerSettings {
   environment: Record<string, string>;
-  /** uid:gid; undefined is the image's own. */
+  /** uid:gid; undefined for the image's own. */
   user?: string;
-  /** Folders of this machine, mounted where they are. */
+  /** Folders of this machine, mounted at the same path. */
   folders: string[];
 }
 
@@ -46,9 +46,9 @@ export interface ContainerPorts {
 }
 
 /**
- * The settings of a container. Where a test wants nothing else than the plugins as they ship, plugin servers, user and prefix
- * are the image's, so that these are what is tested; a test with arguments of its own gets plugin servers with those, as
- * the user who runs the tests, who has to read what they write.
+ * Returns the settings of a container. If a test needs only the plugins as they ship, plugin servers, user and prefix
+ * are the image's, so that these are tested. If a test has its own arguments, plugin servers get those. They then run
+ * as the user who runs the tests, who has to read what they write.
  * @throws Error of one line, if a plugin server is not in the image
  */
 export function containerSettings(
@@ -88,7 +88,9 @@ export function containerSettings(
   };
 }
 
-/** The defaults of a Dockerfile's `ARG`s: testcontainers reads `FROM ${...}` with those that it is given only. */
+/**
+ * Returns the defaults of a Dockerfile's `ARG`s. testcontainers reads `FROM ${...}` only with those that it is given.
+ */
 export function dockerfileArguments(dockerfile: string): Record<string, string> {
   return Object.fromEntries([...dockerfile.matchAll(/^ARG (\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]));
 }

@@ -1,6 +1,6 @@
 /**
- * Kong in a container of kong/Dockerfile's image, on this machine's loopback. Needs an engine that testcontainers finds,
- * and Linux: Docker Desktop shares its host's network only if that is switched on in its settings.
+ * Runs Kong in a container of kong/Dockerfile's image, on this machine's loopback. Needs an engine that testcontainers
+ * finds, and Linux: Docker Desktop shares its host's network only if that is enabled in its settings.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -17,14 +17,14 @@ export interface DockerKong {
   close(): Promise<void>;
 }
 
-/** The image of this run, tagged so that its layers serve the next one too. */
+/** The image of this run. Its tag lets the next run reuse the layers. */
 const IMAGE = 'kong-genesys-cloud-e2e:latest';
 const START_TIMEOUT_MS = 50_000;
 const STOP_TIMEOUT_MS = 40_000;
 
-/** Undefined if there is an engine on this machine; else why nothing can run in a container. */
+/** Returns undefined if this machine has a container engine, otherwise why no container can run. */
 export async function dockerMissing(): Promise<string | undefined> {
-  // Loaded here, and below: it takes more than a second, which no other gateway should wait for.
+  // Loaded here and below: it takes more than a second, and no other gateway should wait for it.
   const { getContainerRuntimeClient } = await import('testcontainers');
   try {
     const { host } = (await getContainerRuntimeClient()).info.containerRuntime;
@@ -34,7 +34,7 @@ export async function dockerMissing(): Promise<string | undefined> {
   }
 }
 
-/** Builds kong/Dockerfile's image, as `docker build --file kong/Dockerfile .` does. @throws Error in the engine's words */
+/** Builds the image as `docker build --file kong/Dockerfile .` does. @throws Error in the engine's words */
 export async function buildKongImage(): Promise<void> {
   const { GenericContainer } = await import('testcontainers');
   const root = process.cwd();
@@ -58,7 +58,7 @@ export async function startDockerKong(options: NativeKongOptions): Promise<Docke
   const definition = new GenericContainer(IMAGE)
     .withNetworkMode('host')
     .withEnvironment(environment)
-    // Readable to Kong's user, whose number is the image's; what it holds is of tests.
+    // Readable to Kong's user, whose number is the image's. It holds test data only.
     .withCopyContentToContainer([{ content: JSON.stringify(declarative), target: DECLARATIVE_CONFIG, mode: 0o644 }])
     .withBindMounts(folders.map((folder) => ({ source: folder, target: folder, mode: 'rw' })))
     .withLogConsumer((stream) => {
@@ -86,7 +86,7 @@ export async function startDockerKong(options: NativeKongOptions): Promise<Docke
   };
 }
 
-/** True once every worker has the configuration; Kong listens before that. */
+/** Returns true once every worker has the configuration. Kong listens before that. */
 async function isReady(statusUrl: string): Promise<boolean> {
   try {
     const response = await fetch(`${statusUrl}/status/ready`, { signal: AbortSignal.timeout(2000) });

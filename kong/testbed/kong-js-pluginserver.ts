@@ -1,4 +1,4 @@
-/** npm kong-pdk's own plugin server, `kong-js-pluginserver`, with a plugin module of ours. */
+/** npm kong-pdk's own plugin server, `kong-js-pluginserver`, with one of our plugin modules. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ import { waitFor } from './wait-for.js';
 
 const KONG_PDK = dirname(createRequire(import.meta.url).resolve('kong-pdk/package.json'));
 const KONG_JS_PLUGINSERVER = join(KONG_PDK, 'bin/kong-js-pluginserver');
-/** kong-pdk loads ts-node, which would take this repository's TypeScript, of another major version, and its tsconfig.json. */
+/** kong-pdk loads ts-node, which would use this repository's tsconfig.json and TypeScript, another major version. */
 const TS_NODE = {
   TS_NODE_COMPILER: createRequire(join(KONG_PDK, 'package.json')).resolve('typescript'),
   TS_NODE_SKIP_PROJECT: 'true',
@@ -29,7 +29,7 @@ export interface KongJsPluginServer {
 
 /**
  * Starts kong-js-pluginserver with one plugin.
- * @param module path below dist of the plugin's module
+ * @param module path of the plugin's module below dist
  */
 export async function startKongJsPluginServer(module: string): Promise<KongJsPluginServer> {
   const folder = mkdtempSync(join(tmpdir(), 'kjs-'));
@@ -71,8 +71,8 @@ export async function startKongJsPluginServer(module: string): Promise<KongJsPlu
 }
 
 /**
- * The plugin server as a gateway starts it.
- * @param module path below dist of the plugin's module
+ * Describes the plugin server as a gateway starts it.
+ * @param module path of the plugin's module below dist
  */
 export function kongJsPluginServer(name: string, module: string): ExternalPlugin {
   return {

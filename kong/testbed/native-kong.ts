@@ -1,6 +1,6 @@
 /**
- * A real Kong on this machine, DB-less, on loopback ports, with the plugin servers of this repository. Needs `KONG_BIN`,
- * or `kong` on PATH.
+ * Runs a real Kong on this machine, DB-less, on loopback ports, with this repository's plugin servers. Needs
+ * `KONG_BIN`, or `kong` on PATH.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { environmentOf, nginxSettings, withLog } from '../install/plugin-server-
 import { type ExternalPlugin, type Place, pluginServerCommands } from './plugin-servers.js';
 import { childrenOf, commandOf, processesThat } from './processes.js';
 
-/** A declarative configuration, as kong.yml holds it. */
+/** A declarative configuration, as in kong.yml. */
 export type Declarative = Record<string, unknown>;
 
 export interface NativeKongOptions {
@@ -20,17 +20,17 @@ export interface NativeKongOptions {
   plugins: readonly ExternalPlugin[];
   /** Added to Kong's environment, for `{vault://env/...}`. */
   env?: Record<string, string>;
-  /** nginx workers. */
+  /** The number of nginx workers. */
   workers?: number;
-  /** 0 takes a free port. */
+  /** 0 picks a free port. */
   port?: number;
-  /** How long Kong waits for a plugin server, ms; left out: as long as the settings say that we print. */
+  /** How long Kong waits for a plugin server. Default: the time in the settings that we print. */
   pluginServerTimeoutMs?: number;
 }
 
 export interface NativeKong {
   url: string;
-  /** TLS with the certificate that Kong makes for itself; HTTP/2 for who asks for it. */
+  /** TLS with the certificate that Kong makes for itself, and HTTP/2 if the client asks for it. */
   tlsUrl: string;
   adminUrl: string;
   /** Kong's prefix: sockets, logs, temporary files. */
@@ -39,22 +39,22 @@ export interface NativeKong {
   errorLogPath: string;
   /** What the plugin servers print. */
   pluginLogPath: string;
-  /** The text of both so far. */
+  /** Returns the text of both logs so far. */
   errorLog(): string;
-  /** The process that serves a plugin now; undefined while there is none. */
+  /** Returns the process that serves a plugin now, or undefined if there is none. */
   pluginServerPid(name: string): number | undefined;
-  /** All processes that serve a plugin: while a newer one takes over, two. */
+  /** Returns all processes that serve a plugin: two while a newer one takes over. */
   pluginServerPids(name: string): number[];
-  /** nginx' master process, the parent of its workers. */
+  /** nginx's master process, the parent of its workers. */
   masterPid: number;
-  /** nginx' workers, those too that finish what they have begun. */
+  /** Returns nginx's workers, including those that are finishing their requests. */
   workerPids(): number[];
-  /** `kong reload` with another configuration. Resolves when the workers of before have gone. */
+  /** Runs `kong reload` with another configuration. Resolves when the old workers have exited. */
   reload(next: Declarative): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Undefined if there is a Kong; else why it cannot be started. */
+/** Returns undefined if there is a Kong, otherwise why it cannot be started. */
 export function kongMissing(): string | undefined {
   const kong = process.env.KONG_BIN ?? 'kong';
   try {
@@ -69,7 +69,7 @@ const STOP_TIMEOUT_MS = 40_000;
 
 /**
  * Starts Kong and waits until it and its plugin servers accept.
- * @throws Error of one line or Kong's own words, if there is no Kong or it does not start
+ * @throws Error of one line or in Kong's own words, if there is no Kong or it does not start
  */
 export async function startNativeKong(options: NativeKongOptions): Promise<NativeKong> {
   const { config, plugins, env = {}, workers = 1, pluginServerTimeoutMs } = options;
@@ -139,7 +139,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   };
 }
 
-/** Returns what Kong is told of a plugin server, as environment. @param log a file for what it prints */
+/** Returns Kong's settings for a plugin server, as environment. @param log a file for its output */
 export function pluginServerSettings(
   plugin: ExternalPlugin,
   folder: string,
@@ -163,15 +163,15 @@ function startFailure(kong: string, error: NodeJS.ErrnoException & { stderr?: st
   return `${kong} start: ${error.stderr?.trim() || error.message}`;
 }
 
-/** Waits for what follows from a command of Kong's, but not for ever. */
+/** Waits for the effect of a Kong command, but not for ever. */
 async function until(condition: () => boolean): Promise<void> {
   const giveUpAt = performance.now() + STOP_TIMEOUT_MS;
   while (!condition() && performance.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 /**
- * The processes that were started to serve a plugin's socket in a folder (Linux: by their command lines in /proc);
- * kong-js-pluginserver is told folder and name apart.
+ * Finds the processes that serve a plugin's socket in a folder (Linux: by their command lines in /proc).
+ * kong-js-pluginserver gets folder and name as separate arguments.
  */
 export function processesServing(folder: string, name: string): number[] {
   return processesThat((read) => {
@@ -182,7 +182,7 @@ export function processesServing(folder: string, name: string): number[] {
   });
 }
 
-/** A port of the loopback interface that is free now. */
+/** Returns a loopback port that is free now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -1,4 +1,4 @@
-/** Starts a plugin server's process as Kong does: its own command, an almost empty environment, a socket of its own. */
+/** Starts a plugin server's process as Kong does: with its command, an almost empty environment and its own socket. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,11 +14,11 @@ export interface PluginServerProcess {
   process: ChildProcess;
   pid: number;
   socketPath: string;
-  /** What the process printed so far. */
+  /** Returns what the process has printed so far. */
   output(): string;
   /** Resolves with the exit code, or the signal's name, once the process has ended. */
   exited: Promise<number | string>;
-  /** Resident memory in bytes. */
+  /** Returns the resident memory in bytes. */
   residentBytes(): number;
   /** Ends the process and removes its folder. */
   stop(): Promise<void>;

@@ -1,11 +1,11 @@
-/** The plugins of this repository, as a gateway starts their servers: Kong's socket, start command and query command. */
+/** How a gateway starts the servers of this repository's plugins: socket, start command and query command. */
 import { join, resolve } from 'node:path';
 import { NODE_OPTIONS, PLUGIN_NAMES } from '../plugin-list.js';
 
-/** dist, where this file runs compiled or not. */
+/** The dist folder, whether this file runs compiled or not. */
 const DIST = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../../dist' : '../..');
 
-/** Where plugin servers run: the node executable, and the folder of what was built. */
+/** Where plugin servers run: the node executable and the build's folder. */
 export interface Place {
   node: string;
   dist: string;
@@ -13,13 +13,13 @@ export interface Place {
 
 const THIS_MACHINE: Place = { node: process.execPath, dist: DIST };
 
-/** A plugin that a gateway runs in a plugin server of ours. */
+/** A plugin that a gateway runs in a plugin server. */
 export interface ExternalPlugin {
   name: string;
-  /** The executable, below dist. */
+  /** The executable's path below dist. */
   script: string;
   args?: string[];
-  /** Settings of its own, for a plugin server that is not ours. */
+  /** Returns the settings of a plugin server that is not ours. */
   commands?(folder: string): PluginServerCommands;
 }
 
@@ -32,10 +32,10 @@ export interface PluginServerCommands {
 
 export const PLUGINS: readonly ExternalPlugin[] = PLUGIN_NAMES.map((name) => ({ name, script: `bin/${name}.js` }));
 
-/** Kong's own plugins in kong.yml that the local gateway does not know: it goes without them. */
+/** Kong's own plugins in kong.yml that the local gateway does not have. It ignores them. */
 export const LEFT_OUT_LOCALLY = ['bot-detection', 'cors', 'pre-function', 'prometheus', 'proxy-cache'];
 
-/** The settings for a plugin whose socket lies in `folder`. Commands are absolute: Kong gives the process no PATH. */
+/** Returns the settings for a plugin whose socket is in `folder`. Commands are absolute: Kong gives no PATH. */
 export function pluginServerCommands(
   plugin: ExternalPlugin,
   folder: string,
