@@ -86,7 +86,9 @@ export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Ins
   };
 }
 
-/** Makes an instance that only fails, with the reason. In the log phase the client has its answer; the log has it. */
+/**
+ * Makes an instance that fails access and response with the reason. In the log phase the client has its answer already.
+ */
 function refusal(reason: string): PluginInstance {
   const fail = (): never => {
     throw new ConfigurationRefused(reason);

@@ -1,5 +1,5 @@
 /**
- * The operator's port (`--metrics HOST:PORT`): metrics, the plugin's state and its operations, over HTTP. It has no
+ * The operator's port (`--metrics HOST:PORT`): metrics, and in JSON the plugin's state and its operations. It has no
  * password, so the address must be a loopback one, and requests from a page in a browser are refused.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

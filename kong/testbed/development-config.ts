@@ -56,7 +56,7 @@ export interface DevelopmentAccess {
   clientSecret: string;
 }
 
-/** Publicly known. */
+/** These credentials are public. */
 export const DEMO_ACCESS: DevelopmentAccess = {
   key: 'demo-key',
   clientId: 'demo-client',

@@ -16,10 +16,10 @@ export const DECLARATIVE_CONFIG = '/tmp/kong.json';
 /** Paths of node and the package in kong/Dockerfile's image. */
 const IMAGE = { node: '/usr/local/bin/node', dist: '/usr/local/lib/kong-genesys-cloud/dist' };
 
-/** Kong's prefix if the container runs as another user, who does not own the image's /usr/local/kong. */
+/** Kong's prefix if the container runs as another user than the image's, who does not own /usr/local/kong. */
 const PREFIX = '/tmp/kong';
 
-/** Puts what plugin servers print into the container's log, with Kong's own lines. */
+/** The file that plugin servers print to: the container's log, which has Kong's own lines too. */
 const LOG = '/proc/1/fd/2';
 
 /** Files of test/e2e that are left out, and why. They run with `--gateway local` and `--gateway kong`. */
@@ -88,9 +88,7 @@ export function containerSettings(
   };
 }
 
-/**
- * Returns the defaults of a Dockerfile's `ARG`s. testcontainers reads `FROM ${...}` only with those that it is given.
- */
+/** Returns a Dockerfile's `ARG` defaults. testcontainers reads `FROM ${...}` only with arguments that it is given. */
 export function dockerfileArguments(dockerfile: string): Record<string, string> {
   return Object.fromEntries([...dockerfile.matchAll(/^ARG (\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]));
 }
