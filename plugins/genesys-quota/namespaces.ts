@@ -33,7 +33,7 @@ export function createNamespaces(openRedis: OpenRedis) {
   const clockUs = (): number => Math.floor((startedMs + performance.now()) * 1000);
 
   function create({ namespace: name, redis: settings }: Config): Namespace {
-    // Without requests, counters of removed configurations never expire by themselves.
+    // Counters of removed configurations get no more requests, so they never expire by themselves.
     for (const { local } of namespaces.values()) local.dropIdle();
     const redis = settings && openRedis(settings);
     return {

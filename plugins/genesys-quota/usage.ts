@@ -59,8 +59,7 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
   const key = (month: string): string => `${redis?.keyPrefix}:quota:{${namespace}}:usage:${month}`;
 
   async function sendBatches(to: RedisConnection): Promise<void> {
-    // Batches that were tried go first, unchanged. New counts become a batch only after that, however long Redis is
-    // away.
+    // Batches that were tried go first, unchanged. Only then do new counts become a batch, however long Redis is away.
     await sendAll(to);
     for (const [month, counts] of months) batches.push({ id: randomUUID(), month, counts });
     months.clear();
