@@ -1,6 +1,6 @@
 /**
- * The access phase: marks the request as seen, and keeps its body for the log phase if that is asked for. It refuses only
- * what the request guard does; what cannot be kept is not logged.
+ * The access phase. It marks the request as seen and, if configured, keeps its body for the log phase. Only the request
+ * guard refuses requests here. A body that cannot be kept is not logged.
  */
 import { share } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';
@@ -14,7 +14,7 @@ import type { Requests } from './requests.js';
 /** What the access phase of one configuration needs. */
 export interface Access {
   requests: Requests;
-  /** Under this key of `ctx.shared` the log phase finds the request's id. */
+  /** The key in `ctx.shared` under which the log phase finds the request's id. */
   marker: string;
   logsBody: boolean;
 }
@@ -27,7 +27,7 @@ interface Facts {
 /** Makes the step of one configuration. */
 export function accessStep({ requests, marker, logsBody }: Access): Step {
   return step(
-    // Reading begins at once, but nobody waits for it before the mark is set.
+    // Reading begins at once, but the mark is set without waiting for it.
     (event) => ({ reading: readFacts(event, logsBody) }),
     ({ reading }) => {
       const id = requests.begin();
@@ -50,9 +50,9 @@ async function readFacts({ nginx, request }: Reader, logsBody: boolean): Promise
     header('content-type'),
     header('content-encoding'),
   ]);
-  // Before the body is read: Kong sends a body that was read even if its length has gone with the Connection header.
+  // Checked before the body is read: Kong sends a body that was read, even if the Connection header removed its length.
   const refusal = refusalOf({ connection, upstreamUri });
-  // HTTP/2 needs neither a length nor an encoding. What is no number is two headers, one with an underscore in its name.
+  // HTTP/2 needs neither a length nor an encoding. A length that is no number is two headers, one with an underscore.
   const size =
     length !== undefined && transferEncoding === undefined && /^\d+$/.test(length) ? Number(length) : undefined;
   const hasBody = size === undefined ? (length ?? transferEncoding ?? contentType) !== undefined : size > 0;
@@ -62,10 +62,10 @@ async function readFacts({ nginx, request }: Reader, logsBody: boolean): Promise
   if (declaredKind(parseMediaType(contentType)) === 'binary' || (size ?? 0) > HARD_LIMIT) {
     return { refusal, body: unread };
   }
-  // What is larger than may be read, or not readable, the service may still take.
+  // The service may still accept a body that is too large or cannot be read here.
   const bytes = await request.getRawBody(HARD_LIMIT).catch(() => undefined);
   if (bytes === undefined) return { refusal, body: unread };
   if (bytes.length === 0) return { refusal, body: undefined };
-  // A copy of the beginning, so that the rest, and the frame it came in, can go.
+  // Copies the beginning, so that the rest can be freed with the frame it came in.
   return { refusal, body: { bytes: Buffer.from(bytes.subarray(0, WINDOW)), size: bytes.length, ...declared } };
 }

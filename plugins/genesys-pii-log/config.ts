@@ -1,6 +1,6 @@
 /**
- * From Kong's raw configuration to what the plugin works with: rules of masking, what is logged, and where it goes.
- * Everything that is wrong is refused here, so that the rest need not check.
+ * Turns Kong's raw configuration into what the plugin works with: rules for masking, what is logged, and where it goes.
+ * Every mistake is refused here, so the rest of the plugin does not check again.
  */
 import type { Host } from '../shared/host.js';
 import { ConfigError } from '../shared/kong-schema/config-error.js';
@@ -25,7 +25,7 @@ export interface Config {
   alwaysLogsErrors: boolean;
   format: Format;
   sinks: SinkSettings[];
-  /** Of secrets that could not be read again. */
+  /** Returns a warning about a secret that could not be read again, once. */
   takeWarning(): string | undefined;
 }
 
@@ -35,9 +35,9 @@ type RawConfig = ConfigOf<typeof Schema>;
 const MIN_KEY_BYTES = 16;
 
 /**
- * Parses the configuration of an instance. Reads files that it names.
- * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
- * @throws ConfigError that names the field and holds no secret
+ * Parses the configuration of an instance. Reads the files that it names.
+ * @param raw the configuration as Kong sends it, with references resolved and keys of Kong's own
+ * @throws ConfigError that names the field and contains no secret
  */
 export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw);
@@ -84,7 +84,7 @@ function readPattern(pattern: RawConfig['patterns'][number], index: number): Pat
   return withPath(`patterns[${index}].regex`, () => compilePattern(pattern.name, pattern.regex, pattern.replacement));
 }
 
-/** Names the field of what is thrown. */
+/** Adds the field's path to an error. */
 function withPath<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -104,13 +104,13 @@ function readHashKey(config: RawConfig, host: Host): Secret | undefined {
   );
 }
 
-/** What looks like base64 is base64, so that a short text in it does not count for more than it is. */
+/** Decodes a key. Text that looks like base64 is read as base64: as text, a short key would seem longer than it is. */
 function keyBytes(text: string): Buffer {
   const trimmed = text.trim();
   return /^[A-Za-z0-9+/_-]+={0,2}$/.test(trimmed) ? Buffer.from(trimmed, 'base64') : Buffer.from(trimmed, 'utf8');
 }
 
-/** The key as it is now; the same object while it is the same. */
+/** Returns a function that gives the current key: the same object until the key changes. */
 function keyOf(secret: Secret | undefined, id: string | undefined): () => HashKey {
   let text: string | undefined;
   let current: HashKey | undefined;

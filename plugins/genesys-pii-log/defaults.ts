@@ -1,6 +1,6 @@
-/** What is masked and what may be seen if the configuration does not say: made for Genesys Cloud's models and headers. */
+/** What is masked and what is shown by default. Made for Genesys Cloud's models and headers. */
 
-/** People's names, numbers and addresses in the models of Genesys Cloud; case and separators are ignored. */
+/** People's names, numbers and addresses in Genesys Cloud's models. Case and separators are ignored. */
 export const DEFAULT_FIELDS = [
   'name',
   'name_raw',
@@ -105,7 +105,7 @@ export const DEFAULT_FIELDS = [
   'notes',
 ];
 
-/** Headers that say how a message is made and which request it belongs to. Everything else is masked. */
+/** Headers that describe a message or identify its request. Everything else is masked. */
 export const DEFAULT_HEADERS = [
   'accept',
   'accept-encoding',
@@ -149,7 +149,7 @@ export const DEFAULT_HEADERS = [
   'x-request-id',
 ];
 
-/** Query parameters that page, sort and select. */
+/** Query parameters for paging, sorting and selecting. */
 export const DEFAULT_QUERY_PARAMS = [
   'after',
   'before',

@@ -1,4 +1,4 @@
-/** What the plugin tells a monitoring system: what becomes of entries, and how much was masked; nothing of what was in it. */
+/** The plugin's metrics: what becomes of entries, and how much was masked. Nothing of their content. */
 import { counter, counterBy, gauge, merged, sum } from '../shared/metric-family.js';
 import type { MetricFamily, MetricSample } from '../shared/plugin.js';
 import type { Requests } from './requests.js';
@@ -8,7 +8,7 @@ import type { Totals } from './totals.js';
 
 /** Makes the metrics of a process. */
 export function createMetrics(requests: Requests, sinks: SinkRegistry, totals: Totals): MetricFamily[] {
-  /** Sinks of several configurations may have one name. */
+  /** Merges sinks of the same name, which several configurations may have. */
   const bySink = (read: (stats: SinkStats) => Record<string, number>, label: string) =>
     merged(samplesOfSinks(read, label), sum);
 

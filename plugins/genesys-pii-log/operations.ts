@@ -1,4 +1,4 @@
-/** What an operator may see on the metrics port: what became of entries, and nothing of what is in them. */
+/** What an operator can query on the metrics port: what became of entries, and nothing of their content. */
 import type { Operation } from '../shared/plugin.js';
 import type { Requests } from './requests.js';
 import type { SinkRegistry } from './sinks/registry.js';

@@ -1,7 +1,7 @@
 /**
- * The requests that are on their way through the gateway: their bodies until the log phase, and how many never come there.
- * Kong drops log events under overload, and the plugin hears nothing of it: an access event whose log event has not come
- * after a while is counted as lost.
+ * The requests that are on their way through the gateway: their bodies until the log phase, and how many never get
+ * there. Under overload, Kong drops log events without telling the plugin. An access event whose log event has not come
+ * after a while counts as lost.
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../shared/clock.js';
@@ -10,11 +10,11 @@ import type { CapturedBody } from './body/body.js';
 export interface Requests {
   /** Begins a request. @returns the id under which the log phase finds it */
   begin(): string;
-  /** Keeps a request's body until the log phase; only as long as there is room, and not for ever. */
+  /** Keeps a request's body until the log phase, for a limited time and while there is room. */
   keep(id: string, body: CapturedBody): void;
-  /** Ends a request. The body is undefined if there was none or it is not kept any more; `isKnown` tells of the request. */
+  /** Ends a request. `isKnown` is false if it is not waiting; `body` is undefined if there is none, or no longer. */
   end(id: string): { isKnown: boolean; body: CapturedBody | undefined; wasDropped: boolean };
-  /** Log events that never came. */
+  /** The number of log events that never came. */
   readonly lost: number;
   readonly stats: RequestStats;
 }
@@ -35,18 +35,18 @@ interface Waiting {
 }
 
 const MAX_CAPTURED_BYTES = 64 * 1024 * 1024;
-/** A body is not kept longer; of requests that take longer only the body is missing. */
+/** How long a body is kept. If the request takes longer, only its body is missing from the log. */
 const KEEP_BODY_MS = 300_000;
-/** No request takes longer. */
+/** No request takes this long. */
 const LOST_AFTER_MS = 3_600_000;
 const MAX_WAITING = 200_000;
 const SWEEP_MS = 30_000;
 
 export function createRequests(clock: Clock): Requests {
   const prefix = randomBytes(8).toString('hex');
-  /** In the order in which they began. */
+  /** Requests by id, in the order in which they began. */
   const waiting = new Map<string, Waiting>();
-  /** Of those that hold a body, in the order in which they were kept. */
+  /** Ids of the requests that have a body, in the order in which it was kept. */
   const holding = new Set<string>();
   let count = 0;
   let logged = 0;
@@ -122,7 +122,7 @@ export function createRequests(clock: Clock): Requests {
     },
     end(id) {
       const entry = waiting.get(id);
-      // Of a process before this one, or one that was given up.
+      // It began in an earlier process, or was given up.
       if (entry === undefined) return { isKnown: false, body: undefined, wasDropped: false };
       const { body, wasDropped } = entry;
       logged++;

@@ -1,6 +1,6 @@
 /**
- * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
- * configuration is derived from. Rules that this language cannot say are in config.ts.
+ * The plugin's configuration in Kong's schema language. Kong's Admin API checks it, and the type of the parsed
+ * configuration is derived from it. Rules that the language cannot express are in config.ts.
  */
 import type { Field, Fields } from '../shared/kong-schema/field.js';
 import { DEFAULT_FIELDS, DEFAULT_HEADERS, DEFAULT_QUERY_PARAMS } from './defaults.js';
@@ -285,5 +285,5 @@ export const Schema = [
   },
 ] as const satisfies Fields;
 
-/** The fields beside `config`. */
+/** The fields next to `config`. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

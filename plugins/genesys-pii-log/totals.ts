@@ -1,18 +1,18 @@
-/** What the log phase did since the process began, over all configurations: sums for operators, no content. */
+/** What the log phase has done since the process started, for all configurations. Sums only, no content. */
 
-/** What became of a log event: an entry, nothing because of `sample_rate`, nothing because something went wrong. */
+/** What became of a log event: an entry, nothing because of `sample_rate`, or nothing because of an error. */
 export type LogOutcome = 'logged' | 'sampled_out' | 'failed';
 
 export interface Totals {
-  /** Counts the end of a log event. */
+  /** Counts a log event that has ended. */
   ended(outcome: LogOutcome): void;
-  /** Adds what was masked in one entry, by rule. */
+  /** Adds the number of values that were masked in one entry, by rule. */
   masked(counts: Readonly<Record<string, number>>): void;
   readonly outcomes: Readonly<Record<LogOutcome, number>>;
   readonly masks: ReadonlyMap<string, number>;
 }
 
-/** Names of rules come from configurations, which come and go: those beyond so many share a name. */
+/** Rule names come from configurations, which come and go. Beyond this number, rules share one name. */
 const MAX_RULES = 500;
 const OTHER_RULES = 'other';
 

@@ -1,6 +1,6 @@
 /**
- * The access phase: reads what the limits need, asks for admission, and lets the request go on with RateLimit headers
- * or answers 429 or 503. A refused request has consumed nothing.
+ * The access phase. It reads what the limits need and asks for admission. An admitted request goes on with RateLimit
+ * headers. A refused one is answered 429 or 503 and consumes nothing.
  */
 import { type Effect, log, serialize, setClientHeaders } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';
@@ -14,7 +14,7 @@ import { checksOf, planReads, type RequestFacts, readRequest } from './limits/re
 import type { Namespace } from './namespaces.js';
 import { NO_CONSUMER } from './usage.js';
 
-/** The key in Kong's log entry that names the limit by which a request was refused. */
+/** The key in Kong's log entry for the limit that refused a request. */
 const LOG_KEY = 'genesys_quota.refused_by';
 
 /** Makes the step of one configuration. */
@@ -44,7 +44,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
   return step((event) => readRequest(event, plan), decide);
 }
 
-/** Says what is wrong with Redis, once. */
+/** Returns log lines for problems with Redis, each problem once. */
 function redisLines({ shared }: Namespace): Effect[] {
   const effects: Effect[] = [];
   const fault = shared?.faults.take();

@@ -1,6 +1,6 @@
 /**
- * From Kong's raw configuration to what the plugin works with. Everything that is wrong is refused here, with the path of
- * the field, so that the rest need not check.
+ * Turns Kong's raw configuration into what the plugin works with. Every mistake is refused here, with the path of its
+ * field, so the rest of the plugin does not check again.
  */
 import type { Host } from '../shared/host.js';
 import { ConfigError } from '../shared/kong-schema/config-error.js';
@@ -10,26 +10,26 @@ import { property } from '../shared/property.js';
 import { type RedisSettings, readRedisSettings } from '../shared/redis/settings.js';
 import { Schema } from './schema.js';
 
-/** What requests are told apart by. */
+/** What a limit counts requests by. Each consumer, for example, has its own budget. */
 export type Identity =
   | { by: 'consumer' | 'credential' | 'ip' | 'global' }
-  /** `name` of a header in lower case, of a query parameter as it is. */
+  /** `name` is lower case for a header, and as configured for a query parameter. */
   | { by: 'header' | 'query'; name: string };
 
 /** One limit. */
 export interface Limit {
   name: string;
-  /** The family of its counters: limits that mean the same share them. */
+  /** The family of its counters. Limits that count the same share one. */
   group: string;
   algorithm: 'fixed' | 'sliding';
   limit: number;
   windowMs: number;
   identity: Identity;
-  /** Undefined: all. */
+  /** Undefined means all methods. */
   methods: ReadonlySet<string> | undefined;
   paths: readonly PathPattern[] | undefined;
   cost: number;
-  /** The cost once for each `per` that the query parameter asks for. */
+  /** Multiplies the cost: with `per: 25`, `pageSize=60` costs three times as much. */
   costByQuery: { name: string; per: number } | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface Limit {
 export interface Spike {
   group: string;
   identity: Identity;
-  /** Between two requests. */
+  /** The time between two requests. */
   emissionUs: number;
   burst: number;
 }
@@ -47,10 +47,10 @@ export interface Config {
   limits: readonly Limit[];
   spike: Spike | undefined;
   maxWaitMs: number;
-  /** Whose counters these are; of its own if none was named. */
+  /** Configurations in one namespace share counters. By default, each plugin entry has its own namespace. */
   namespace: string;
   maxIdentities: number;
-  /** Undefined: counted in this node. */
+  /** Undefined means that this node counts alone. */
   redis: RedisSettings | undefined;
   onRedisError: 'local' | 'reject' | 'allow';
   followUpstream: boolean;
@@ -61,12 +61,12 @@ type RawConfig = ConfigOf<typeof Schema>;
 type RawLimit = RawConfig['limits'][number];
 
 const WINDOWS_MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
-/** The name of the spike arrest's counters, which no limit may have. */
+/** The name in the spike arrest's group. No limit may use it. */
 const SPIKE = 'spike';
 
 /**
  * Parses the configuration of an instance.
- * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
+ * @param raw the configuration as Kong sends it, with references resolved and keys of Kong's own
  * @throws ConfigError that names the field
  */
 export function readConfig(raw: unknown, host: Host): Config {
@@ -82,7 +82,7 @@ export function readConfig(raw: unknown, host: Host): Config {
     limits,
     spike: config.spike_arrest && readSpike(config.spike_arrest),
     maxWaitMs: config.max_wait_ms,
-    // A slash keeps it apart from every name that can be given.
+    // A configured name cannot contain a slash, so the two never collide.
     namespace: config.namespace ?? `own/${readPluginId(raw)}`,
     maxIdentities: config.max_identities,
     redis: config.policy === 'redis' && config.redis ? readRedisSettings(config.redis, 'redis', host) : undefined,
@@ -117,7 +117,7 @@ function readSpike(spike: NonNullable<RawConfig['spike_arrest']>): Spike {
   const emissionUs = Math.ceil((unit === 's' ? 1_000_000 : 60_000_000) / Number(count));
   const identity = readIdentity(spike, 'spike_arrest');
   return {
-    // The burst decides how long a counter matters, and so which generation it is in.
+    // The burst affects how long a counter matters, and so its generation.
     group: [SPIKE, emissionUs, spike.burst, ...identityParts(identity)].join(':'),
     identity,
     emissionUs,
@@ -130,12 +130,12 @@ function readIdentity({ by, by_name: name = '' }: Pick<RawLimit, 'by' | 'by_name
     if (name !== '') throw new ConfigError(`${path}.by_name`, `means nothing if by is ${by}`);
     return { by };
   }
-  // Half a character has no UTF-8, so that neither a request nor a Redis key can hold it.
+  // A lone surrogate has no UTF-8 form, so neither a request nor a Redis key can contain it.
   if (/\p{Surrogate}/u.test(name)) throw new ConfigError(`${path}.by_name`, 'must be valid Unicode');
   return { by, name: by === 'header' ? name.toLowerCase() : name };
 }
 
-/** What tells counters of one name apart that do not count the same. Names may hold what a Redis key should not. */
+/** Returns what distinguishes limits of one name in a group. Encodes names, which may be unfit for a Redis key. */
 function identityParts(identity: Identity): string[] {
   return 'name' in identity ? [identity.by, encodeURIComponent(identity.name)] : [identity.by];
 }
@@ -148,7 +148,7 @@ function readPath(text: string, path: string): PathPattern {
   }
 }
 
-/** Kong's bookkeeping, beside the fields of the schema. Another server may send none: then all such share. */
+/** Returns the plugin's id, which Kong adds to the configuration. Instances without one share a namespace. */
 function readPluginId(raw: unknown): string {
   const id = property(raw, '__plugin_id');
   return typeof id === 'string' && id !== '' ? id : 'unnamed';

@@ -1,7 +1,7 @@
 /**
- * The log phase: learns what Genesys has refused, and takes from a consumer's use what never reached Genesys. It runs
- * for every request, answers of Kong itself included, so it reads the status alone unless something went wrong, and now
- * and then which token was used and what Genesys says of it.
+ * The log phase. It records what Genesys has refused, and takes requests that never reached Genesys off a consumer's
+ * use. It runs for every request, even if Kong itself answered, so it usually reads the status alone. It reads more
+ * after an error, and now and then the token and what Genesys says about it.
  */
 import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
 import { routeOf } from '../shared/genesys-route.js';
@@ -16,11 +16,11 @@ import { shareClosure } from './genesys-limits/shared-closures.js';
 import type { Namespace } from './namespaces.js';
 import { type Consumer, NO_CONSUMER } from './usage.js';
 
-/** Stands for a credential that is not ours. */
+/** The mark of a credential that is not ours. */
 const UNKNOWN: TokenMark = { ref: 'unknown', poolSize: 1 };
 
 interface Facts {
-  /** Which token the request carried, and what Genesys says of it; undefined if it was not read, or is not ours. */
+  /** The request's token and what Genesys says about it; undefined if it was not read or is not ours. */
   use: { mark: TokenMark; hint: RateLimitHint } | undefined;
   failure: Failure | undefined;
 }
@@ -34,7 +34,7 @@ type Failure =
 /** Makes the step of one configuration. */
 export function logStep({ followUpstream, maxWaitMs }: Config, namespace: Namespace): Step {
   const { closures, hints } = namespace;
-  // Hints are of use where requests may wait.
+  // Hints only matter if requests may wait.
   const usesHints = maxWaitMs > 0;
 
   async function read(event: Reader): Promise<Facts> {
@@ -80,8 +80,8 @@ async function readFailure(event: Reader, status: number, followUpstream: boolea
 }
 
 /**
- * Returns whether Kong made up the answer because it could ask no service: 502, or 503 for an upstream without a
- * healthy target, which has the source of a plugin's exit (measured). A request that ended in 504 was sent.
+ * Returns whether Kong answered because it could not ask a service: 502, or 503 for an upstream without a healthy
+ * target. That 503 has the same source as a plugin's exit (measured). A request that ended in 504 was sent.
  */
 async function wasNotSent(event: Reader, status: number, source: ResponseSource): Promise<boolean> {
   if (source === 'service' || (status !== 502 && status !== 503)) return false;
@@ -91,7 +91,7 @@ async function wasNotSent(event: Reader, status: number, source: ResponseSource)
 
 async function close({ name, closures, shared }: Namespace, closure: Closure): Promise<Verdict> {
   closures.close(closure, performance.now());
-  // Without Redis the other nodes learn it from Genesys.
+  // Without Redis, the other nodes learn of it from Genesys itself.
   if (shared !== undefined) await shareClosure(shared.redis, name, closure).catch(() => {});
   return GO_ON;
 }

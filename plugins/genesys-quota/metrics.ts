@@ -4,7 +4,7 @@ import type { MetricFamily, MetricSample } from '../shared/plugin.js';
 import type { Allowance } from './genesys-limits/hints.js';
 import type { Namespace } from './namespaces.js';
 
-/** Makes the metrics of a process. Configurations that name Redis differently count apart in one namespace. */
+/** Makes the metrics of a process. Merges samples: one namespace may have counters in several Redis configurations. */
 export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
   /** Makes a gauge with a sample for each namespace that has a value. */
   const gauge = (name: string, help: string, read: Read<Namespace>, merge: Merge): MetricFamily => ({
@@ -28,7 +28,7 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
     }
   }
 
-  /** Makes a gauge without a series while Genesys says nothing. Tokens are summed: each renewal has a new name. */
+  /** Makes a gauge without a series while Genesys says nothing. Tokens are no label: each renewal has a new name. */
   const ofAllowance = (name: string, help: string, read: Read<Allowance>, merge: Merge): MetricFamily => {
     const readAllowance = ({ hints }: Namespace) => {
       const allowance = hints.allowance(performance.now());

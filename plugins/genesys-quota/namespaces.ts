@@ -1,6 +1,6 @@
 /**
- * What a process keeps for each namespace as long as it lives: counters, what Genesys has closed, use by consumer.
- * Instances come and go with nginx workers and configurations; their namespace stays.
+ * What a process keeps for each namespace as long as it runs: counters, what Genesys has closed, use by consumer.
+ * Instances come and go with nginx workers and configurations. Their namespace stays.
  */
 import type { OpenRedis, RedisConnection } from '../shared/redis/connection.js';
 import type { Config } from './config.js';
@@ -13,9 +13,9 @@ import { createUsage, type Usage } from './usage.js';
 
 export interface Namespace {
   name: string;
-  /** Counters of this node; with Redis, for the time that it is away. */
+  /** This node's counters. With Redis, they are used while it is away. */
   local: LocalCounters;
-  /** Undefined: policy local. */
+  /** Undefined with `policy: local`. */
   shared: { redis: RedisConnection; counters: RedisCounters; faults: ReturnType<typeof createRedisFaults> } | undefined;
   closures: Closures;
   hints: Hints;
@@ -24,16 +24,16 @@ export interface Namespace {
   decisions: Map<string, number>;
 }
 
-/** Makes the namespaces of a process. Configurations that name Redis differently count apart in one namespace. */
+/** Makes the namespaces of a process. Different Redis settings in one namespace mean separate counters. */
 export function createNamespaces(openRedis: OpenRedis) {
   const namespaces = new Map<string, Namespace>();
-  // The machine's clock as it is now, and monotonic from here: set forward by mistake it would open a window early, and
-  // set back again keep one from ending for as long.
+  // The machine's clock at the start, monotonic from then on. A clock set forward by mistake would open a window early;
+  // set back again, it would keep a window from ending for as long.
   const startedMs = Date.now() - performance.now();
   const clockUs = (): number => Math.floor((startedMs + performance.now()) * 1000);
 
   function create({ namespace: name, redis: settings }: Config): Namespace {
-    // Counters of configurations that are gone: no request comes any more that would let them die.
+    // Counters of removed configurations get no more requests, so they never expire by themselves.
     for (const { local } of namespaces.values()) local.dropIdle();
     const redis = settings && openRedis(settings);
     return {
@@ -48,16 +48,16 @@ export function createNamespaces(openRedis: OpenRedis) {
   }
 
   return {
-    /** Returns the namespace of a configuration; the first call for a Redis begins to connect. */
+    /** Returns the namespace of a configuration. The first call for a Redis starts to connect to it. */
     open(config: Config): Namespace {
       const key = `${config.redis?.key ?? ''} ${config.namespace}`;
       const namespace = namespaces.get(key) ?? create(config);
-      // To the end of the order.
+      // Moves it to the end, because `all` is in this order.
       namespaces.delete(key);
       namespaces.set(key, namespace);
       return namespace;
     },
-    /** Returns all of them, in the order in which they were configured last. */
+    /** Returns all namespaces, the most recently configured last. */
     all: (): Namespace[] => [...namespaces.values()],
   };
 }

@@ -1,4 +1,4 @@
-/** What an operator can ask on the metrics port: use by consumer, which Genesys' bill does not show. */
+/** What an operator can query on the metrics port: use by consumer, which Genesys' bill does not show. */
 import type { Operation } from '../shared/plugin.js';
 import type { Namespace } from './namespaces.js';
 

@@ -1,11 +1,11 @@
 /**
- * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
- * configuration is derived from. Rules that this language cannot say are in config.ts.
+ * The plugin's configuration in Kong's schema language. Kong's Admin API checks it, and the type of the parsed
+ * configuration is derived from it. Rules that the language cannot express are in config.ts.
  */
 import type { Field, Fields } from '../shared/kong-schema/field.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 
-/** What requests are told apart by; each has a budget of its own. */
+/** What requests can be counted by. Each consumer, for example, then has its own budget. */
 const IDENTITIES = ['consumer', 'credential', 'ip', 'header', 'query', 'global'] as const;
 
 const BY = {
@@ -23,7 +23,7 @@ const BY_NAME = {
   description: 'Name of the header or query parameter that `by` means.',
 } as const satisfies Field;
 
-/** A header and a query parameter have a name. */
+/** Requires `by_name` for a header or a query parameter. */
 const NEEDS_NAME = ['header', 'query'].map((by) => ({
   conditional: { if_field: 'by', if_match: { eq: by }, then_field: 'by_name', then_match: { required: true } },
 }));
@@ -220,5 +220,5 @@ export const Schema = [
   { hide_headers: { type: 'boolean', default: false, description: 'Leaves the RateLimit headers out.' } },
 ] as const satisfies Fields;
 
-/** The fields next to `config`: a limit that answers 429 is for HTTP. */
+/** The fields next to `config`. Only HTTP can be answered with 429. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

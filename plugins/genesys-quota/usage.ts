@@ -1,7 +1,7 @@
 /**
- * Counts the requests of each consumer that reached the service, by calendar month (UTC): Genesys bills use by OAuth
- * client and cannot tell the gateway's consumers apart. With Redis the counts of all nodes are added up there; without
- * it, they are of this process since it started.
+ * Counts the requests of each consumer that reached the service, by calendar month (UTC). Genesys bills use by OAuth
+ * client and cannot tell the gateway's consumers apart. With Redis, the counts of all nodes are added up there. Without
+ * it, they are those of this process since it started.
  */
 import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '../shared/redis/connection.js';
@@ -13,7 +13,7 @@ export interface Consumer {
   username: string;
 }
 
-/** Stands for requests without a consumer. */
+/** The consumer of requests that have none. */
 export const NO_CONSUMER: Consumer = { id: '', username: '' };
 
 export interface ConsumerUsage extends Consumer {
@@ -21,11 +21,11 @@ export interface ConsumerUsage extends Consumer {
 }
 
 export interface Usage {
-  /** Counts a request. @param requests 1 when it goes on, -1 if it turns out that it did not reach the service */
+  /** Counts a request. @param requests 1 when it goes on, -1 if it turns out not to have reached the service */
   count(consumer: Consumer, requests: 1 | -1, wallClockMs: number): void;
-  /** Returns the consumers of a month, such as `2026-11`. @throws RedisUnavailable */
+  /** Returns the use of all consumers in a month, such as `2026-11`. @throws RedisUnavailable */
   read(month: string): Promise<ConsumerUsage[]>;
-  /** Writes to Redis what is not there yet; what fails is kept for the next time. */
+  /** Writes new counts to Redis. If that fails, they are kept for the next time. */
   flush(): Promise<void>;
   /** Where the counts are kept. */
   readonly storage: 'memory' | 'redis';
@@ -33,25 +33,25 @@ export interface Usage {
 
 /** How long after a request its count is written to Redis. */
 const FLUSH_MS = 5000;
-/** Bills are questioned for about a year. */
+/** How long Redis keeps counts: bills are questioned for about a year. */
 const KEEP_MS = 400 * 86_400_000;
-/** How long Redis remembers that it has added up a batch, in case its answer was lost. */
+/** How long Redis remembers a batch, so that it is not added twice if the answer was lost. */
 const BATCH_MS = 3_600_000;
 
-/** KEYS: counts, batch. ARGV: how long to keep each, then field and count in turn. A batch is added up once. */
+/** KEYS: counts, batch. ARGV: how long to keep each, then field and count in turn. A batch is added once only. */
 const ADD = redisScript(`
 if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2]) then return end
 for i = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])`);
 
-/** Consumer to count. The key is id and name of the consumer in one text. */
+/** The count of each consumer. The key is the consumer's id and name in one text. */
 type Counts = Map<string, number>;
 
 /** Makes the counts of one namespace. */
 export function createUsage(namespace: string, redis: RedisConnection | undefined): Usage {
-  /** Month to counts: with Redis, what is not there yet. */
+  /** Counts by month. With Redis, only those that are not there yet. */
   const months = new Map<string, Counts>();
-  /** On their way to Redis, until Redis has confirmed them. */
+  /** Counts on their way to Redis, until Redis confirms them. */
   const batches: { id: string; month: string; counts: Counts }[] = [];
   let timer: NodeJS.Timeout | undefined;
   let flushed = Promise.resolve();
@@ -59,8 +59,7 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
   const key = (month: string): string => `${redis?.keyPrefix}:quota:{${namespace}}:usage:${month}`;
 
   async function sendBatches(to: RedisConnection): Promise<void> {
-    // Batches that were tried go first, unchanged. What came since becomes a batch only when they have gone, however
-    // long Redis is away.
+    // Batches that were tried go first, unchanged. Only then do new counts become a batch, however long Redis is away.
     await sendAll(to);
     for (const [month, counts] of months) batches.push({ id: randomUUID(), month, counts });
     months.clear();
@@ -82,7 +81,7 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
     if (redis === undefined) return Promise.resolve();
     clearTimeout(timer);
     timer = undefined;
-    // After the flush that is running: it does not send what came since it began.
+    // Waits for the running flush, which does not send what came after it began.
     flushed = flushed.then(() => sendBatches(redis)).catch(() => schedule());
     return flushed;
   }

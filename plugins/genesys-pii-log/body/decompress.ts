@@ -1,4 +1,4 @@
-/** The beginning of a compressed body, with or without a header that says how it was compressed. */
+/** Decompresses the beginning of a body, with or without a header that says how it was compressed. */
 import { type Beginning, codingsOf, decodeBeginning } from '../../shared/http/content-coding.js';
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
@@ -10,12 +10,12 @@ const GZIP = Buffer.from([0x1f, 0x8b]);
  */
 export function decompress(beginning: Beginning, encoding: string, maxBytes: number): Promise<Beginning | undefined> {
   const codings = codingsOf([encoding]);
-  // The header may be gone: a plugin that rewrites the answer clears it, and what is logged is the service's own.
+  // The header may be gone: a plugin that rewrites the answer removes it, but the service's own answer is logged.
   const isUnsaid = codings.length === 0 && beginning.bytes.subarray(0, 2).equals(GZIP);
   return decodeBeginning(beginning, isUnsaid ? ['gzip'] : codings, maxBytes);
 }
 
-/** Undoes brotli, which has no mark of its own: whether it was used only an attempt shows. */
+/** Tries to undo brotli. It has no signature, so only an attempt shows whether it was used. */
 export function decompressBrotli(beginning: Beginning, maxBytes: number): Promise<Beginning | undefined> {
   return decodeBeginning(beginning, ['br'], maxBytes);
 }

@@ -1,4 +1,4 @@
-/** Masks a form: every parameter as a member of a JSON document would be. */
+/** Masks a form. Every parameter is masked like a member of a JSON document. */
 import { maskJsonString, maskWhole } from '../mask/json.js';
 import { REDACTED } from '../mask/masks.js';
 import { pointerTo } from '../mask/paths.js';
@@ -7,7 +7,7 @@ import { otherWork, SLICE } from './slices.js';
 
 interface Masked {
   text: string;
-  /** Whether more of it was there. */
+  /** Whether there was more of it. */
   isCut: boolean;
 }
 
@@ -21,8 +21,8 @@ interface Parameter {
 /**
  * Masks a form, or as much of it as is logged.
  * @param isCut whether the text is only the beginning of the body
- * @param pointers of the document's values that JSONPaths select, with the path; undefined: none is asked for
- * @param maxChars of the form that are wanted; up to one parameter more is returned
+ * @param pointers JSON pointers of the values that JSONPaths select, with the path; undefined if none is needed
+ * @param maxChars how much of the form is wanted; the result may be one parameter longer
  * @throws SlowPattern if patterns take too long
  */
 export async function maskForm(
@@ -49,7 +49,7 @@ export async function maskForm(
   return { text: shown.join('&'), isCut };
 }
 
-/** Yields the pairs of a form as they are written. The last one is left out if it may go on beyond the text. */
+/** Yields the pairs of a form as they are written. Leaves out the last one if the text may end within it. */
 function* pairsOf(text: string, isCut: boolean): Iterable<string> {
   let from = 0;
   for (let next = text.indexOf('&'); next !== -1; next = text.indexOf('&', from)) {
@@ -96,7 +96,7 @@ function maskValue(
   return { text: maskWhole(value, masking), isCut: false };
 }
 
-/** Reads a form as the document that JSONPaths are asked of. */
+/** Reads a form as a document in which JSONPaths can select values. */
 export function formDocument(text: string): Record<string, string> {
   return Object.fromEntries(new URLSearchParams(text));
 }
@@ -105,7 +105,7 @@ function decode(text: string): string {
   return new URLSearchParams(`a=${text.replaceAll('&', '%26')}`).get('a') ?? '';
 }
 
-/** Encodes as forms are written, but so that masks stay readable. */
+/** Encodes text for a form, but keeps masks readable. */
 function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replaceAll('%20', '+');
 }

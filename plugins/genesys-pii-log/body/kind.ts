@@ -1,4 +1,4 @@
-/** What a body is, by its Content-Type and, where that says little, by how it begins. Pure. */
+/** The kind of a body, by its Content-Type. Pure. */
 
 import type { MediaType } from '../../shared/http/media-type.js';
 
@@ -7,7 +7,7 @@ export type BodyKind = 'json' | 'form' | 'multipart' | 'text' | 'binary';
 const JSON_TYPE = /^(?:application|text)\/(?:[\w.+-]*\+)?(?:json|x-ndjson|ndjson|jsonl|json-seq|x-json)$/;
 const TEXT_TYPE = /^(?:text\/.+|application\/(?:[\w.-]+\+)?(?:xml|yaml|javascript|graphql|sql|x-yaml|soap))$/;
 
-/** What a body is declared to be; undefined if nothing is declared. */
+/** Returns the kind that a Content-Type declares; undefined if there is none. */
 export function declaredKind({ type }: MediaType): BodyKind | undefined {
   if (type === '') return undefined;
   if (JSON_TYPE.test(type)) return 'json';

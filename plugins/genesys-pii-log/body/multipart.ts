@@ -1,10 +1,10 @@
-/** Of a multipart body: the names, types and sizes of its parts, and nothing of what is in them. Pure. */
+/** Lists the names, types and sizes of the parts of a multipart body, and nothing of their content. Pure. */
 
 export interface Part {
   /** Undefined if it has none. */
   name: string | undefined;
   contentType: string | undefined;
-  /** A file was sent; its name is not told. */
+  /** Whether it is a file, whose name is not logged. */
   isFile: boolean;
   size: number;
 }
@@ -12,10 +12,7 @@ export interface Part {
 const MAX_PARTS = 100;
 const MAX_HEADERS = 4096;
 
-/**
- * Lists the parts.
- * @param isCut whether the bytes are only the beginning; the last part's size is then what is there
- */
+/** Lists the parts. If only the beginning of the body is there, the last part's size is what is there of it. */
 export function listParts(bytes: Buffer, boundary: string): Part[] {
   const parts: Part[] = [];
   const delimiter = Buffer.from(`--${boundary}`);

@@ -1,9 +1,9 @@
-/** Long bodies are masked in slices: access events of other requests wait meanwhile. */
+/** Masking a long body takes turns with other work, so that access events of other requests do not wait for it. */
 
-/** So many characters are masked before the process does other work. */
+/** How many characters are masked before the process does other work. */
 export const SLICE = 4 * 1024;
 
-/** Lets the process do what has come in between. */
+/** Lets the process do other work that is waiting. */
 export function otherWork(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -1,11 +1,11 @@
-/** The address of a client, as much of it as is to be seen. Pure. */
+/** A client's address, as much of it as is logged. Pure. */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Mask } from '../mask/masks.js';
 
-/** full: as it is; truncate: the network, /24 or /48; hash: the same as of the address anywhere else. */
+/** `full`: unchanged; `truncate`: its network, /24 or /48; `hash`: the same hash as for this address anywhere else. */
 export type AddressMode = 'full' | 'truncate' | 'hash';
 
-/** Undefined if there is none that can be shown. */
+/** Returns the address in this mode; undefined if it is not an address. */
 export function clientAddress(address: unknown, mode: AddressMode, hash: Mask): string | undefined {
   if (typeof address !== 'string') return undefined;
   const mapped = address.replace(/^::ffff:(?=\d+\.)/i, '');
@@ -18,7 +18,7 @@ export function clientAddress(address: unknown, mode: AddressMode, hash: Mask): 
   return mode === 'hash' ? hash.of(address, 'ip') : `${firstGroups(address, 3).join(':')}::`;
 }
 
-/** The first groups of an IPv6 address. */
+/** Returns the first groups of an IPv6 address. */
 function firstGroups(address: string, count: number): string[] {
   const [head = '', tail] = address.replace(/%.*$/s, '').toLowerCase().split('::');
   const groups = head === '' ? [] : head.split(':');

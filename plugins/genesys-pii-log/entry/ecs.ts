@@ -1,7 +1,7 @@
-/** An entry under the names of the Elastic Common Schema (8.x); what ECS has no name for is below `genesys`. Pure. */
+/** An entry in the Elastic Common Schema (8.x). Fields for which ECS has no name are under `genesys`. Pure. */
 import type { Entry } from './entry.js';
 
-/** Renames. */
+/** Renames the fields of an entry to those of ECS. */
 export function toEcs(entry: Entry): Record<string, unknown> {
   const { request, response, latency_ms: latency, upstream } = entry;
   const failed = entry.status === undefined || entry.status >= 400;
@@ -60,14 +60,14 @@ export function toEcs(entry: Entry): Record<string, unknown> {
   }) as Record<string, unknown>;
 }
 
-/** What is left of a body beside its content and size. */
+/** Returns what describes a body, except its content and size. */
 function aboutBody({ body }: Entry['request']): Record<string, unknown> | undefined {
   if (body === undefined) return undefined;
   const { kind, parts, truncated, omitted } = body;
   return { kind, parts, truncated, omitted };
 }
 
-/** ECS' ip fields take nothing but an address; a hash is none. */
+/** Returns whether a text is an address. ECS' ip fields accept nothing else, so no hash. */
 function isAddress(text: string | undefined): boolean {
   return text !== undefined && !text.startsWith('***');
 }

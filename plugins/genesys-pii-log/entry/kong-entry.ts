@@ -1,10 +1,10 @@
-/** Kong's own log entry of a request (`kong.log.serialize`), as far as it is used. Nothing in it is masked. Pure. */
+/** Reads Kong's own log entry of a request (`kong.log.serialize`), as far as it is used. Nothing is masked. Pure. */
 
 /** An attempt to reach the service. */
 export interface Try {
   ip: string | undefined;
   port: number | undefined;
-  /** Of the health checks, if the attempt failed: `failed`, `next`. */
+  /** How the attempt failed, as health checks see it: `failed` or `next`. Undefined if it did not fail. */
   state: string | undefined;
   code: number | undefined;
   latencyMs: number | undefined;
@@ -26,15 +26,15 @@ export interface KongEntry {
   credentialId: string | undefined;
   route: { id: string | undefined; name: string | undefined };
   service: { id: string | undefined; name: string | undefined };
-  /** upstream: of the service; kong: of Kong or a plugin. */
+  /** Who answered. `upstream`: the service; `kong`: Kong or a plugin. */
   source: string | undefined;
   latencies: { request: number | undefined; kong: number | undefined; proxy: number | undefined };
   tries: Try[];
-  /** nginx lists one for each try. */
+  /** The statuses of all tries, as nginx lists them. */
   upstreamStatus: string | undefined;
 }
 
-/** Reads an entry. @throws SyntaxError if it is no JSON */
+/** Reads an entry. @throws SyntaxError if it is not JSON */
 export function parseKongEntry(json: string): KongEntry {
   const entry = record(JSON.parse(json));
   const request = record(entry.request);
@@ -80,7 +80,7 @@ export function parseKongEntry(json: string): KongEntry {
   };
 }
 
-/** Lua's empty table is `{}` or `[]`, whatever it stands for. */
+/** Returns an object, empty for anything else. Lua writes an empty table as `{}` or `[]`, whatever it means. */
 function record(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
@@ -89,19 +89,19 @@ function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Empty counts as absent. */
+/** Returns a text. An empty one counts as absent. */
 function text(value: unknown): string | undefined {
   if (typeof value === 'number') return String(value);
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** Kong writes some numbers as strings. */
+/** Returns a number. Kong writes some of them as strings. */
 function number(value: unknown): number | undefined {
   const parsed = typeof value === 'string' && value !== '' ? Number(value) : value;
   return typeof parsed === 'number' && Number.isFinite(parsed) ? parsed : undefined;
 }
 
-/** Kong says -1 of what did not happen. */
+/** Returns a duration. Kong writes -1 for what did not happen. */
 function duration(value: unknown): number | undefined {
   const ms = number(value);
   return ms === undefined || ms < 0 ? undefined : ms;

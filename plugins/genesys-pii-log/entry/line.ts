@@ -1,4 +1,4 @@
-/** An entry as the sinks take it: one line of JSON, which can be made shorter without ceasing to be JSON. Pure. */
+/** An entry as the sinks take it: one line of JSON. It can be shortened and is still JSON. Pure. */
 import { toEcs } from './ecs.js';
 import type { Entry } from './entry.js';
 
@@ -8,15 +8,15 @@ export interface Line {
   /** Milliseconds since 1970. */
   timeMs: number;
   status: number | undefined;
-  /** The same, in at most so many bytes: bodies go first, then headers, then all but what says which request it was. */
+  /** Returns the line in at most `maxBytes`: without bodies, then headers, then all but what identifies the request. */
   within(maxBytes: number): string;
 }
 
 export type Format = 'native' | 'ecs';
 
 /**
- * What JSON does not escape, but readers of lines take for an end of line (U+0085, U+2028, U+2029), terminals for a command
- * (U+007F to U+009F), or viewers for an order to show text the other way round.
+ * Characters that JSON does not escape, but that end a line for some readers (U+0085, U+2028, U+2029), are commands to
+ * terminals (U+007F to U+009F), or make viewers show text in the other direction.
  */
 const UNSAFE = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
@@ -26,7 +26,7 @@ function stringify(value: unknown): string {
 
 /** Makes the line of an entry. */
 export function toLine(entry: Entry, format: Format): Line {
-  // Lines wait in queues by the thousand: one of its own names needs nothing but its text.
+  // Thousands of lines may wait in queues. A native line can be shortened from its text, so the entry is not kept.
   if (format === 'native') return nativeLine(stringify(entry), Date.parse(entry.time), entry.status);
   const json = stringify(toEcs(entry));
   const write = (shown: Entry): string => stringify(toEcs(shown));

@@ -1,20 +1,20 @@
-/** Path, query and URLs of a request, masked. Pure. */
+/** Masks the path, query and URLs of a request. Pure. */
 import { maskJsonString } from '../mask/json.js';
 import type { Masking } from '../mask/rules.js';
 import { findHits, maskText } from '../mask/text.js';
 import { decodePercent } from '../mask/urls.js';
 
-/** Longer ones are cut. */
+/** Longer paths and queries are cut. */
 const MAX_PATH = 2048;
 const MAX_QUERY = 4096;
-/** More of one value is not shown. */
+/** Longer names and values are cut. */
 const MAX_VALUE = 1024;
 
-/** Masks a path: a segment in which anything is found is masked as a whole. */
+/** Masks a path. A segment in which anything is found is masked as a whole. */
 export function maskPath(path: string, masking: Masking): string {
   const isCut = path.length > MAX_PATH;
   const segments = path.slice(0, MAX_PATH).split('/');
-  // The last one may go on beyond the cut.
+  // The cut may be within the last one.
   if (isCut) segments.pop();
   const masked = segments.map((segment) => maskSegment(segment, masking)).join('/');
   return isCut ? `${masked}/...` : masked;
@@ -25,7 +25,7 @@ function maskSegment(segment: string, masking: Masking): string {
   const decoded = decodePercent(segment);
   const masked = maskText(decoded, masking);
   if (masked === decoded) return segment;
-  // Without the rest of the segment, which may belong to what was found.
+  // The rest of the segment is left out, because it may belong to what was found.
   const [hit] = findHits(decoded, masking.rules);
   const { mask } = masking.rules;
   return hit !== undefined && isDetected(hit.kind) ? mask.of(hit.value, hit.kind) : mask.opaque(decoded);
@@ -37,7 +37,7 @@ function isDetected(kind: string): kind is 'email' | 'phone' | 'card' | 'ssn' | 
   return DETECTED.has(kind);
 }
 
-/** Masks a query string, without its question mark: names and values, the values that are not allowed as a whole. */
+/** Masks the names and values of a query string without its `?`. Values that are not allowed are masked as a whole. */
 export function maskQuery(query: string, masking: Masking): string {
   const { rules, tally } = masking;
   const shown: string[] = [];
@@ -61,7 +61,7 @@ export function maskQuery(query: string, masking: Masking): string {
   return shown.join('&');
 }
 
-/** Masks a URL, absolute or relative; its own escapes are undone where something is found. */
+/** Masks an absolute or relative URL. Percent-encoding is undone where something is found. */
 export function maskUrl(url: string, masking: Masking): string {
   const [, origin = '', path = '', , query, , fragment] =
     /^([a-z][a-z0-9+.-]{0,20}:\/\/[^/?#]{0,500})?([^?#]*)(\?([^#]*))?(#(.*))?$/is.exec(
@@ -69,7 +69,7 @@ export function maskUrl(url: string, masking: Masking): string {
     ) ?? [];
   const parts = [maskText(origin, masking), maskPath(path, masking)];
   if (query !== undefined) parts.push('?', maskQuery(query, masking));
-  // A fragment is for the client only; what a server puts there is a token more often than not.
+  // A fragment is for the client only, and what a server puts there is usually a token.
   if (fragment !== undefined && fragment !== '') {
     masking.tally.add('query');
     parts.push('#', masking.rules.mask.opaque(fragment));
@@ -81,7 +81,7 @@ function decodeParameter(text: string): string {
   return decodePercent(text.replaceAll('+', ' '));
 }
 
-/** Readable, but with nothing in it that would end a value. */
+/** Encodes only what would end a value, so that the rest stays readable. */
 function encode(text: string): string {
   return text.replace(/[&=#+%\s]/g, (character) => encodeURIComponent(character));
 }

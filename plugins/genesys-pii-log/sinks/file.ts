@@ -1,6 +1,6 @@
 /**
- * Lines appended to a file. Rotation by renaming is followed: before every write the path is looked at, and opened anew
- * if it leads to another file.
+ * Appends lines to a file. Follows rotation by renaming: the path is checked before every write, and opened again if it
+ * is another file.
  */
 import { constants, realpathSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
@@ -9,8 +9,8 @@ import type { Line } from '../entry/line.js';
 import { reasonOf, SendFailure, type Transport } from './transport.js';
 
 /**
- * What is wrong with a path for a log file, as the end of a sentence; undefined: nothing.
- * @param logDirs the folders below which log files may lie; undefined: not known here, so only the path itself is looked at
+ * Returns what is wrong with a path for a log file, as the end of a sentence; undefined if nothing is.
+ * @param logDirs the folders that may contain log files; if not known here, only the path itself is checked
  */
 export function faultOfLogPath(path: string, logDirs: readonly string[] | undefined): string | undefined {
   if (!path.startsWith('/')) return 'is not an absolute path';
@@ -26,13 +26,13 @@ export function faultOfLogPath(path: string, logDirs: readonly string[] | undefi
   }
 }
 
-/** A file below a log folder. */
+/** Creates the transport to a file below a log folder. */
 export function createFileTransport(path: string, logDirs: readonly string[]): Transport {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   return createAppender(async () => {
     const fault = faultOfLogPath(path, logDirs);
     if (fault !== undefined) throw new SendFailure(`${path} ${fault}`);
-    // Not led away by a link, and not blocked by a pipe.
+    // Does not follow a link, and does not block on a pipe.
     const file = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
     if ((await file.stat()).isFile()) return file;
     await file.close();
@@ -40,22 +40,22 @@ export function createFileTransport(path: string, logDirs: readonly string[]): T
   }, path);
 }
 
-/** A stream that stays where it is, such as the container's own output. */
+/** Creates the transport to a stream that is not rotated, such as the container's own output. */
 export function createStreamTransport(path: string): Transport {
   const { O_WRONLY, O_APPEND, O_NONBLOCK } = constants;
   return createAppender(() => open(path, O_WRONLY | O_APPEND | O_NONBLOCK), undefined);
 }
 
-/** Entries are collected for so long: a look at the path and a write for each would cost as much as masking a short body. */
+/** How long entries are collected. A check and a write for each would cost as much as masking a short body. */
 const LINGER_MS = 20;
 
-/** @param followed the path that is looked at before every write; undefined: none */
+/** Creates the transport to what `openFile` opens. @param followed the path to check before every write, if any */
 function createAppender(openFile: () => Promise<FileHandle>, followed: string | undefined): Transport {
   let file: FileHandle | undefined;
   let identity = '';
-  /** What is being written, and how much of it has been. */
+  /** What is being written, and how much of it has been written. */
   let pending: { lines: readonly Line[]; bytes: Buffer; offset: number } | undefined;
-  /** The file ends in the middle of a line. */
+  /** Whether the file ends in the middle of a line. */
   let isMidLine = false;
 
   const close = (): void => {
@@ -64,7 +64,7 @@ function createAppender(openFile: () => Promise<FileHandle>, followed: string | 
   };
 
   async function current(): Promise<FileHandle> {
-    // A line that was begun is ended in the same file.
+    // A line that was begun is completed in the same file.
     if (file !== undefined && followed !== undefined && !isMidLine) {
       const there = await stat(followed).catch(() => undefined);
       if (there === undefined || `${there.dev} ${there.ino}` !== identity) close();
@@ -73,7 +73,7 @@ function createAppender(openFile: () => Promise<FileHandle>, followed: string | 
       file = await openFile();
       const { dev, ino } = await file.stat();
       if (identity !== `${dev} ${ino}`) {
-        // What was begun in a file that is gone is written anew.
+        // What was begun in a file that is gone is written again from the start.
         isMidLine = false;
         if (pending !== undefined) pending.offset = 0;
       }
@@ -91,7 +91,7 @@ function createAppender(openFile: () => Promise<FileHandle>, followed: string | 
         if (pending !== undefined && pending.lines !== lines) pending = undefined;
         const target = await current();
         if (pending === undefined) {
-          // What was given up in the middle of a line must not take the next line with it.
+          // A batch may have been given up in the middle of a line. The next line must not be joined to it.
           const text = `${isMidLine ? '\n' : ''}${lines.map(({ json }) => `${json}\n`).join('')}`;
           pending = { lines, bytes: Buffer.from(text), offset: 0 };
         }
@@ -104,7 +104,7 @@ function createAppender(openFile: () => Promise<FileHandle>, followed: string | 
       } catch (error) {
         if (error instanceof SendFailure) throw error;
         const { code } = error as NodeJS.ErrnoException;
-        // A pipe that is full has not failed.
+        // A full pipe or disk is no reason to open the file again.
         if (code !== 'EAGAIN' && code !== 'ENOSPC') close();
         throw new SendFailure(`cannot write (${reasonOf(error)})`);
       }

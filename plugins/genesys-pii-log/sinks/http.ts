@@ -1,4 +1,4 @@
-/** Batches of lines by HTTP POST, in the forms that receivers of logs take. */
+/** Sends batches of lines by HTTP POST, in the formats that receivers of logs accept. */
 import type { Agent, IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -7,7 +7,7 @@ import type { Secret } from '../../shared/secret.js';
 import type { Line } from '../entry/line.js';
 import { reasonOf, SendFailure, type Transport } from './transport.js';
 
-/** How entries stand in the body of a request. */
+/** The format of entries in the body of a request. */
 export type Framing = 'ndjson' | 'array' | 'splunk_hec' | 'elasticsearch_bulk' | 'loki';
 
 export interface HttpSettings {
@@ -18,13 +18,13 @@ export interface HttpSettings {
   batchEntries: number;
   flushMs: number;
   timeoutMs: number;
-  /** Authorities besides Node's own, in PEM. */
+  /** Certificate authorities in addition to Node's own, in PEM. */
   ca: string | undefined;
 }
 
 const compress = promisify(gzip);
 const MAX_BATCH_BYTES = 1024 * 1024;
-/** More of an answer is not read. */
+/** The rest of a longer answer is discarded. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 export function createHttpTransport(settings: HttpSettings): Transport {
@@ -47,7 +47,7 @@ export function createHttpTransport(settings: HttpSettings): Transport {
   };
 }
 
-/** The body of a request. */
+/** Returns the body of a request. */
 export function frame(lines: readonly Line[], framing: Framing): string {
   switch (framing) {
     case 'ndjson':
@@ -73,18 +73,18 @@ interface Answer {
   body: string;
 }
 
-/** @throws SendFailure unless everything was taken */
+/** Checks the answer to a batch. @throws SendFailure unless everything was taken */
 function judge({ status, retryAfterMs, body }: Answer, lines: readonly Line[], framing: Framing): void {
   if (status >= 200 && status < 300) {
     if (framing === 'elasticsearch_bulk') judgeBulk(body, lines);
     return;
   }
-  // Credentials may be in a file that is about to change.
+  // 401 and 403 are transient, because credentials may be in a file that is about to change.
   const isTransient = status >= 500 || [401, 403, 408, 425, 429].includes(status);
   throw new SendFailure(`the receiver answered ${status}`, { isTransient, retryAfterMs });
 }
 
-/** Elasticsearch answers 200 and says of each entry what became of it. */
+/** Checks the answer to a bulk request: Elasticsearch answers 200, with a status for each entry. */
 function judgeBulk(body: string, lines: readonly Line[]): void {
   if (!/"errors"\s*:\s*true/.test(body.slice(0, 1000)) && !/"errors"\s*:\s*true/.test(body)) return;
   let items: unknown;
@@ -109,7 +109,7 @@ function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 429;
 }
 
-/** Loaded with the first batch: a process must start small. */
+/** Creates the agent. Loads modules with the first batch only, because a process must start small. */
 async function makeAgent({ url, ca }: HttpSettings): Promise<Agent> {
   const options = { keepAlive: true, maxSockets: 1 };
   if (url.protocol === 'http:') return new (await import('node:http')).Agent(options);

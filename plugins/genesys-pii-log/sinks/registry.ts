@@ -1,6 +1,6 @@
 /**
- * The sinks of the process, by what they belong to: where they lead and how. Kong starts an instance per configuration and
- * nginx worker, and others when the configuration changes; those that lead to the same place share a queue and a connection.
+ * The sinks of the process, by their settings. Kong starts an instance per configuration and nginx worker, and new ones
+ * when the configuration changes. Instances with the same sink settings share a queue and a connection.
  */
 import { realClock } from '../../shared/clock.js';
 import { createFileTransport, createStreamTransport } from './file.js';
@@ -16,26 +16,26 @@ export type SinkTarget =
   | { type: 'syslog'; settings: SyslogSettings };
 
 export interface SinkSettings {
-  /** A digest of all that follows: settings that are the same share a sink. */
+  /** A digest of all settings. Equal settings share a sink. */
   key: string;
-  /** For operators. */
+  /** The name that operators see. */
   name: string;
   queueEntries: number;
   target: SinkTarget;
 }
 
 export interface SinkRegistry {
-  /** The sink of settings, opened with its first entry. */
+  /** Returns the sink for the settings, which is opened with its first entry. */
   sinkOf(settings: SinkSettings): Sink;
   readonly stats: SinkStats[];
   /** See {@link Sink.flush}. */
   flush(deadlineMs: number, hurry: AbortSignal): Promise<void>;
 }
 
-/** Sinks of configurations that are gone stay until there are so many. */
+/** Sinks of removed configurations stay until there are so many. */
 const MAX_SINKS = 256;
 
-/** @param lostEvents how many log events Kong has lost */
+/** Creates the registry of a process. @param lostEvents returns how many log events Kong has lost */
 export function createSinkRegistry(lostEvents: () => number): SinkRegistry {
   const sinks = new Map<string, Sink>();
 
@@ -46,7 +46,7 @@ export function createSinkRegistry(lostEvents: () => number): SinkRegistry {
       if (sinks.size >= MAX_SINKS) forgetIdle();
       sink = open(settings);
     } else sinks.delete(key);
-    // The least recently used come first.
+    // Keeps the least recently used first.
     sinks.set(key, sink);
     return sink;
   }

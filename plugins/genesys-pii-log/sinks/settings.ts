@@ -1,4 +1,4 @@
-/** From the `sinks` of a configuration to what sinks are opened with. Reads files that it names. */
+/** Turns the `sinks` of a configuration into what sinks are opened with. Reads the files that they name. */
 import { createHash } from 'node:crypto';
 import { readAuthorities } from '../../shared/authorities.js';
 import type { Host } from '../../shared/host.js';
@@ -13,7 +13,7 @@ import type { SinkSettings, SinkTarget } from './registry.js';
 type RawSink = ConfigOf<typeof Schema>['sinks'][number];
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** Headers that frame a message. */
+/** Headers that frame a message or a connection. The plugin sets them itself. */
 const UNUSABLE_HEADERS = new Set([
   'connection',
   'content-encoding',
@@ -24,7 +24,7 @@ const UNUSABLE_HEADERS = new Set([
   'upgrade',
 ]);
 
-/** @throws ConfigError that names the field and holds no secret */
+/** Reads all sinks of a configuration. @throws ConfigError that names the field and contains no secret */
 export function readSinks(sinks: readonly RawSink[], queueEntries: number, host: Host): SinkSettings[] {
   return sinks.map((sink, index) => {
     const path = `sinks[${index}]`;
@@ -36,7 +36,7 @@ export function readSinks(sinks: readonly RawSink[], queueEntries: number, host:
 interface Read {
   name: string;
   target: SinkTarget;
-  /** For the key. */
+  /** The spill's key, which is part of the sink's own. */
   spill?: string;
 }
 
@@ -95,8 +95,8 @@ function readHttp(sink: RawSink, path: string, host: Host): Read {
 }
 
 /**
- * A spill is a file sink as any other: a configuration may also write to it. What several sinks give up at once, as when
- * the process ends, must fit: what bounds its queue is its bytes.
+ * Returns the settings of a spill: a file sink like any other, whose file a configuration may also write to directly.
+ * Its queue is bounded by bytes only, so that it can take what several sinks give up at once, as when the process ends.
  */
 function spillSettings(file: string, path: string, host: Host): SinkSettings {
   const target = readFile(file, `${path}.spill_path`, host);

@@ -1,6 +1,6 @@
 /**
- * A sink: a bounded queue before a transport. It never makes anyone wait: what does not fit pushes the oldest entry out, to
- * the spill or into the count of what was dropped, which the receiver is told as soon as it can be reached.
+ * A sink: a bounded queue in front of a transport. It never makes anyone wait. If the queue is full, its oldest entry
+ * goes to the spill, or is dropped and counted. The receiver gets this count as soon as it can be reached.
  */
 
 import { backoff } from '../../shared/backoff.js';
@@ -12,22 +12,22 @@ export interface Sink {
   /** Takes an entry. Never throws, never waits. */
   write(line: Line): void;
   readonly stats: SinkStats;
-  /** What to log, once for each time that entries were dropped or the receiver failed. */
+  /** Returns what to log, once for each time that entries were dropped or the receiver failed. */
   takeWarning(): string | undefined;
   /**
-   * Sends what there is; what has not arrived after `deadlineMs` is spilled or dropped.
-   * @param hurry aborted when the process may be killed at any moment: what can be spilled is spilled soon
+   * Sends what is waiting. What has not arrived after `deadlineMs` is spilled or dropped.
+   * @param hurry aborted when the process may be killed at any moment; what can be spilled is then spilled soon
    */
   flush(deadlineMs: number, hurry: AbortSignal): Promise<void>;
   close(): void;
 }
 
-/** Entries: received = sent + spilled + dropped + waiting. */
+/** Numbers of entries: received = sent + spilled + dropped + waiting. */
 export interface SinkStats {
   name: string;
   received: number;
   sent: number;
-  /** Handed to the spill, which has a count of its own. */
+  /** Passed to the spill, which has counts of its own. */
   spilled: number;
   dropped: number;
   waiting: number;
@@ -38,27 +38,29 @@ export interface SinkStats {
 }
 
 export interface SinkOptions {
-  /** For operators. */
+  /** The name that operators see. */
   name: string;
   transport: Transport;
-  /** Entries that may wait. */
+  /** How many entries may wait. */
   queueEntries: number;
   /** Takes what cannot be sent. */
   spill?: Sink | undefined;
-  /** Attempts before a batch is spilled; without a spill it is tried for ever, and the newest push out the oldest. */
+  /** Attempts before a batch is spilled. Without a spill it is tried for ever, and new entries push out the oldest. */
   maxAttempts: number;
-  /** Entries that never were: log events that Kong has lost. */
+  /** Returns how many log events Kong has lost. They never became entries. */
   lostEvents: () => number;
   clock: Clock;
 }
 
-/** Entries that wait hold no more memory than this. */
+/** The most memory that waiting entries may use. */
 const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
-/** While it flushes, it tries again sooner. */
+/** During a flush, the next attempt comes sooner. */
 const LONGEST_FLUSH_PAUSE_MS = 500;
-/** Kong kills a process 36 to 104 ms after its signal (measured, 3.9.3): for a receiver nearby, and then the spill. */
+/**
+ * Enough for a receiver nearby, then the spill: Kong kills a process 36 to 104 ms after its signal (measured, 3.9.3).
+ */
 const HURRY_MS = 10;
 
 export function createSink(options: SinkOptions): Sink {
@@ -68,10 +70,10 @@ export function createSink(options: SinkOptions): Sink {
 class QueuedSink implements Sink {
   readonly #options: SinkOptions;
   #queue: Line[] = [];
-  /** Of the queue, what is gone. */
+  /** How many lines at the start of the queue are gone. */
   #head = 0;
   #queuedBytes = 0;
-  /** What is being sent. */
+  /** The lines that are being sent. */
   #batch: Line[] = [];
   #isSending = false;
   #attempts = 0;
@@ -156,7 +158,7 @@ class QueuedSink implements Sink {
       for (const cancel of cancels) cancel();
       this.#flushed = undefined;
       while (this.#waiting > 0) this.#giveUp(this.#shift());
-      // What is on its way may arrive all the same: better twice than never.
+      // Lines being sent may still arrive: better twice than never.
       for (const line of this.#batch) this.#giveUp(line);
       this.#batch = [];
     }
@@ -215,7 +217,7 @@ class QueuedSink implements Sink {
     void this.#send();
   }
 
-  /** Takes the next batch. */
+  /** Takes the next batch and sends it. */
   #begin(): void {
     if (this.#isSending || this.#isPausing || this.#batch.length > 0 || this.#waiting === 0) return;
     const { maxLines, maxBytes } = this.#options.transport;
@@ -253,7 +255,7 @@ class QueuedSink implements Sink {
   }
 
   #failed(batch: Line[], error: unknown): void {
-    // Flushed away in between: what was in it is counted already.
+    // A flush gave the batch up meanwhile, and counted its lines.
     if (this.#batch !== batch) return;
     const { spill, maxAttempts, clock, name } = this.#options;
     const failure = error instanceof SendFailure ? error : new SendFailure(reasonOf(error));
@@ -286,8 +288,8 @@ class QueuedSink implements Sink {
   }
 
   /**
-   * Tells the receiver of the gap, before what follows it. One that refuses to be told gets what follows all the same.
-   * @throws SendFailure that says nothing of the batch: none of it has been sent
+   * Reports lost entries to the receiver, before what follows them. If it refuses reports, sending goes on.
+   * @throws SendFailure without lines of the batch: none of it has been sent
    */
   async #report(): Promise<void> {
     const { lostEvents, transport, name, clock } = this.#options;
@@ -298,7 +300,7 @@ class QueuedSink implements Sink {
     const json = JSON.stringify({
       type: 'report',
       time,
-      // A data stream of Elasticsearch takes nothing without.
+      // An Elasticsearch data stream accepts nothing without it.
       '@timestamp': time,
       sink: name,
       dropped: dropped - this.#reportedDropped,

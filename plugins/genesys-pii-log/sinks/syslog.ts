@@ -1,4 +1,4 @@
-/** Lines to a syslog server (RFC 5424): UDP (RFC 5426), TCP with octet counting (RFC 6587 3.4.1), TLS (RFC 5425). */
+/** Sends lines to syslog (RFC 5424): UDP (RFC 5426), TCP with octet counting (RFC 6587 3.4.1), TLS (RFC 5425). */
 import type { Socket as UdpSocket } from 'node:dgram';
 import { isIPv6, type Socket } from 'node:net';
 import { hostname } from 'node:os';
@@ -12,10 +12,10 @@ export interface SyslogSettings {
   /** 0 to 23. */
   facility: number;
   appName: string;
-  /** Of a whole message. */
+  /** The length of a whole message. */
   maxMessageBytes: number;
   timeoutMs: number;
-  /** Authorities besides Node's own, in PEM. */
+  /** Certificate authorities in addition to Node's own, in PEM. */
   ca: string | undefined;
 }
 
@@ -23,13 +23,13 @@ export function createSyslogTransport(settings: SyslogSettings): Transport {
   return settings.protocol === 'udp' ? createUdp(settings) : createStream(settings);
 }
 
-/** The machine's name as RFC 5424 has it; a dash if it has none. */
+/** The machine's name in the form of RFC 5424; a dash if it has none. */
 const HOST_NAME =
   hostname()
     .replace(/[^\x21-\x7e]/g, '')
     .slice(0, 255) || '-';
 
-/** A message: header and JSON, which is made shorter, never cut. */
+/** Formats a message: a header and JSON. JSON that is too long is shortened, never cut. */
 export function formatMessage(line: Line, { facility, appName, maxMessageBytes }: SyslogSettings): string {
   const severity = line.status === undefined ? 5 : line.status >= 500 ? 3 : line.status >= 400 ? 4 : 6;
   const time = new Date(line.timeMs).toISOString();
@@ -77,7 +77,7 @@ async function openUdp({ host, port }: SyslogSettings): Promise<UdpSocket> {
     socket.once('error', reject);
     socket.connect(port, address, () => {
       socket.off('error', reject);
-      // A server that is not there is told of after the fact, if at all.
+      // UDP reports a missing server later, if at all.
       socket.on('error', () => {});
       resolve(socket);
     });
@@ -147,7 +147,7 @@ async function openStream(settings: SyslogSettings): Promise<Socket> {
       clearTimeout(timer);
       socket.off('error', reject);
       socket.on('error', () => {});
-      // A server says nothing; what it ends is over.
+      // A syslog server sends nothing. A connection that it ends is closed.
       socket.resume();
       socket.on('end', () => socket.destroy());
       socket.unref();

@@ -1,31 +1,31 @@
-/** What carries lines to where they are kept. */
+/** What a sink sends lines with, such as a file or a connection. */
 import type { Line } from '../entry/line.js';
 
 export interface Transport {
-  /** Of one `send`. */
+  /** The limits of one `send`. */
   readonly maxLines: number;
   readonly maxBytes: number;
-  /** How long lines are waited for, to send more of them at once. */
+  /** How long to wait for more lines, to send them together. */
   readonly lingerMs: number;
   /**
-   * Sends lines; resolves when all of them have arrived, as far as that can be known. It is not called again before. After a
-   * failure the same list is handed over again, so that a transport can go on where it was.
+   * Sends lines. Resolves when all have arrived, as far as that can be known; it is not called again before. After a
+   * failure it gets the same list again, so that it can go on where it was.
    * @throws SendFailure
    */
   send(lines: readonly Line[]): Promise<void>;
-  /** Lets go of whatever is open. */
+  /** Closes whatever is open. */
   close(): void;
 }
 
-/** Lines that have not arrived. The message names no content. */
+/** Thrown when lines have not arrived. The message contains none of their content. */
 export class SendFailure extends Error {
   /** Whether the same lines may arrive later. */
   readonly isTransient: boolean;
-  /** How long the receiver asks to wait; what it asks for is bounded already. */
+  /** How long the receiver asks to wait. Already bounded. */
   readonly retryAfterMs: number;
-  /** Those that have not arrived, if some have. */
+  /** The lines that have not arrived, if some have. */
   readonly remaining: readonly Line[] | undefined;
-  /** Those of the others that were refused for good. */
+  /** Other lines, which were refused for good. */
   readonly refused: readonly Line[];
 
   constructor(
@@ -45,7 +45,7 @@ export class SendFailure extends Error {
   }
 }
 
-/** What went wrong, without what was sent. */
+/** Returns what went wrong, without what was sent. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return code ?? message ?? 'unknown error';

@@ -1,43 +1,43 @@
 /**
- * What Genesys has refused with 429, and until when: known by token and route, since each token has an allowance of its
- * own and a 429 does not say whether the token or the route is over its limit. A request is refused here only if no
- * token that it may get would get through. Without a clock: the time comes in, and differs by node.
+ * What Genesys has refused with 429, and until when. Closures are kept by token and route: each token has its own
+ * allowance, and a 429 does not say whether the token or the route is over its limit. A request is refused here only if
+ * no token that it may get would get through. Callers pass the time, which differs by node.
  */
 import type { TokenMark } from '../../shared/token-mark.js';
 
-/** One token is refused on one route. */
+/** A token that Genesys refuses on a route. */
 export interface Closure extends TokenMark {
-  /** As `routeKey` makes it. */
+  /** The route's name, from `routeKey`. */
   route: string;
-  /** From now. */
+  /** The time left, from now. */
   remainingMs: number;
 }
 
 export interface Closures {
-  /** Returns whether it is time to look which tokens are in use. Not every request needs to. */
+  /** Returns whether it is time to look which tokens are in use. Not every request needs to be read. */
   wantsToSee(nowMs: number): boolean;
-  /** Learns that a request was answered with this token. */
+  /** Records that a request was answered with this token. */
   saw(mark: TokenMark, nowMs: number): void;
-  /** Learns that Genesys refused, here or on another node. */
+  /** Records that Genesys refused a request, here or on another node. */
   close(closure: Closure, nowMs: number): void;
-  /** Returns how many routes are closed, for one token each. */
+  /** Returns the number of closures. A route that is closed for two tokens counts twice. */
   count(nowMs: number): number;
-  /** Returns whether anything is closed, so that a request's route matters. */
+  /** Returns whether anything is closed. If not, a request's route does not matter. */
   isAnyClosed(nowMs: number): boolean;
-  /** Returns how long no request to a route would get through; 0: one may. */
+  /** Returns how long a route is closed for every token; 0 if a request may get through. */
   waitMs(route: string, nowMs: number): number;
 }
 
 /** How often the token of a request is read. */
 const SEE_EVERY_MS = 500;
-/** A token that was not seen for so long counts as gone. */
+/** A token that was not seen for this long counts as gone. */
 const FORGET_AFTER_MS = 120_000;
 
 /** Makes the state of one namespace. */
 export function createClosures(): Closures {
-  /** Token to the time at which it was last seen. */
+  /** When each token was last seen. */
   const seen = new Map<string, number>();
-  /** Token to route to the time until which it is closed. */
+  /** For each token, its closed routes and until when they are closed. */
   const closed = new Map<string, Map<string, number>>();
   let sawMs = Number.NEGATIVE_INFINITY;
   let poolSize = 1;
@@ -86,7 +86,7 @@ export function createClosures(): Closures {
   };
 }
 
-/** Returns until when a token is closed for a route: while two routes of it are closed at a time, all are. */
+/** Returns until when a token is closed on a route. While two of its routes are closed, all of them are. */
 function closedUntil(routes: ReadonlyMap<string, number> | undefined, route: string): number {
   if (routes === undefined) return 0;
   const [, second = 0] = [...routes.values()].sort((a, b) => b - a);

@@ -1,42 +1,42 @@
 /**
- * What Genesys says of a token's use (`inin-ratelimit-count`, `-allowed`, `-reset`), where it does. It is announced as
- * inaccurate, so nothing depends on it. When a token is nearly used up, requests that may wait (`max_wait_ms`) are
- * spread over the rest of its window. Without a clock: the time comes in.
+ * What Genesys says about a token's use, if it does (`inin-ratelimit-count`, `-allowed`, `-reset`). Genesys calls these
+ * numbers inaccurate, so nothing depends on them. When a token is nearly used up, requests that may wait
+ * (`max_wait_ms`) are spread over the rest of its window. Callers pass the time.
  */
 import type { TokenMark } from '../../shared/token-mark.js';
 
-/** The three headers, as they came. */
+/** The values of the three headers, unparsed. */
 export interface RateLimitHint {
   count: string | undefined;
   allowed: string | undefined;
   resetSeconds: string | undefined;
 }
 
-/** What Genesys said last of the tokens whose windows have not ended, in requests. */
+/** What Genesys last said about the tokens whose windows have not ended, in requests. */
 export interface Allowance {
-  /** Summed over the tokens. */
+  /** The sum over the tokens, like `used`. */
   allowed: number;
   used: number;
-  /** Of the token that is used up most: 1 is all of it. */
+  /** The use of the most used token: 1 is all of its allowance. */
   highestUse: number;
 }
 
 export interface Hints {
   learn(mark: TokenMark, hint: RateLimitHint, nowMs: number): void;
-  /** Sums what holds now; undefined if Genesys has said nothing. */
+  /** Sums up the windows that have not ended; undefined if Genesys has said nothing. */
   allowance(nowMs: number): Allowance | undefined;
-  /** Reserves a place for a request. @returns how long it should wait; 0: there is no need */
+  /** Reserves a place for a request. @returns how long it should wait, 0 if it need not */
   delayMs(nowMs: number, atMostMs: number): number;
 }
 
-/** The share of its allowance with which a token is nearly used up. */
+/** A token that has used this share of its allowance is nearly used up. */
 const NEARLY_ALL = 0.9;
 
 /** Makes the state of one namespace. */
 export function createHints(): Hints {
-  /** Token to what Genesys said of it. */
+  /** What Genesys last said about each token. */
   const said = new Map<string, { used: number; allowed: number; untilMs: number }>();
-  /** Token to the time when its window ends, and the time that each of its requests may take until then. */
+  /** For each token that is nearly used up: when its window ends, and the time between requests until then. */
   const scarce = new Map<string, { untilMs: number; spacingMs: number }>();
   let poolSize = 1;
   let nextMs = 0;
@@ -52,7 +52,7 @@ export function createHints(): Hints {
     learn(mark, { count, allowed, resetSeconds }, nowMs) {
       const [used, all, resetMs] = [Number(count), Number(allowed), Number(resetSeconds) * 1000];
       poolSize = mark.poolSize;
-      // Not every answer has the headers: what was said before holds until its window ends.
+      // Not every answer has the headers. Earlier values hold until their window ends.
       if (!(all > 0 && used >= 0 && resetMs > 0 && resetMs <= 60_000)) return;
       const untilMs = nowMs + resetMs;
       if (!said.has(mark.ref)) forget(nowMs);

@@ -1,9 +1,9 @@
-/** Shares what Genesys has refused with the other nodes: a hash in Redis for each namespace, by Redis' clock. */
+/** Shares what Genesys has refused with the other nodes: one Redis hash per namespace, by Redis' clock. */
 import type { RedisConnection } from '../../shared/redis/connection.js';
 import { redisScript } from '../../shared/redis/script.js';
 import type { Closure } from './closures.js';
 
-/** KEYS: the hash. ARGV: field, milliseconds, size of the pool. Drops what is over, and shortens nothing. */
+/** KEYS: the hash. ARGV: field, milliseconds, size of the pool. Removes ended closures, and never shortens one. */
 const CLOSE = redisScript(`
 local time = redis.call('TIME')
 local now_ms = math.floor(time[1] * 1000 + time[2] / 1000)
@@ -24,7 +24,7 @@ export function closuresKey(keyPrefix: string, namespace: string): string {
   return `${keyPrefix}:quota:{${namespace}}:closures`;
 }
 
-/** Lets the other nodes know of a closure. @throws RedisUnavailable */
+/** Shares a closure with the other nodes. @throws RedisUnavailable */
 export async function shareClosure(redis: RedisConnection, namespace: string, closure: Closure): Promise<void> {
   const { ref, route, remainingMs, poolSize } = closure;
   const key = closuresKey(redis.keyPrefix, namespace);
@@ -32,9 +32,9 @@ export async function shareClosure(redis: RedisConnection, namespace: string, cl
 }
 
 /**
- * Reads the hash.
+ * Reads the closures in the hash.
  * @param entries fields and values in turn, as Redis answers HGETALL
- * @param redisNowMs Redis' time
+ * @param redisNowMs the time of Redis' clock
  */
 export function parseClosures(entries: readonly unknown[], redisNowMs: number): Closure[] {
   const closures: Closure[] = [];

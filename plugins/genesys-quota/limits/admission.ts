@@ -1,6 +1,6 @@
 /**
- * Decides whether a request goes on: first what Genesys has closed, then the limits; refused at once, or held for as
- * long as it may wait. What a failure of Redis means is decided here too.
+ * Decides whether a request goes on: first by what Genesys has closed, then by the limits. A request that does not fit
+ * is refused at once, or held for as long as it may wait. What a failure of Redis means is also decided here.
  */
 import { routeOf } from '../../shared/genesys-route.js';
 import { RedisUnavailable } from '../../shared/redis/connection.js';
@@ -17,22 +17,22 @@ export type Admission =
   | { kind: 'refused'; limit: string; waitMs: number; tightest: Tightest }
   /** Genesys refuses it at the moment. */
   | { kind: 'closed'; waitMs: number }
-  /** Redis is away, and the configuration wants no request then. */
+  /** Redis is away, and the configuration refuses requests meanwhile. */
   | { kind: 'unavailable' };
 
-/** What the requests of one configuration are decided by. */
+/** What decides on the requests of one configuration. */
 export interface AdmissionSettings extends Pick<Config, 'maxWaitMs' | 'onRedisError' | 'followUpstream'> {
   namespace: Pick<Namespace, 'name' | 'local' | 'shared' | 'closures' | 'hints'>;
   holds: Holds;
 }
 
-/** What one try comes to. */
+/** The outcome of one try. */
 type Attempt =
-  /** `delayMs`: until the place that a spike arrest has reserved. */
+  /** `delayMs` is the time until the place that a spike arrest has reserved. */
   | { kind: 'decided'; admission: Admission; delayMs: number }
-  /** It may be tried again after a wait, in turn with the others in the queue. */
+  /** It may be tried again after `waitMs`, in turn with the others in `queue`. */
   | { kind: 'blocked'; refusal: Admission; waitMs: number; queue?: string }
-  /** Other nodes knew more of what Genesys has closed; nothing was counted. */
+  /** Other nodes have shared what Genesys has closed; nothing was counted. */
   | { kind: 'informed' };
 
 /** What one try counts. */
@@ -45,13 +45,10 @@ interface Ask {
 const UNCOUNTED: Attempt = { kind: 'decided', admission: { kind: 'admitted', tightest: undefined }, delayMs: 0 };
 const UNAVAILABLE: Attempt = { kind: 'decided', admission: { kind: 'unavailable' }, delayMs: 0 };
 
-/** How long a request waits for the first connection to Redis, so that no node begins with counts of its own. */
+/** How long a request waits for the first connection to Redis, so that a node does not start with its own counts. */
 const FIRST_CONTACT_MS = 3000;
 
-/**
- * Decides on one request.
- * @param upstreamUri of the request
- */
+/** Decides on one request, and holds it if it may wait. */
 export async function admit(
   checks: readonly Check[],
   upstreamUri: string,
@@ -77,7 +74,7 @@ async function admitOrHold(
   let mode: ClosureMode = followUpstream ? 'report' : 'ignore';
   for (;;) {
     const closedMs = followUpstream ? closedForMs(upstreamUri, namespace) : undefined;
-    // What is closed is known, and need not be reported before the request is counted.
+    // Closures are known by now, so Redis need not report them before it counts the request.
     if (closedMs !== undefined) mode = 'learn';
     const maxDelayUs = hold === undefined ? 0 : Math.floor(hold.leftMs() * 1000);
     const attempt: Attempt = closedMs
@@ -98,13 +95,13 @@ async function admitOrHold(
   }
 }
 
-/** Returns how long Genesys will refuse the request, 0 if it will not; undefined if nothing is closed at all. */
+/** Returns how long Genesys will refuse the request: 0 if it will not, undefined if nothing is closed at all. */
 function closedForMs(upstreamUri: string, { closures }: AdmissionSettings['namespace']): number | undefined {
   const nowMs = performance.now();
   return closures.isAnyClosed(nowMs) ? closures.waitMs(routeKey(routeOf(upstreamUri)), nowMs) : undefined;
 }
 
-/** Counts where the policy says, or where it says for a Redis that is away. */
+/** Counts where `policy` says. While Redis is away, does what `on_redis_error` says. */
 async function count(ask: Ask, { namespace, onRedisError }: AdmissionSettings): Promise<Attempt> {
   const { name, local, shared, closures } = namespace;
   if (shared === undefined) return judged(local.admit(ask.checks, ask.maxDelayUs), name);
@@ -118,7 +115,7 @@ async function count(ask: Ask, { namespace, onRedisError }: AdmissionSettings): 
   return answer.kind === 'counted' ? judged(answer.reading, name) : { kind: 'informed' };
 }
 
-/** Counts in Redis. @returns undefined if it is away, or refuses */
+/** Counts in Redis. @returns undefined if Redis is away or answers with an error */
 async function askRedis(
   { checks, maxDelayUs, mode }: Ask,
   shared: NonNullable<Namespace['shared']>,

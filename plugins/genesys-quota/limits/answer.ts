@@ -1,14 +1,14 @@
-/** What a client learns: how much is left, or why it is refused and when to try again. Pure. */
+/** The answers to clients: how much is left, or why a request is refused and when to try again. Pure. */
 import type { ErrorAnswer } from '../../runtime/step.js';
 import type { Admission } from './admission.js';
 import type { Tightest } from './judgement.js';
 
-/** For a Redis that is away: its breaker tries again within seconds. */
+/** The wait while Redis is away. Its circuit breaker tries again within seconds. */
 const UNAVAILABLE_MS = 1000;
 
 /**
- * Makes the RateLimit fields of the limit that a client should mind most, as in
- * draft-ietf-httpapi-ratelimit-headers-06, the last version with three fields; Kong's own rate-limiting uses the same
+ * Makes the RateLimit fields of the limit that a client should mind most. They follow
+ * draft-ietf-httpapi-ratelimit-headers-06, the last version with three fields. Kong's own rate-limiting uses the same
  * names.
  */
 export function rateLimitHeaders({ limit, remaining, resetMs }: Tightest): Record<string, string> {

@@ -1,6 +1,6 @@
 /**
- * The arithmetic of limits: what a request needs of each, whether it fits, and when it would. Pure; the time comes in.
- * redis-counters.ts says the same in Lua, and a test compares the two.
+ * The arithmetic of limits: what a request needs from each, whether it fits, and when it would. Pure: callers pass the
+ * time. redis-counters.ts does the same in Lua, and a test compares the two.
  */
 
 /** What one request asks of one counter. */
@@ -9,31 +9,31 @@ export type Check = WindowCheck | SpikeCheck;
 interface Asked {
   /** The limit's name, for messages. */
   name: string;
-  /** Which family of counters: those of one limit. */
+  /** The family of its counter: all counters of one limit. */
   group: string;
-  /** Which of the family. Empty: requests that lack the identity. */
+  /** Its counter in the family. Empty if the request lacks the identity. */
   id: string;
-  /** How many counters the family may have; 0: the identity cannot vary. */
+  /** How many counters the family may have; 0 if the identity cannot vary. */
   maxIdentities: number;
 }
 
-/** At most `limit` in a window. */
+/** Allows a cost of `limit` in each window. */
 export interface WindowCheck extends Asked {
   kind: 'sliding' | 'fixed';
   limit: number;
   windowMs: number;
-  /** At most `limit`: a request that costs more than everything needs everything. */
+  /** At most `limit`: a request that costs more needs all of the window. */
   cost: number;
 }
 
-/** At least `emissionUs` between requests, with `burst` at once after a pause. */
+/** Keeps requests `emissionUs` apart, but lets `burst` of them through at once after a pause. */
 export interface SpikeCheck extends Asked {
   kind: 'spike';
   emissionUs: number;
   burst: number;
 }
 
-/** What a window's counter holds for the window of now, and for the one before. */
+/** The counts of the current window and of the previous one. */
 export interface WindowState {
   current: number;
   previous: number;
@@ -44,12 +44,12 @@ export interface SpikeState {
   tatUs: number;
 }
 
-/** A counter as one check of a request finds or leaves it. */
+/** A counter, before or after one request was counted. */
 export type Counter =
   | ({ kind: 'window'; check: WindowCheck } & WindowState)
   | ({ kind: 'spike'; check: SpikeCheck } & SpikeState);
 
-/** All counters of a request, read at once: after it was counted if it was admitted, else as they were. */
+/** All counters of a request, read at once. They include the request if it was admitted. */
 export interface Reading {
   admitted: boolean;
   nowUs: number;
@@ -57,29 +57,29 @@ export interface Reading {
   counters: readonly Counter[];
 }
 
-/** Makes a counter of what is stored for it in this window and in the one before. */
+/** Makes a counter from what is stored for this window and for the previous one. */
 export function counterOf(check: Check, current: number, previous: number): Counter {
   return check.kind === 'spike'
     ? { kind: 'spike', check, tatUs: Math.max(current, previous) }
     : { kind: 'window', check, current, previous };
 }
 
-/** Returns whether a request may go, after a delay of at most `maxDelayUs` that a spike arrest asks for. */
+/** Returns whether a request may go on now, or after a spike arrest's delay of at most `maxDelayUs`. */
 export function fits(counter: Counter, nowUs: number, maxDelayUs: number): boolean {
   if (counter.kind === 'spike') return spikeDelayUs(counter.check, counter, nowUs) <= maxDelayUs;
   return fitsWindow(counter.check, counter, elapsedMs(counter.check, nowUs));
 }
 
-/** Returns the counter after a request was let through, now or after its delay. */
+/** Returns the counter with one more request, which goes on now or after its delay. */
 export function countUp(counter: Counter, nowUs: number): Counter {
   if (counter.kind === 'spike') return { ...counter, tatUs: Math.max(counter.tatUs, nowUs) + counter.check.emissionUs };
   return { ...counter, current: counter.current + counter.check.cost };
 }
 
-/** How long a counter matters after it was last counted up: it may be dropped two of these later. */
+/** Returns how long a counter matters after its last request. It may be dropped after twice that time. */
 export function generationMs(check: Check): number {
   if (check.kind !== 'spike') return check.windowMs;
-  // Its time may lie ahead by the burst, and by the wait that a held request has reserved.
+  // Its arrival time may be ahead by the burst, and by the wait that a held request has reserved.
   return Math.max(1000, Math.ceil((check.emissionUs * check.burst) / 1000) + MAX_RESERVED_MS);
 }
 
@@ -92,18 +92,18 @@ export function elapsedMs({ windowMs }: WindowCheck, nowUs: number): number {
 }
 
 /**
- * Returns whether a request fits into a window. Sliding: the window before counts by the part of it that is less than a
- * window ago, as if its requests had come evenly.
+ * Returns whether a request fits into a window. A sliding window also counts a share of the previous one, as if its
+ * requests had come evenly: 15 seconds into a minute, it counts 75 % of them.
  * @param elapsed milliseconds since the window began
  */
 export function fitsWindow({ kind, limit, windowMs, cost }: WindowCheck, state: WindowState, elapsed: number): boolean {
   const asked = state.current + cost;
   if (kind === 'fixed') return asked <= limit;
-  // Multiplied out, so that whole numbers are compared.
+  // Multiplied out, to compare whole numbers.
   return state.previous * (windowMs - elapsed) + asked * windowMs <= limit * windowMs;
 }
 
-/** Returns in how many milliseconds a request would fit into a window if nothing else came. 0: it fits. */
+/** Returns in how many milliseconds a request would fit into a window if no other came; 0 if it fits now. */
 export function windowWaitMs(check: WindowCheck, state: WindowState, elapsed: number): number {
   if (fitsWindow(check, state, elapsed)) return 0;
   const { kind, limit, windowMs, cost } = check;
@@ -114,7 +114,7 @@ export function windowWaitMs(check: WindowCheck, state: WindowState, elapsed: nu
   return toNextMs + fallsToMs(state.current, limit - cost, windowMs);
 }
 
-/** How long after the beginning of its window what was counted in the window before weighs no more than `room`. */
+/** Returns how many milliseconds into a window the share of the previous one falls to `room`. */
 function fallsToMs(previous: number, room: number, windowMs: number): number {
   return previous <= room ? 0 : Math.ceil(windowMs - (room * windowMs) / previous);
 }
@@ -125,7 +125,7 @@ export function windowRemaining({ kind, limit, windowMs }: WindowCheck, state: W
   return Math.max(0, Math.floor(limit - carried - state.current));
 }
 
-/** Returns how long a request would have to wait for a spike arrest, in µs; 0: it can go now. */
+/** Returns how long a spike arrest delays a request, in µs; 0 if it can go now. */
 export function spikeDelayUs({ emissionUs, burst }: SpikeCheck, { tatUs }: SpikeState, nowUs: number): number {
   return Math.max(0, Math.max(tatUs, nowUs) + emissionUs - emissionUs * burst - nowUs);
 }

@@ -1,36 +1,35 @@
 /**
- * Requests that wait instead of being refused (`max_wait_ms`): at most so many at once, and those that wait for the
- * same counter one after the other, so that a free place is asked for once and not by all of them.
+ * Requests that wait instead of being refused (`max_wait_ms`). Only so many may wait at once. Those that wait for the
+ * same counter form a queue, so that one of them asks for a free place and not all.
  */
 import { realClock, sleep } from '../../shared/clock.js';
 
-/** Requests that may be held at once, in the whole process: each of them keeps a connection of Kong's busy. */
+/** How many requests the process may hold at once. Each of them keeps a connection of Kong busy. */
 const MAX_HELD = 1000;
 
-/** A right to wait. */
+/** Permission for one request to wait. */
 export interface Hold {
   /** Returns the milliseconds that are left. */
   leftMs(): number;
-  /** Waits for so long. */
   sleep(ms: number): Promise<void>;
   /**
-   * Waits for those who wait for the same, at most until the time is over.
+   * Waits for the requests ahead in a queue, at most until the time is up.
    * @returns false at once if it is this request's turn
    */
   queue(name: string): Promise<boolean>;
-  /** Gives the right back. Must be called. */
+  /** Ends the hold, so that another request may wait. Must be called. */
   end(): void;
 }
 
 export interface Holds {
-  /** Starts to hold a request. @returns undefined if too many wait already, or if there is no time to wait */
+  /** Starts to hold a request. @returns undefined if too many wait already, or if it may not wait */
   start(maxWaitMs: number): Hold | undefined;
 }
 
 /** Makes the holds of a process. */
 export function createHolds(): Holds {
   let held = 0;
-  /** Name to the promise that is resolved when the last in the queue has gone. */
+  /** For each queue, a promise that resolves when its last request has left. */
   const queues = new Map<string, Promise<void>>();
 
   return {

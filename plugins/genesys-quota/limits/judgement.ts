@@ -1,22 +1,22 @@
-/** What counters mean for a request: how long it waits for its place, or why it is refused and until when. Pure. */
+/** What counters mean for a request: when it may go on, or why it is refused and until when. Pure. */
 import type { Check, Counter, Reading } from './counting.js';
 import { elapsedMs, spikeDelayUs, windowRemaining, windowWaitMs } from './counting.js';
 
 export type Judgement =
-  /** `delayMs`: the time until the place that was reserved for it. */
+  /** `delayMs` is the time until its reserved place. */
   | { admitted: true; delayMs: number; tightest: Tightest | undefined }
-  /** `waitMs`: until it would fit into all limits, if nothing else came. */
+  /** `waitMs` is the time until it would fit into all limits if no other came. */
   | { admitted: false; waitMs: number; tightest: Tightest; check: Check };
 
 /** The limit that a client should mind most. */
 export interface Tightest {
   limit: number;
   remaining: number;
-  /** Until it is worth asking again, or the window ends. */
+  /** The time until the window ends, or until a retry makes sense. */
   resetMs: number;
 }
 
-/** The wait if no limit asks for one: Redis' clock was set back, and refuses until it is there again. */
+/** The wait if no limit asks for one: Redis' clock was set back, and requests are refused until it catches up. */
 const SET_BACK_MS = 1000;
 
 type Wait = { check: Check; waitMs: number };
@@ -26,7 +26,7 @@ export function judge({ admitted, nowUs, counters }: Reading): Judgement {
   return admitted ? judgeAdmitted(counters, nowUs) : judgeRefused(counters, nowUs);
 }
 
-/** Spike arrests have no quota to report. */
+/** Finds the delay and the tightest window. Spike arrests have no quota to report. */
 function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
   let delayMs = 0;
   let tightest: Tightest | undefined;
@@ -59,7 +59,7 @@ function waitMsOf(counter: Counter, nowUs: number): number {
   return windowWaitMs(counter.check, counter, elapsedMs(counter.check, nowUs));
 }
 
-/** Of two waits that are the same, a later limit's is named. */
+/** Returns the longer wait. If both are equal, the later limit is named, unless it is a spike arrest. */
 function longer(one: Wait, other: Wait): Wait {
   const isNamed = other.check.kind !== 'spike' && other.waitMs > 0;
   return other.waitMs > one.waitMs || (isNamed && other.waitMs === one.waitMs) ? other : one;

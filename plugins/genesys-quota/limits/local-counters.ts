@@ -1,45 +1,45 @@
 /**
- * Counts in the memory of this process, which all nginx workers share. Counters are kept in generations as long as a
- * window: those of the generation before the last are dropped with it. So nothing is searched for counters that have
- * died, and none that still matters is dropped.
+ * Counts in the memory of this process, which all nginx workers share. Counters are kept in generations, each as long
+ * as a window. Only the last two are kept, and older ones are dropped whole. So nothing searches for expired counters,
+ * and no counter that still matters is dropped.
  */
 import { type Check, type Counter, counterOf, countUp, fits, generationMs, type Reading } from './counting.js';
 
-/** The name of the counter that all identities without a place share. No identity has it (request.ts). */
+/** The id of the counter that all identities without a place share. No identity has it (request.ts). */
 const OVERFLOW = '*';
 
 /** The counters of one limit. */
 interface Family {
   generationMs: number;
-  /** Which generation `current` is. */
+  /** The number of the generation in `current`. */
   generation: number;
-  /** Counter of each identity: its count in this window, or its theoretical arrival time. */
+  /** For each identity, its count in this window or its theoretical arrival time. */
   current: Map<string, number>;
   previous: Map<string, number>;
-  /** Identities in `current` or `previous`, without the overflow. */
+  /** The number of identities in `current` or `previous`, without the overflow. */
   identities: number;
 }
 
 export interface LocalCounters {
   /**
    * Counts one request against all checks at once, or against none of them.
-   * @param maxDelayUs how long a spike arrest may hold the request back; its place is then reserved
+   * @param maxDelayUs how long a spike arrest may delay the request, whose place is then reserved
    */
   admit(checks: readonly Check[], maxDelayUs: number): Reading;
   /** Returns how many identities have a counter. */
   identities(): number;
-  /** Frees the memory if nothing that was counted matters any more. */
+  /** Frees the memory if no count matters any more. */
   dropIdle(): void;
 }
 
 /**
  * Makes the counters of one namespace.
- * @param clockUs microseconds since 1970, so that windows begin when those of other nodes do
+ * @param clockUs microseconds since 1970, so that windows begin at the same time on all nodes
  */
 export function createLocalCounters(clockUs: () => number): LocalCounters {
   const families = new Map<string, Family>();
   let latestUs = 0;
-  /** Nothing counted by now matters after this. */
+  /** After this time, nothing counted so far matters. */
   let idleAtMs = 0;
 
   function familyOf(check: Check, nowMs: number): Family {
@@ -60,7 +60,7 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
     return family;
   }
 
-  /** Drops those that no request asks any more, as after a change of the configuration. */
+  /** Drops families that no request uses any more, as after a change of the configuration. */
   function dropDead(nowMs: number): void {
     for (const [group, { generationMs: ms, generation }] of families) {
       if (Math.floor(nowMs / ms) > generation + 1) families.delete(group);
@@ -77,7 +77,7 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
 
   return {
     admit(checks, maxDelayUs) {
-      // A clock that was set back stands still until it is there again.
+      // If the clock was set back, time stops until it catches up.
       latestUs = Math.max(latestUs, clockUs());
       const nowUs = latestUs;
       const nowMs = Math.floor(nowUs / 1000);
@@ -101,7 +101,7 @@ interface Slot {
   counter: Counter;
 }
 
-/** Returns an identity's own counter, or the one that is shared because there are too many. */
+/** Returns an identity's own counter, or the shared one if there are too many identities. */
 function slotOf(family: Family, check: Check): Slot {
   const { id: own, maxIdentities } = check;
   const hasPlace = maxIdentities === 0 || family.identities < maxIdentities || isAlive(family, own);

@@ -1,7 +1,7 @@
 /**
- * Counts in Redis, for all nodes together: one script, so one round trip, for everything that a request asks of all
- * limits. Redis' clock is the only one. The keys of a namespace carry one hash tag, so that in a Cluster they lie on
- * one node, and they expire by themselves.
+ * Counts in Redis, for all nodes together. One script, so one round trip, does everything that a request asks of all
+ * limits. Only Redis' clock is used. The keys of a namespace share one hash tag, so in a Cluster they are on one node.
+ * They expire by themselves.
  */
 import type { RedisConnection } from '../../shared/redis/connection.js';
 import { redisScript } from '../../shared/redis/script.js';
@@ -10,23 +10,23 @@ import { closuresKey, parseClosures } from '../genesys-limits/shared-closures.js
 import { type Check, counterOf, generationMs, type Reading } from './counting.js';
 
 /**
- * What to do with what other nodes know Genesys to have closed. `report`: answer with it instead of counting; `learn`:
- * answer with it, and count; `ignore`: nothing.
+ * What to do with closures that other nodes have shared. `report`: return them instead of counting. `learn`: return
+ * them, and count. `ignore`: do not read them.
  */
 export type ClosureMode = 'report' | 'learn' | 'ignore';
 
 export interface RedisCounters {
   /**
    * Counts one request against all checks at once, or against none of them. Atomic.
-   * @param maxDelayUs how long a spike arrest may hold the request back; its place is then reserved
-   * @throws RedisUnavailable, or what Redis answers
+   * @param maxDelayUs how long a spike arrest may delay the request, whose place is then reserved
+   * @throws RedisUnavailable, or the error that Redis answers
    */
   admit(checks: readonly Check[], maxDelayUs: number, mode: ClosureMode): Promise<RedisAnswer>;
 }
 
 export type RedisAnswer =
   | { kind: 'counted'; reading: Reading; closures: readonly Closure[] }
-  /** Nothing was counted: these are to be looked at first. */
+  /** Nothing was counted. Check these closures first. */
   | { kind: 'reported'; closures: readonly Closure[] };
 
 /**
@@ -34,8 +34,8 @@ export type RedisAnswer =
  *
  * KEYS: the closures of the namespace; then for each check its counter, the counter of identities without a place, and
  * the census of identities.
- * ARGV: the longest delay in µs; `report`, `learn` or `ignore` (closures); then for each check its kind, limit or
- * emission, burst (or 0), cost, generation in ms, and the most identities.
+ * ARGV: the longest delay in µs; the ClosureMode; then for each check its kind, limit or emission, burst (or 0), cost,
+ * generation in ms, and the most identities.
  *
  * A counter is `generation value value-before`. A census is `generation touched alive`: an identity is alive if it was
  * counted in this generation or in the one before.
@@ -114,7 +114,7 @@ return answer`);
 
 /**
  * Makes the counters of one namespace.
- * @param redis must be connected, or about to be
+ * @param redis a connection that is open, or being opened
  */
 export function createRedisCounters(redis: RedisConnection, namespace: string): RedisCounters {
   const prefix = `${redis.keyPrefix}:quota:{${namespace}}:`;
@@ -133,7 +133,7 @@ export function createRedisCounters(redis: RedisConnection, namespace: string): 
   };
 }
 
-/** Returns kind, limit or emission, burst, cost. */
+/** Returns a check's kind, limit or emission, burst and cost, in the script's order. */
 function argsOf(check: Check): (string | number)[] {
   if (check.kind === 'spike') return [check.kind, check.emissionUs, check.burst, 0];
   return [check.kind, check.limit, 0, check.cost];

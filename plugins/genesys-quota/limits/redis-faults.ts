@@ -1,4 +1,4 @@
-/** Errors that Redis itself answers, for the log. They come with each request, so one a minute is logged. */
+/** Errors that Redis itself answers, for the log. Every request may get one, so only one a minute is logged. */
 import { oneLine } from '../../shared/one-line.js';
 
 const LOG_EVERY_MS = 60_000;
@@ -15,7 +15,7 @@ export function createRedisFaults() {
       notedMs = nowMs;
       fault = oneLine(message, 200);
     },
-    /** Returns what is to be logged, once. */
+    /** Returns the message to log, once. */
     take(): string | undefined {
       const message = fault;
       fault = undefined;

@@ -1,6 +1,6 @@
 /**
- * Reads what limits need to know of a request, in one round trip, and says what the request then asks of each limit.
- * Nothing is read that no limit of the configuration uses, but for the consumer, whose use is counted.
+ * Reads what limits need to know about a request, in one round trip, and returns what it asks of each limit. Only what
+ * a limit uses is read, and the consumer, whose use is counted.
  */
 import { hash } from 'node:crypto';
 import type { Reader } from '../../runtime/step.js';
@@ -11,15 +11,15 @@ import type { Config, Identity, Limit } from '../config.js';
 import type { Consumer } from '../usage.js';
 import type { Check } from './counting.js';
 
-/** What a configuration reads of its requests. */
+/** What a configuration reads from its requests. */
 export type ReadPlan = ReturnType<typeof planReads>;
 
-/** What was read; undefined is what was not read, or is not there. */
+/** What was read. A value is undefined if it was not read or does not exist. */
 export interface RequestFacts {
   method: string | undefined;
   /** All lines of the Connection header. */
   connection: string;
-  /** As sent to the service, as nginx gives it. */
+  /** The URI that is sent to the service, as nginx gives it. */
   upstreamUri: string;
   query: URLSearchParams | undefined;
   consumer: Consumer | undefined;
@@ -28,7 +28,7 @@ export interface RequestFacts {
   headers: ReadonlyMap<string, string>;
 }
 
-/** Returns what the limits of a configuration use. */
+/** Returns what the limits of a configuration need to read. */
 export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>) {
   const identities = [...limits, ...(spike ? [spike] : [])].map(({ identity }) => identity);
   const uses = (by: Identity['by']): boolean => identities.some((identity) => identity.by === by);
@@ -41,7 +41,7 @@ export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>) {
   };
 }
 
-/** Reads what the plan says of a request. */
+/** Reads what the plan lists from a request. */
 export async function readRequest(event: Reader, plan: ReadPlan): Promise<RequestFacts> {
   const [connection, upstreamUri, method, query, consumer, credential, ip, ...headers] = await Promise.all([
     ...readGuarded(event),
@@ -69,7 +69,7 @@ export async function readRequest(event: Reader, plan: ReadPlan): Promise<Reques
   };
 }
 
-/** Returns what a request asks of the limits that concern it. */
+/** Returns what a request asks of the limits that apply to it. */
 export function checksOf({ limits, spike, maxIdentities }: Config, request: RequestFacts): Check[] {
   const path = limits.some(({ paths }) => paths !== undefined) ? servicePath(request.upstreamUri) : '';
   const checks: Check[] = [];
@@ -101,9 +101,9 @@ function concerns({ methods, paths }: Limit, method: string | undefined, path: s
 }
 
 /**
- * Returns the cost of a request, at most the limit. A parameter that is there several times counts by its largest
- * value, since a service may take any of them; one that is no number, or absent, asks for one portion. Digits of
- * another script, which Java reads as numbers, cost all of the limit: nobody needs them.
+ * Returns the cost of a request, at most the limit. If the parameter is repeated, its largest value counts, since a
+ * service may take any of them. If it is absent or not a number, it asks for one portion. Digits of another script,
+ * which Java reads as numbers, cost all of the limit: nobody needs them.
  */
 function costOf({ cost, costByQuery, limit }: Limit, query: URLSearchParams | undefined): number {
   if (costByQuery === undefined) return cost;
@@ -117,8 +117,8 @@ function askedFor(value: string): number {
 }
 
 /**
- * Returns a digest of the identity, since counters may be kept in Redis and an identity may be an address or a
- * telephone number. Empty if the request lacks it.
+ * Returns a digest of the identity, empty if the request lacks it. A digest, because counters may be in Redis and an
+ * identity may be an address or a telephone number.
  */
 function idOf(identity: Identity, request: RequestFacts): string {
   const value = identityValue(identity, request);
@@ -138,7 +138,7 @@ function identityValue(identity: Identity, request: RequestFacts): string | unde
     case 'header':
       return request.headers.get(identity.name);
     case 'query': {
-      // Nobody knows which of several values the service takes, so they get no budget of their own.
+      // A service may take any of several values, so they get no budget of their own.
       const values = request.query?.getAll(identity.name) ?? [];
       return values.length === 1 ? values[0] : undefined;
     }
