@@ -1,9 +1,11 @@
 /** Takes a request from its head to its log phase, in Kong's order: route, access, service, response, log. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import type { PdkValue } from '../../plugins/shared/pdk.js';
 import { mergeServiceHeaders, withEarlyHeaders } from './answer-headers.js';
 import type { Balancer } from './balancer.js';
 import { takeSizes } from './connection-bytes.js';
+import { HeaderList } from './headers.js';
 import { kongError, nginxError } from './kong-errors.js';
 import { newContext, type Running } from './new-context.js';
 import { NO_ROUTE } from './no-route.js';
@@ -107,6 +109,7 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
       return sendAnswer(context, withEarlyHeaders(nginxError(context, status), context));
     }
     context.serviceBody = body;
+    context.nginxCtx.set('buffered_headers', bufferedHeaders(context.serviceHeaders));
     const headers = mergeServiceHeaders(context, 'replace');
     context.answer = { status: context.earlyStatus ?? status, headers, body };
     await chain.run('response', context);
@@ -122,6 +125,16 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
     },
     close: proxy.close,
   };
+}
+
+/** Returns the service's headers as Kong keeps them: the length is a number. */
+function bufferedHeaders(headers = new HeaderList()): PdkValue {
+  const entries = Object.entries(headers.toMap()).map(([name, values]): [string, PdkValue] => {
+    const [first = '', ...others] = values;
+    if (name === 'content-length') return [name, Number(first)];
+    return [name, others.length === 0 ? first : values];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** Sets what nginx logs for a client that disconnects before its request is complete. Nobody gets an answer. */

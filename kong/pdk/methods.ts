@@ -265,7 +265,7 @@ export const METHODS = {
     }),
     response: namespace('kong.service.response', {
       getStatus: method(none, intMessage, RESPONSE),
-      getHeader: method(text, optionalStringMessage, AFTER_ACCESS),
+      getHeader: method(text, optionalStringMessage, RESPONSE),
       getHeaders: method(maximum, headersMessage, RESPONSE),
       getRawBody: upTo(method(unsent, bytesMessage, AFTER_ACCESS)),
     }),

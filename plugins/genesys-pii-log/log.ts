@@ -43,6 +43,9 @@ export interface Log {
 /** Marks an answer of the gateway's own in the place of the service's (genesys-response-filter, kong/plugin-server/failure.ts). */
 const WITHHELD_HEADER = 'x-gateway-response';
 
+/** Where Kong keeps the headers of a service whose answer it buffers, in nginx' context of the request (kong/init.lua). */
+const BUFFERED_HEADERS = 'buffered_headers';
+
 /** Answers of the service that are being masked hold no more memory than this; of more only the size is logged. */
 const MAX_BYTES_IN_WORK = 64 * 1024 * 1024;
 
@@ -52,8 +55,11 @@ interface Facts {
   source: string;
   json: string;
   credential: Credential | undefined;
-  /** Reads the length that the service declared; only after a response phase. */
-  readLength(): Promise<string | undefined>;
+  /**
+   * Reads the headers of the service, as Kong keeps them where it buffers. Not by `kong.service.response.get_header`: Kong has
+   * the length as a number, and aborts whoever asks for it so (measured).
+   */
+  readServiceHeaders(): Promise<PdkValue>;
   /** Reads the body from the service, before any rewriting; only if it is logged. @throws BodyTooLong */
   readBody(): Promise<Buffer>;
 }
@@ -89,7 +95,7 @@ async function readFacts(event: Reader, marker: string): Promise<Facts> {
     source,
     json,
     credential,
-    readLength: () => event.service.response.getHeader('content-length'),
+    readServiceHeaders: () => event.nginx.getCtx(BUFFERED_HEADERS),
     readBody: () => event.service.response.getRawBody(HARD_LIMIT),
   };
 }
@@ -150,7 +156,7 @@ function sizeOfAnswer({ responseHeaders, responseSize }: KongEntry): number {
 }
 
 async function answerOf(
-  { readLength, readBody }: Facts,
+  { readServiceHeaders, readBody }: Facts,
   entry: KongEntry,
   entrySize: number,
   isOverloaded: boolean,
@@ -160,7 +166,7 @@ async function answerOf(
   const unread = (size: number): CapturedBody => ({ bytes: Buffer.alloc(0), size, contentType, contentEncoding });
   // In the place of an answer that was withheld, an error left: the entry has its length.
   const wasWithheld = header(entry, WITHHELD_HEADER) !== undefined;
-  const size = wasWithheld ? Number((await readLength()) ?? 0) : entrySize;
+  const size = wasWithheld ? lengthIn(await readServiceHeaders()) : entrySize;
   if (declaredKind(parseMediaType(contentType)) === 'binary' || size > HARD_LIMIT) return unread(size);
   if (isOverloaded) return { size, truncated: true, omitted: 'overload' };
   try {
@@ -171,6 +177,13 @@ async function answerOf(
     if (error instanceof BodyTooLong) return unread(error.bytes);
     throw error;
   }
+}
+
+/** The length that headers declare; 0 if they do not. */
+function lengthIn(headers: PdkValue): number {
+  const entries = Object.entries(typeof headers === 'object' ? (headers ?? {}) : {});
+  const [, length] = entries.find(([name]) => name.toLowerCase() === 'content-length') ?? [];
+  return Number(length) || 0;
 }
 
 function header({ responseHeaders }: KongEntry, name: string): string | undefined {
