@@ -21,6 +21,8 @@ const handleResponse = (
 
 type Call = [method: string, ...args: unknown[]];
 
+const READS = ['getMethod', 'getCtx', 'getStatus', 'getHeaders'];
+
 /** Only what the handler may call; anything else is a TypeError. */
 function fakeKong(
   { method, uri, status, headers, body }: Exchange,
@@ -45,7 +47,7 @@ function fakeKong(
     response: {
       getStatus: record('getStatus', () => (stale ?? { status }).status),
       getHeaders: record('getHeaders', () => (stale ?? { headers }).headers),
-      clearHeader: record('clearHeader', nothing),
+      setHeaders: record('setHeaders', nothing),
       exit: record('exit', nothing),
     },
     service: {
@@ -71,7 +73,7 @@ async function handled(
 ): Promise<Call[]> {
   const { kong, calls } = fakeKong(exchange(what));
   await handleResponse(kong, config, totals, memory);
-  return calls.slice(config.readsPath ? 5 : 4).filter(([name]) => name !== 'getRawBody');
+  return calls.slice(READS.length + (config.readsPath ? 1 : 0)).filter(([name]) => name !== 'getRawBody');
 }
 
 /** The limits with which the body was asked for. */
@@ -80,8 +82,6 @@ async function limits(what: Parameters<typeof exchange>[0], config?: Config): Pr
   await handleResponse(kong, config ?? filterConfig(), createTotals());
   return calls.filter(([name]) => name === 'getRawBody').map(([, maxBytes]) => maxBytes);
 }
-
-const READS = ['getMethod', 'getCtx', 'getStatus', 'getHeaders'];
 
 it('reads the head in one round trip, and the path only if a rule asks for it', () => {
   const without = fakeKong(exchange());
@@ -183,10 +183,8 @@ describe('a filtered body', () => {
     };
     const config = filterConfig({ rules: [{ keep: ['id'], remove_headers: ['X-Secret', 'x-absent'] }] });
     const calls = await handled({ headers, body: gzipSync('{"id":1,"x":2}') }, config);
-    expect(calls.slice(0, -1)).toEqual(
-      ['x-secret', 'content-encoding', 'etag', 'content-md5', 'digest'].map((name) => ['clearHeader', name]),
-    );
-    expect(calls.at(-1)).toEqual(['exit', 200, Buffer.from('{"id":1}'), {}]);
+    const removed = { 'x-secret': [], 'content-encoding': [], etag: [], 'content-md5': [], digest: [] };
+    expect(calls).toEqual([['exit', 200, Buffer.from('{"id":1}'), removed]]);
   });
 
   it('is said to be UTF-8 if it was not', async () => {
@@ -208,7 +206,7 @@ describe('a body that passes', () => {
   it('loses the headers that a rule names', async () => {
     const config = filterConfig({ rules: [{ keep: ['id'], remove_headers: ['ETag'] }] });
     expect(await handled({ body: '', status: 204, headers: { etag: ['x'] } }, config)).toEqual([
-      ['clearHeader', 'etag'],
+      ['setHeaders', { etag: [] }],
     ]);
   });
 
@@ -224,13 +222,13 @@ describe('a blocked response', () => {
     const calls = await handled({ body: '{"secret":', headers });
     expect(calls.slice(0, -1)).toEqual([
       ['log.err', 'a response is blocked: its body is not JSON at byte 10'],
-      ['clearHeader', 'content-encoding'],
-      ['clearHeader', 'etag'],
       ['getVar', 'kong_request_id'],
     ]);
     const [method, status, body, sent] = calls.at(-1) ?? [];
     expect([method, status]).toEqual(['exit', 502]);
     expect(sent).toEqual({
+      'content-encoding': [],
+      etag: [],
       'Content-Type': 'application/json; charset=utf-8',
       'Cache-Control': 'no-store',
       'X-Gateway-Response': 'blocked',
@@ -276,6 +274,7 @@ describe('a response for which Kong tells of another request', () => {
   it.each([
     ['that failed', { status: 403, headers: { 'content-type': ['application/json'] } }],
     ['of another type', { status: 200, headers: { 'content-type': ['text/plain'] } }],
+    ['that was longer', { status: 200, headers: { 'content-length': ['99999999'] } }],
     ['that was a part', { status: 206, headers: { 'content-type': ['application/json'] } }],
   ])('%s is filtered by its own status and headers', async (_, stale) => {
     const headers = { 'content-type': ['application/json'], 'content-encoding': ['gzip'], 'x-secret': ['x'] };
@@ -283,12 +282,10 @@ describe('a response for which Kong tells of another request', () => {
     const { kong, calls } = fakeKong(own, stale);
     const config = filterConfig({ rules: [{ keep: ['id'], remove_headers: ['X-Secret'] }], non_json: 'pass' });
     await handleResponse(kong, config, createTotals());
-    const done = calls.filter(([name]) => name === 'clearHeader' || name === 'exit');
-    expect(done).toEqual([
-      ['clearHeader', 'x-secret'],
-      ['clearHeader', 'content-encoding'],
-      ['exit', 201, Buffer.from('{"id":1}'), {}],
-    ]);
+    // Kong has it as a number, and fails the request of whoever asks for it there.
+    expect(calls).not.toContainEqual(['service.getHeader', 'content-length']);
+    const done = calls.filter(([name]) => name === 'exit');
+    expect(done).toEqual([['exit', 201, Buffer.from('{"id":1}'), { 'x-secret': [], 'content-encoding': [] }]]);
   });
 });
 

@@ -2,12 +2,12 @@
  * The response phase: one round trip reads the head, and a second one the body, if it matters. What the verdict says is
  * written with the end of the event.
  */
-import { clearClientHeader, type Effect, log } from '../runtime/effects.js';
+import { log, setClientHeaders } from '../runtime/effects.js';
 import { type Reader, type Step, type Verdict as StepVerdict, step } from '../runtime/step.js';
 import { BodyTooLong } from '../shared/body-too-long.js';
 import { type ByteBudget, createByteBudget, NoRoom } from '../shared/byte-budget.js';
 import type { Clock } from '../shared/clock.js';
-import type { HeaderMap } from '../shared/pdk.js';
+import type { HeaderMap, HeaderValues } from '../shared/pdk.js';
 import type { Config } from './config.js';
 import type { Totals } from './metrics.js';
 import { type Head, judgeHead, sizeOf, type Undecided, type Verdict } from './verdict.js';
@@ -32,7 +32,7 @@ const PHASE = 'KONG_PHASE';
 const RESPONSE_PHASE = 0x80;
 
 /** Headers that a verdict depends on. */
-const CONTENT_HEADERS = ['content-type', 'content-encoding', 'content-length'];
+const CONTENT_HEADERS = ['content-type', 'content-encoding'];
 
 /** So much is asked for first of a body whose length the service does not say: ordinary ones have less. */
 const USUAL_BYTES = 1024 * 1024;
@@ -103,34 +103,41 @@ async function judgeBody(
 
 /** Turns a verdict into what Kong is told. @param bytes of the service's body, as far as it is known */
 function carryOut(verdict: Verdict, { status, headers }: Head, bytes: number, totals: Totals): StepVerdict {
-  if (verdict.kind === 'pass') {
-    totals.count(verdict.warning === undefined ? 'passed' : 'unfiltered', bytes, bytes);
-    const effects = clear(headers, verdict.removeHeaders);
-    return { effects: verdict.warning === undefined ? effects : [log('warn', verdict.warning), ...effects] };
+  /** An empty list removes a header. Only those that are there: each costs. */
+  const without = (names: readonly string[]): HeaderValues =>
+    Object.fromEntries(names.filter((name) => name in headers).map((name) => [name, []]));
+  switch (verdict.kind) {
+    case 'pass': {
+      totals.count(verdict.warning === undefined ? 'passed' : 'unfiltered', bytes, bytes);
+      const removed = without(verdict.removeHeaders);
+      const effects = Object.keys(removed).length === 0 ? [] : [setClientHeaders(removed)];
+      return { effects: verdict.warning === undefined ? effects : [log('warn', verdict.warning), ...effects] };
+    }
+    case 'block':
+      totals.count('blocked', bytes, 0);
+      return blocked(verdict, without([...verdict.removeHeaders, ...BODY_HEADERS]));
+    case 'replace': {
+      totals.count('filtered', bytes, verdict.body.length);
+      const removed = without([...verdict.removeHeaders, ...BODY_HEADERS]);
+      const changed = verdict.contentType === undefined ? {} : { 'Content-Type': verdict.contentType };
+      return { effects: [], answer: { status, body: verdict.body, headers: { ...removed, ...changed } } };
+    }
   }
-  const effects = clear(headers, [...verdict.removeHeaders, ...BODY_HEADERS]);
-  if (verdict.kind === 'block') {
-    totals.count('blocked', bytes, 0);
-    return blocked(verdict, effects);
-  }
-  totals.count('filtered', bytes, verdict.body.length);
-  const changed = verdict.contentType === undefined ? {} : { 'Content-Type': verdict.contentType };
-  return { effects, answer: { status, body: verdict.body, headers: changed } };
 }
 
 function blocked(
   { reason, status, retryAfterSeconds }: Extract<Verdict, { kind: 'block' }>,
-  effects: readonly Effect[],
+  removed: HeaderValues,
 ): StepVerdict {
   return {
-    effects: [log('err', `a response is blocked: ${reason}`), ...effects],
+    effects: [log('err', `a response is blocked: ${reason}`)],
     answer: {
       code: 'gateway.response.blocked',
       message: "The gateway did not let the service's response through",
       ...(status === undefined ? {} : { status }),
       ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
       // What the service said of its own answer must not keep this one in a cache.
-      headers: { 'Cache-Control': 'no-store', [BLOCKED_HEADER]: 'blocked' },
+      headers: { ...removed, 'Cache-Control': 'no-store', [BLOCKED_HEADER]: 'blocked' },
     },
   };
 }
@@ -151,6 +158,7 @@ async function readHead(event: Reader, config: Config): Promise<Head> {
  * Status and headers by the calls that Kong always answers for the request at hand. `kong.response.getStatus`, `getHeaders`
  * and `kong.nginx.getCtx` it answers for an earlier request, on a coroutine whose last log event it aborted because a
  * plugin server had died (measured on Kong 3.9.3: the saved request stays on the coroutine, kong/runloop/plugin_servers/plugin.lua).
+ * Not the length: Kong has it as a number, and fails the request of whoever asks for it so (measured).
  */
 async function readFromService(
   { service }: Reader,
@@ -164,9 +172,4 @@ async function readFromService(
   const headers: HeaderMap = {};
   for (const { name, value } of found) if (value !== undefined) headers[name] = [value];
   return { status, headers };
-}
-
-/** Only those that are there: each is a call. */
-function clear(headers: HeaderMap, names: readonly string[]): Effect[] {
-  return names.filter((name) => name in headers).map(clearClientHeader);
 }

@@ -7,10 +7,8 @@ export type LogLevel = 'err' | 'warn' | 'notice' | 'info' | 'debug';
 export type Effect =
   /** Headers of the request to the service. An empty list removes all lines of a header. */
   | { kind: 'service_headers'; headers: HeaderValues }
-  /** Headers of the answer to the client. */
+  /** Headers of the answer to the client. An empty list removes all lines of a header. */
   | { kind: 'client_headers'; headers: HeaderValues }
-  /** Removes a header of the answer to the client. */
-  | { kind: 'clear_client_header'; name: string }
   /** Leaves a value for other plugins and later phases, in `kong.ctx.shared`. */
   | { kind: 'share'; key: string; value: PdkValue }
   /** Puts a value into Kong's own log entry, for all of Kong's logging plugins. */
@@ -23,9 +21,6 @@ export const setServiceHeaders = (headers: HeaderValues): Effect => ({ kind: 'se
 
 /** Sets headers of the answer to the client. */
 export const setClientHeaders = (headers: HeaderValues): Effect => ({ kind: 'client_headers', headers });
-
-/** Removes a header of the answer to the client. */
-export const clearClientHeader = (name: string): Effect => ({ kind: 'clear_client_header', name });
 
 /** Leaves a value in `kong.ctx.shared`. */
 export const share = (key: string, value: PdkValue): Effect => ({ kind: 'share', key, value });
@@ -44,9 +39,6 @@ export function apply(kong: Kong, effect: Effect): void {
       break;
     case 'client_headers':
       void kong.response.setHeaders(effect.headers);
-      break;
-    case 'clear_client_header':
-      void kong.response.clearHeader(effect.name);
       break;
     case 'share':
       void kong.ctx.shared.set(effect.key, effect.value);

@@ -1,6 +1,6 @@
 /** Answers a client in place of the service, with Genesys' error body and Kong's request id in it. */
 import { type GatewayErrorCode, gatewayError } from '../gateway-error.js';
-import type { Kong } from '../pdk.js';
+import type { HeaderValues, Kong } from '../pdk.js';
 
 /** What an answer has besides its code and message. */
 export interface AnswerOptions {
@@ -8,8 +8,8 @@ export interface AnswerOptions {
   retryAfterSeconds?: number;
   /** Another status than the code's own. */
   status?: number;
-  /** Further headers. */
-  headers?: Record<string, string>;
+  /** Further headers. An empty list removes one. */
+  headers?: HeaderValues;
 }
 
 /**
@@ -25,5 +25,5 @@ export async function answerError(
 ): Promise<void> {
   const contextId = await kong.nginx.getVar('kong_request_id');
   const { status, body, headers } = gatewayError(code, message, { ...options, contextId });
-  await kong.response.exit(status, body, Object.assign(headers, options.headers));
+  await kong.response.exit(status, body, { ...headers, ...options.headers });
 }
