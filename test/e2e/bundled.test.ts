@@ -3,6 +3,7 @@ import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type EchoServer, type Received, startEchoServer } from '../support/echo-server.js';
 import { type Gateway, startGateway } from './gateway.js';
 
@@ -50,6 +51,7 @@ const ROUTES: Record<string, Plugin[]> = {
   'limit-header': [limit({ year: 1, limit_by: 'header', header_name: 'X-Tenant', hide_client_headers: true })],
   'limit-path': [limit({ year: 1, limit_by: 'path', path: '/limit-path/hot' })],
   'limit-service': [limit({ year: 1, limit_by: 'service', error_code: 403, error_message: 'slow down' })],
+  'limit-probe': [limit({ year: 1_000_000 })],
   'id-uuid': [correlation({ generator: 'uuid', header_name: 'X-Id', echo_downstream: true })],
   'id-counter': [correlation({ echo_downstream: true })],
   'id-tracker': [correlation({ generator: 'tracker' })],
@@ -446,8 +448,20 @@ describe('rate-limiting', () => {
   const limits = ({ headers }: Result) =>
     Object.fromEntries(Object.entries(headers).filter(([name]) => /ratelimit|retry/.test(name)));
 
+  /**
+   * Sends a request, and waits until it is counted: Kong counts in a timer, after it has answered
+   * (kong/plugins/rate-limiting/handler.lua). Timers run in their order, so a later request that is counted tells.
+   */
+  const sendCounted = async (path: string, options?: Options): Promise<Result> => {
+    const result = await send(path, options);
+    const remaining = async () => Number(limits(await send('/limit-probe'))['ratelimit-remaining']);
+    const before = await remaining();
+    await waitFor('the counter', async () => (await remaining()) < before);
+    return result;
+  };
+
   it('counts, tells of it, and refuses', async () => {
-    const first = await send('/limit-ip');
+    const first = await sendCounted('/limit-ip');
     expect(limits(first)).toEqual({
       'x-ratelimit-limit-hour': '2',
       'x-ratelimit-remaining-hour': '1',
@@ -457,8 +471,8 @@ describe('rate-limiting', () => {
       'ratelimit-remaining': '1',
       'ratelimit-reset': expect.stringMatching(/^\d{1,4}$/),
     });
-    expect(limits(await send('/limit-ip'))['ratelimit-remaining']).toBe('0');
-    const refused = await send('/limit-ip');
+    expect(limits(await sendCounted('/limit-ip'))['ratelimit-remaining']).toBe('0');
+    const refused = await sendCounted('/limit-ip');
     expect(refusal(refused)).toEqual([429, { message: 'API rate limit exceeded' }, undefined]);
     const { 'ratelimit-reset': reset, 'retry-after': retryAfter, ...rest } = limits(refused);
     expect(Number(retryAfter)).toBeGreaterThan(0);
@@ -476,7 +490,7 @@ describe('rate-limiting', () => {
   it('counts by consumer, credential, header and path', async () => {
     const statuses = async (...requests: [string, Options?][]) => {
       const seen: number[] = [];
-      for (const [path, options] of requests) seen.push((await send(path, options)).status);
+      for (const [path, options] of requests) seen.push((await sendCounted(path, options)).status);
       return seen;
     };
     const keys = ['ada-key', 'ada-key-2', 'bob-key', 'bob-key'];
@@ -485,14 +499,14 @@ describe('rate-limiting', () => {
     expect(await byKey('/limit-credential')).toEqual([200, 200, 200, 429]);
     const tenant = (name: string): [string, Options] => ['/limit-header', { headers: { 'X-Tenant': name } }];
     expect(await statuses(tenant('a'), tenant('b'), tenant('a'), ['/limit-header'])).toEqual([200, 200, 429, 200]);
-    expect(limits(await send('/limit-header'))).toEqual({});
+    expect(limits(await sendCounted('/limit-header'))).toEqual({});
     const paths: [string][] = [['/limit-path/hot'], ['/limit-path/hot'], ['/limit-path/a'], ['/limit-path/b']];
     expect(await statuses(...paths)).toEqual([200, 429, 200, 429]);
   });
 
   it('answers as it is told', async () => {
-    expect((await send('/limit-service')).status).toBe(200);
-    expect(refusal(await send('/limit-service'))).toEqual([403, { message: 'slow down' }, undefined]);
+    expect((await sendCounted('/limit-service')).status).toBe(200);
+    expect(refusal(await sendCounted('/limit-service'))).toEqual([403, { message: 'slow down' }, undefined]);
   });
 });
 
