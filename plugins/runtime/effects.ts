@@ -1,7 +1,7 @@
-/** What a step can do to a request, an answer or the log, as data; and the one place where it is done. */
+/** What a step can do to a request, an answer or the log, as data, and the one function that does it. */
 import type { HeaderValues, Kong, PdkValue } from '../shared/pdk.js';
 
-/** Levels that steps log at. */
+/** The levels that steps log at. */
 export type LogLevel = 'err' | 'warn' | 'notice' | 'info' | 'debug';
 
 export type Effect =
@@ -9,9 +9,9 @@ export type Effect =
   | { kind: 'service_headers'; headers: HeaderValues }
   /** Headers of the answer to the client. An empty list removes all lines of a header. */
   | { kind: 'client_headers'; headers: HeaderValues }
-  /** Leaves a value for other plugins and later phases, in `kong.ctx.shared`. */
+  /** A value in `kong.ctx.shared`, for other plugins and later phases. */
   | { kind: 'share'; key: string; value: PdkValue }
-  /** Puts a value into Kong's own log entry, for all of Kong's logging plugins. */
+  /** A value in Kong's own log entry, for all of Kong's logging plugins. */
   | { kind: 'serialize'; key: string; value: PdkValue }
   /** A line in Kong's error log. */
   | { kind: 'log'; level: LogLevel; line: string };
@@ -22,16 +22,18 @@ export const setServiceHeaders = (headers: HeaderValues): Effect => ({ kind: 'se
 /** Sets headers of the answer to the client. */
 export const setClientHeaders = (headers: HeaderValues): Effect => ({ kind: 'client_headers', headers });
 
-/** Leaves a value in `kong.ctx.shared`. */
+/** Sets a value in `kong.ctx.shared`. */
 export const share = (key: string, value: PdkValue): Effect => ({ kind: 'share', key, value });
 
-/** Puts a value into Kong's own log entry. */
+/** Adds a value to Kong's own log entry. */
 export const serialize = (key: string, value: PdkValue): Effect => ({ kind: 'serialize', key, value });
 
-/** Logs a line in Kong's error log. */
+/** Writes a line to Kong's error log. */
 export const log = (level: LogLevel, line: string): Effect => ({ kind: 'log', level, line });
 
-/** Carries an effect out. Nobody waits for it: calls of one tick leave in one write, the end of the event with them. */
+/**
+ * Carries out an effect. Nothing waits for it: the calls of one tick, also the end of the event, leave in one write.
+ */
 export function apply(kong: Kong, effect: Effect): void {
   switch (effect.kind) {
     case 'service_headers':

@@ -1,6 +1,6 @@
 /**
- * Makes a plugin's module of its part: what kong-js-pdk's contract asks for (plugins/shared/plugin.ts), so that it runs
- * in our plugin server and in kong-pdk's own.
+ * Turns a part into a plugin's module. The module follows the contract of kong-js-pdk (plugins/shared/plugin.ts), so it
+ * runs in our plugin server and in kong-pdk's own.
  */
 import { BARE_HOST, type Host } from '../shared/host.js';
 import { ConfigError } from '../shared/kong-schema/config-error.js';
@@ -12,7 +12,7 @@ import { runPhase } from './run-phase.js';
 import { createServices } from './services.js';
 import type { Step } from './step.js';
 
-/** What a plugin is besides its part. */
+/** What a plugin has in addition to its part. */
 export interface PluginIdentity<Config> {
   name: string;
   version: string;
@@ -54,7 +54,7 @@ export function kongModule<Config>({ name, version, priority, pluginFields, part
   } satisfies PluginModule;
 }
 
-/** A class with a method for each phase: Kong runs the phases that the prototype has. */
+/** Makes a class with a method for each phase. Kong runs the phases that the prototype has. */
 function pluginClass<Config>(
   part: Part<Config>,
   phases: readonly Phase[],

@@ -1,6 +1,6 @@
 /**
- * A part: one capability of the suite, such as tokens or the audit log, apart from the plugin and the process that run it.
- * Its definition is pure, so that check-config, docs and tests import it; state begins with `start`.
+ * A part: one capability of the suite, such as tokens or the audit log, without the plugin and process that run it. Its
+ * definition is pure, so that check-config, docs and tests can import it. Its state begins with `start`.
  */
 import type { Host } from '../shared/host.js';
 import type { Fields } from '../shared/kong-schema/field.js';
@@ -11,35 +11,37 @@ import type { Step } from './step.js';
 /** The steps of one configuration, by phase. */
 export type Steps = Partial<Record<Phase, Step>>;
 
-/** A part that holds state, as long as the process lives. Instances come and go with configurations and nginx workers. */
+/** A part with its state, which lives as long as the process. Instances come and go with configurations and workers. */
 export interface RunningPart<Config> extends RunningPlugin {
   /** Makes the steps of one configuration. @throws ConfigError for what only the state can refuse */
   stepsOf(config: Config): Steps;
 }
 
-/** A phase that a command-line flag leaves out, and what needs it. */
+/** A phase that a command-line flag leaves out, and the fields that need it. */
 export interface OptionalPhase<Config> {
   phase: Phase;
-  /** What the phase is for, as the predicate of a field: `learns from answers`. */
+  /** What the phase does for a field, as a predicate: `learns from answers`. */
   why: string;
-  /** Names a field of a configuration that does nothing without the phase, such as `circuit_breaker`; it is refused then. */
+  /**
+   * Returns a field that has no effect without the phase, such as `circuit_breaker`. The configuration is refused then.
+   */
   neededBy(config: Config): string | undefined;
 }
 
 export interface Part<Config> {
-  /** The fields of its configuration. */
+  /** The fields of the part's configuration. */
   fields: Fields;
-  /** Rules over several of these fields (Kong: `entity_checks`). */
+  /** Rules over several fields (Kong's `entity_checks`). */
   entityChecks?: readonly Record<string, unknown>[];
-  /** The phases in which it has steps. */
+  /** The phases in which the part has steps. */
   phases: readonly Phase[];
-  /** Phases that can be left out, by flag: `without-log`, `without-bodies`. */
+  /** Phases that a flag can leave out: `without-log`, `without-bodies`. */
   optionalPhases?: Readonly<Record<string, OptionalPhase<Config>>>;
   /**
-   * Parses and checks a configuration, as Kong sends it. Pure, but for files that `host` allows to be read.
-   * @throws ConfigError that names the field and holds no secret
+   * Parses and checks a configuration, as Kong sends it. Pure, except for reading files that `host` allows.
+   * @throws ConfigError that names the field and contains no secret
    */
   readConfig(config: unknown, host: Host): Config;
-  /** Starts the part's state: once a process. */
+  /** Starts the part's state, once per process. */
   start(services: Services): RunningPart<Config>;
 }

@@ -3,9 +3,9 @@ import { log } from './effects.js';
 import type { Verdict } from './step.js';
 
 /**
- * Answers 400. The answer says why, and the log only at debug: Kong writes the request line next to what a plugin logs, and
- * anyone can cause as many of these as they like.
- * @param reason of `refusalOf` (plugins/shared/http/request-guard.ts)
+ * Answers 400 with the reason. Logs it only at debug: Kong writes the request line next to a plugin's log line, and
+ * anyone can send any number of such requests.
+ * @param reason from `refusalOf` (plugins/shared/http/request-guard.ts)
  */
 export function refused(reason: string): Verdict {
   return {

@@ -1,12 +1,15 @@
-/** Runs the steps of one phase on one event: the only place that sets, answers and orders. */
+/**
+ * Runs the steps of one phase for one event. The only place that carries out effects, answers, and decides the order.
+ */
 import { answerError } from '../shared/http/answer.js';
 import type { Kong } from '../shared/pdk.js';
 import { apply } from './effects.js';
 import type { ErrorAnswer, PlainAnswer, Step, Verdict } from './step.js';
 
 /**
- * Lets all steps read in the same tick, then decides in their order, until one answers.
- * @throws PdkError if Kong has gone, and whatever a step throws: the plugin server answers for it (kong/plugin-server/failure.ts)
+ * Lets all steps read in the same tick, then lets them decide in order, until one answers.
+ * @throws PdkError if Kong has gone, or what a step throws; the plugin server handles it
+ *   (kong/plugin-server/failure.ts)
  */
 export async function runPhase(steps: readonly Step[], kong: Kong): Promise<void> {
   const decisions = steps.map((begin) => begin(kong));

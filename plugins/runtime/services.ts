@@ -2,11 +2,11 @@
 import { createRedisConnections, type OpenRedis } from '../shared/redis/connection.js';
 
 export interface Services {
-  /** One connection for the same settings, whichever part asks. */
+  /** Returns one connection for the same settings, whichever part asks. */
   openRedis: OpenRedis;
 }
 
-/** Makes the services of a process. Nothing is connected yet. */
+/** Makes the services of a process. Does not connect yet. */
 export function createServices(): Services {
   return { openRedis: createRedisConnections() };
 }

@@ -17,7 +17,7 @@ import type { AnswerOptions } from '../shared/http/answer.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
 import type { Effect } from './effects.js';
 
-/** What a step may ask Kong in a phase: getters, and `setUpstream`, whose answer decides what comes next. */
+/** What a step may ask Kong: getters, and `setUpstream`, whose result decides what comes next. */
 export interface Reader {
   client: Kong['client'];
   ctx: { shared: Pick<Kong['ctx']['shared'], 'get'> };
@@ -29,7 +29,7 @@ export interface Reader {
   service: Pick<Kong['service'], 'setUpstream'> & { response: Kong['service']['response'] };
 }
 
-/** An error of the suite's own; Kong's request id is added when it is sent. */
+/** An error answer of the suite. Kong's request id is added when it is sent. */
 export interface ErrorAnswer extends AnswerOptions {
   code: GatewayErrorCode;
   message: string;
@@ -42,26 +42,28 @@ export interface PlainAnswer {
   headers: HeaderValues;
 }
 
-/** What a step has decided. With an answer, the event ends: later steps decide nothing. */
+/** The decision of a step. An answer ends the event: later steps do not decide. */
 export interface Verdict {
   effects: readonly Effect[];
   answer?: ErrorAnswer | PlainAnswer;
-  /** Decides further, after the effects: for a mark that must be set before a body is read, as its client may go away. */
+  /**
+   * Decides again after the effects. For a mark that must be set before a body is read, since the client may go away.
+   */
   next?(): Verdict | Promise<Verdict>;
 }
 
-/** Begins to read; the result decides, once it is this step's turn. */
+/** Starts to read. The returned function decides, when it is this step's turn. */
 export type Step = (event: Reader) => () => Verdict | Promise<Verdict>;
 
-/** Lets the request go on, with nothing changed. */
+/** Lets the request go on unchanged. */
 export const GO_ON: Verdict = { effects: [] };
 
 const ignore = (): void => {};
 
 /**
- * Makes a step of its two halves.
- * @param read asks Kong; a second tick of reading may depend on the first
- * @param decide a function of what was read, and of the part's own state
+ * Makes a step from its two halves.
+ * @param read asks Kong; a second tick of reads may depend on the first
+ * @param decide decides by what was read and by the part's own state
  */
 export function step<Facts>(
   read: (event: Reader) => Facts | Promise<Facts>,
@@ -70,7 +72,7 @@ export function step<Facts>(
   return (event) => {
     const facts = read(event);
     if (!(facts instanceof Promise)) return () => decide(facts);
-    // An earlier step may end the event, so that nobody waits for these facts.
+    // An earlier step may end the event. Then nothing awaits these facts.
     facts.catch(ignore);
     return () => facts.then(decide);
   };

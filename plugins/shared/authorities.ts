@@ -1,15 +1,15 @@
-/** A file of certificate authorities that a configuration names. */
+/** Reads a file of certificate authorities that a configuration names. */
 import { X509Certificate } from 'node:crypto';
 import type { Host } from './host.js';
 import { ConfigError } from './kong-schema/config-error.js';
 import { readAllowedFile } from './readable-file.js';
 
-/** All authorities of a distribution fit. */
+/** Large enough for all authorities of a Linux distribution. */
 const MAX_CA_FILE_BYTES = 4_194_304;
 
 /**
- * Reads the certificates of a file, in PEM.
- * @param path of the field, for messages
+ * Reads the PEM certificates in a file.
+ * @param path the field's path, for messages
  * @throws ConfigError that names the field and the file
  */
 export function readAuthorities(file: string, path: string, { secretsDirs }: Pick<Host, 'secretsDirs'>): string {
@@ -22,7 +22,7 @@ export function readAuthorities(file: string, path: string, { secretsDirs }: Pic
   } catch (error) {
     throw fail((error as Error).message);
   }
-  // Node would take a broken certificate for none, and then refuse every login.
+  // Node ignores a broken certificate, and then refuses every login.
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (certificates.length === 0) throw fail('holds no certificate in PEM');
   for (const certificate of certificates) {

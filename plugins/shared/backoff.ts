@@ -1,16 +1,16 @@
-/** How long to wait before something that failed is tried again. Pure: chance comes in as an argument. */
+/** How long to wait before a failed call is tried again. Pure: callers pass the random number. */
 
 export interface Backoff {
-  /** The ceiling of the first wait, in ms; it doubles with each further one. */
+  /** The ceiling of the first wait, in ms. It doubles with each further wait. */
   firstMs: number;
   /** The highest ceiling, in ms. */
   longestMs: number;
-  /** The share of a ceiling that is left to chance: 1 is full jitter, 0.5 waits at least half of it. */
+  /** The random share of a wait: 1 is full jitter, 0.5 waits at least half of the ceiling. */
   jitter: number;
 }
 
 /**
- * Returns a wait in ms, exponential with jitter, so that what failed together does not come back together.
+ * Returns a wait in ms: exponential, with jitter, so that callers that failed together do not retry together.
  * @param attempt how many attempts have failed, from 1
  * @param random uniform in [0, 1)
  */

@@ -1,6 +1,6 @@
-/** A body that was dropped as it came, since it is longer than its reader takes. */
+/** A body was longer than its reader accepts, and was dropped while it arrived. */
 export class BodyTooLong extends Error {
-  /** How long it is. */
+  /** The length of the body. */
   readonly bytes: number;
   constructor(bytes: number) {
     super(`the body has ${bytes} bytes`);

@@ -1,17 +1,17 @@
 /**
- * Bounds the memory that work of one kind holds, over all requests of a process. Who finds no room waits for its turn, in the
- * order of coming, and gives up after a while.
+ * Limits the memory that one kind of work holds, over all requests of a process. Work that does not fit waits in a
+ * queue, first come first served, and fails after a while.
  */
 import type { Clock } from './clock.js';
 
-/** There was no room in time. */
+/** The work did not get its memory in time. */
 export class NoRoom extends Error {}
 
 export interface ByteBudget {
   /**
-   * Runs some work once there is room for so many bytes, which it holds until it has ended. Work for more bytes than there
-   * are at all runs alone.
-   * @throws NoRoom; whatever the work throws
+   * Runs work once there is room for its bytes, and holds them until the work ends. Work that needs more than the whole
+   * budget runs alone.
+   * @throws NoRoom if there is no room in time, or whatever the work throws
    */
   run<T>(bytes: number, work: () => Promise<T>): Promise<T>;
 }
@@ -21,7 +21,7 @@ interface Waiting {
   begin(): void;
 }
 
-/** @param maxWaitMs how long work waits for room */
+/** Makes a budget. @param maxWaitMs how long work waits for room */
 export function createByteBudget(totalBytes: number, maxWaitMs: number, clock: Pick<Clock, 'startTimer'>): ByteBudget {
   const queue = new Set<Waiting>();
   let held = 0;
@@ -42,7 +42,7 @@ export function createByteBudget(totalBytes: number, maxWaitMs: number, clock: P
       const cancel = clock.startTimer(maxWaitMs, () => {
         queue.delete(waiting);
         reject(new NoRoom(`no room for ${bytes} bytes in ${maxWaitMs} ms`));
-        // Smaller work behind it may fit.
+        // Smaller work that waits behind it may fit.
         beginNext();
       });
       const waiting = {

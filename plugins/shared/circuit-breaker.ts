@@ -1,29 +1,30 @@
 /**
- * A circuit breaker: after failures in a row nothing is tried for a while, then one try decides. It stands before
- * services (genesys-token-manager) and before Redis. A state machine without clock or timer: callers pass the time in.
+ * A circuit breaker: after some failures in a row nothing is tried for a while, and then one try decides. It protects
+ * services (genesys-token-manager) and Redis. A state machine without clock or timers: callers pass the time.
  */
 
 /** When a breaker opens, and for how long. */
 export interface BreakerPolicy {
-  /** So many failures in a row, without a success between them, open it ... */
+  /** This many failures in a row, without a success between them, open the breaker ... */
   failures: number;
-  /** ... if they all lie within this time. */
+  /** ... if all of them are within this time. */
   windowMs: number;
-  /** How long it stays open at first; each failed try after that doubles it ... */
+  /** How long the breaker stays open at first. Each failed try after that doubles the time ... */
   openMs: number;
-  /** ... up to this. */
+  /** ... up to this maximum. */
   maxOpenMs: number;
 }
 
 export interface CircuitBreaker {
   /**
-   * Asks to try. 0: go ahead, and report how it ended. Otherwise the milliseconds until asking again makes sense.
-   * Once the open time is over, one caller is let through; should it never report, another one after `openMs`.
+   * Asks for permission to try. Returns 0 if the caller may try; it then reports the outcome. Otherwise returns the
+   * milliseconds until it makes sense to ask again. When the open time is over, one caller may try. If it never
+   * reports, the next one may try after `openMs`.
    */
   enter(nowMs: number): number;
-  /** Reports a success: it closes, if it was not still open. */
+  /** Reports a success. Closes the breaker, unless its open time is not over yet. */
   succeeded(nowMs: number): void;
-  /** Reports a failure. True if that opened it, so that one line is logged for it. */
+  /** Reports a failure. Returns whether this failure opened the breaker, so that it is logged once. */
   failed(nowMs: number): boolean;
   readonly isOpen: boolean;
 }
@@ -32,7 +33,7 @@ export interface CircuitBreaker {
 export function createCircuitBreaker({ failures, windowMs, openMs, maxOpenMs }: BreakerPolicy): CircuitBreaker {
   let failuresInARow = 0;
   let firstFailureMs = 0;
-  /** Undefined: closed. */
+  /** Undefined while the breaker is closed. */
   let open: { untilMs: number; forMs: number; trial: boolean } | undefined;
 
   return {
@@ -40,12 +41,12 @@ export function createCircuitBreaker({ failures, windowMs, openMs, maxOpenMs }: 
       if (open === undefined) return 0;
       if (nowMs < open.untilMs) return open.untilMs - nowMs;
       open.trial = true;
-      // The others wait for the trial's end, or this long if it is never told.
+      // The others wait until the trial ends, or this long if its outcome is never reported.
       open.untilMs = nowMs + openMs;
       return 0;
     },
     succeeded() {
-      // A success of something begun before it opened says nothing about now.
+      // A try that began before the breaker opened says nothing about the present.
       if (open !== undefined && !open.trial) return;
       open = undefined;
       failuresInARow = 0;

@@ -1,11 +1,11 @@
-/** How an OAuth client names itself in HTTP Basic (RFC 6749 2.3.1). Pure. */
+/** How an OAuth client authenticates with HTTP Basic (RFC 6749 2.3.1). Pure. */
 
-/** One value as application/x-www-form-urlencoded: a space becomes a plus. */
+/** Encodes one value as application/x-www-form-urlencoded, where a space becomes a plus. */
 export function formEncode(value: string): string {
   return new URLSearchParams({ v: value }).toString().slice('v='.length);
 }
 
-/** Id and secret are form-encoded before Base64, so that a colon in the id cannot move the border. */
+/** Returns the Base64 text for HTTP Basic. Form-encodes id and secret first, so an id may contain a colon. */
 export function basicCredentials(clientId: string, clientSecret: string): string {
   return Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64');
 }

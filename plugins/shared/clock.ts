@@ -1,17 +1,17 @@
-/** Time and chance, as the suite asks for them. Tests put their own in. */
+/** Time and randomness, as the plugins use them. Tests pass their own. */
 
 export interface Clock {
-  /** Monotonic milliseconds: a clock that is set makes nothing live longer. */
+  /** Monotonic milliseconds. Setting the system's clock does not extend anything's life. */
   nowMs(): number;
-  /** Milliseconds since 1970, to read and write dates. */
+  /** Milliseconds since 1970, to parse and write dates. */
   wallClockMs(): number;
-  /** Uniform in [0, 1). */
+  /** A random number, uniform in [0, 1). */
   random(): number;
-  /** Runs something later; the result cancels it. A pending timer does not keep the process alive. */
+  /** Runs a function later. The result cancels the timer. A pending timer does not keep the process alive. */
   startTimer(ms: number, run: () => void): () => void;
 }
 
-/** The real one. */
+/** The clock of the machine. */
 export const realClock: Clock = {
   nowMs: () => performance.now(),
   wallClockMs: () => Date.now(),
@@ -23,7 +23,7 @@ export const realClock: Clock = {
   },
 };
 
-/** Resolves after some milliseconds. */
+/** Resolves after the given milliseconds. */
 export function sleep(clock: Pick<Clock, 'startTimer'>, ms: number): Promise<void> {
   return new Promise((resolve) => {
     clock.startTimer(ms, resolve);

@@ -1,4 +1,7 @@
-/** Tells static credentials apart without telling them: what a node says that it injects, and a rotation looks for. */
+/**
+ * Distinguishes static credentials without revealing them. Operators compare fingerprints when they rotate a
+ * credential.
+ */
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 
@@ -6,8 +9,9 @@ const SALT = 'kong-genesys-cloud credential';
 const BYTES = 12;
 
 /**
- * The fingerprint of a credential. Slow to compute, so that a guess at a short one costs as much as at a stored password.
- * @param headerValue as it is injected, `Bearer ` or `Basic ` included
+ * Returns the fingerprint of a credential. It is slow to compute, so guessing a short credential costs as much as
+ * guessing a stored password.
+ * @param headerValue the value as injected, including `Bearer ` or `Basic `
  */
 export async function credentialFingerprint(headerValue: string): Promise<string> {
   const digest = (await promisify(scrypt)(headerValue, SALT, BYTES)) as Buffer;

@@ -1,9 +1,9 @@
 /**
- * The answers that the suite gives itself, in the shape of Genesys Cloud's error body, so that Genesys' SDKs and scripts
- * understand them. Pure: builds what `kong.response.exit` takes.
+ * The plugins' own answers. They have the shape of Genesys Cloud's error body, so that Genesys' SDKs and scripts
+ * understand them. Pure: builds the arguments of `kong.response.exit`.
  */
 
-/** The error codes of the suite, each with the status it is answered with. */
+/** The plugins' error codes, each with its HTTP status. */
 export const GATEWAY_ERRORS = {
   'gateway.token.unavailable': 503,
   'gateway.quota.unavailable': 503,
@@ -27,11 +27,11 @@ export interface GatewayAnswer {
 
 /**
  * Builds an error answer.
- * @param code one of the suite's codes; it decides the status unless `status` is given
+ * @param code one of the codes above; its status applies unless `status` is given
  * @param message for the client: what happened and what helps, never a secret or a cause inside the gateway
  * @param options.contextId Kong's request id (`nginx.getVar('kong_request_id')`), to find the log line
- * @param options.retryAfterSeconds for the Retry-After header (RFC 9110 10.2.3), whole seconds, at least 1
- * @param options.status another status than the code's own
+ * @param options.retryAfterSeconds for the Retry-After header (RFC 9110 10.2.3): whole seconds, at least 1
+ * @param options.status another status than that of the code
  */
 export function gatewayError(
   code: GatewayErrorCode,

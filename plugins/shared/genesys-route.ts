@@ -1,14 +1,15 @@
-/** Which of Genesys Cloud's routes a request is for: its rate limits are per token and per route. Pure. */
+/** Which route of Genesys Cloud a request is for. Genesys limits rates per token and per route. Pure. */
 import { servicePath } from './path-pattern.js';
 
-/** A segment that names one thing rather than a kind of things: ids, numbers. */
+/** A segment with a digit is an id or a number: it names one thing, not a kind of things. */
 const ID_SEGMENT = /\d/;
 
 /**
- * The route of Genesys that a path belongs to, as far as a path can tell: segments after `/api/v2` with a digit are ids.
- * It is the same however the path is written: another spelling of a closed route must not be an open one, nor count as the
- * second route that closes the whole token.
- * @param upstreamUri path as sent to the service, with or without query
+ * Returns the Genesys route of a path, as far as the path shows it: segments after `/api/v2` that have a digit are ids.
+ *
+ * All spellings of a path give the same route. Otherwise another spelling of a closed route would be open, or would
+ * count as the second route that closes the whole token.
+ * @param upstreamUri the path as sent to the service, with or without query
  */
 export function routeOf(upstreamUri: string): string {
   return servicePath(upstreamUri)

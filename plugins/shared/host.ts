@@ -1,13 +1,13 @@
-/** What the process that runs a plugin allows it, from the command line: whoever writes configuration cannot widen it. */
+/** What the process allows its plugins. It is set on the command line, so a plugin's configuration cannot extend it. */
 
 export interface Host {
-  /** Folders below which `file:` secrets and `ca_file` may lie, absolute. */
+  /** The folders that may contain `file:` secrets and `ca_file`, as absolute paths. */
   secretsDirs: readonly string[];
-  /** Folders below which log files may lie, absolute; undefined: not known here, as where a configuration is only checked. */
+  /** The folders that may contain log files, as absolute paths. Undefined if unknown, such as in check-config. */
   logDirs: readonly string[] | undefined;
-  /** What a plugin may use as standard output, such as that of the container; undefined: nothing. */
+  /** The file that plugins use as standard output, such as the container's. Undefined if there is none. */
   stdoutPath: string | undefined;
 }
 
-/** A process that allows nothing, such as kong-pdk's own server. */
+/** A process that allows nothing, such as the plugin server of kong-pdk. */
 export const BARE_HOST: Host = { secretsDirs: [], logDirs: [], stdoutPath: undefined };

@@ -1,7 +1,7 @@
-/** For schemas: a plugin of HTTP requests and answers, with nothing to do for streams or gRPC. */
+/** For the schemas of plugins that run for HTTP only, and have nothing to do for streams or gRPC. */
 import type { Fields } from './kong-schema/field.js';
 
-/** The field beside `config` (Kong's `protocols`). */
+/** The field next to `config` (Kong's `protocols`). */
 export const HTTP_ONLY = [
   {
     protocols: {

@@ -1,15 +1,15 @@
 /**
- * JSONPath by jsonpath-plus, without evaluation of code: the places of what an expression selects in a parsed document.
- * Which expressions may reach it, and what is done at the places, is for the plugins to say.
+ * Evaluates JSONPath with jsonpath-plus, without running code. Returns where the matches are in a parsed document. Each
+ * plugin decides which expressions to allow and what to do at these places.
  */
 
-/** From the root: keys of members, and indexes of elements as numbers. */
+/** A path from the root: keys of members, and indexes of elements as numbers. */
 export type Place = readonly (string | number)[];
 
-/** @returns the places of the matches in `value` */
+/** Returns the places of the matches in `value`. */
 export type Select = (value: unknown, expression: string) => Place[];
 
-/** Loaded with the first document that needs it: most processes never do. */
+/** Loads jsonpath-plus. Called for the first document that needs it, because most processes never do. */
 export async function loadSelect(): Promise<Select> {
   const { JSONPath } = await import('jsonpath-plus');
   return (value, expression) => {
@@ -23,17 +23,17 @@ export async function loadSelect(): Promise<Select> {
 }
 
 interface Match {
-  /** Null: the match is the root. */
+  /** Null if the match is the root. */
   parent: object | null;
   parentProperty: string | number;
 }
 
-/** Of each array and object: what holds it, and under which key. */
+/** For each array and object: its parent, and its key in the parent. */
 type Parents = Map<object, { parent: object; key: string }>;
 
 /**
- * Matches are found by the identity of what holds them. The library's own pointers leave out keys such as `^` and `~`, so
- * that they would name other values.
+ * Maps each container to its parent. Places are found by identity, because the library's own pointers omit keys such as
+ * `^` and `~`, and would then name other values.
  */
 function parentsIn(root: object): Parents {
   const parents: Parents = new Map();
@@ -61,8 +61,8 @@ function step(parent: object, key: string | number): string | number {
 }
 
 /**
- * The members of all objects of a parsed document. Of a key that stands twice in one object the parsed copy holds one, and
- * what is found in that could not be told of the other: there the text has more keys.
+ * Counts the members of all objects in a parsed document. If the text has more keys than this, an object has a key
+ * twice. The parsed copy has only one of the two, so its matches cannot be applied to the text.
  */
 export function countMembers(copy: unknown): number {
   let members = 0;

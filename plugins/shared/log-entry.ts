@@ -1,23 +1,23 @@
-/** What plugins need of Kong's log entry of a request (`kong.log.serialize`). Pure. */
+/** What plugins read from Kong's log entry of a request (`kong.log.serialize`). Pure. */
 import { parseRetryAfter } from './retry-after.js';
 
-/** How the service answered, the last time that Kong tried. */
+/** How the service answered Kong's last try. */
 export interface ServiceAnswer {
-  /** Undefined if no service answered. A service that could not be reached counts as 502, one too slow as 504. */
+  /** Undefined if no service answered. An unreachable service counts as 502, one that is too slow as 504. */
   status: number | undefined;
-  /** How long a 429 asks to wait. */
+  /** How long a 429 asks the client to wait. */
   retryAfterMs: number;
-  /** Path and query as sent to the service. */
+  /** The path and query, as sent to the service. */
   upstreamUri: string;
 }
 
-/** For a 429 without Retry-After. */
+/** The wait after a 429 without Retry-After. */
 const DEFAULT_RETRY_AFTER_MS = 5_000;
 
 /**
- * Reads an entry.
- * @param json as Kong wrote it
- * @param wallClockMs milliseconds since 1970, which a date in Retry-After is compared with
+ * Parses a log entry.
+ * @param json the entry as Kong serialises it
+ * @param wallClockMs milliseconds since 1970, to compare a date in Retry-After with
  */
 export function parseLogEntry(json: string, wallClockMs: number): ServiceAnswer {
   const entry = JSON.parse(json) as {
@@ -33,7 +33,9 @@ export function parseLogEntry(json: string, wallClockMs: number): ServiceAnswer 
   };
 }
 
-/** nginx lists the status of each try: `502, 200`; a dash for one that was not made. */
+/**
+ * Returns the last status. nginx lists the status of each try (`502, 200`), with a dash for a try that was not made.
+ */
 function lastStatus(value: unknown): number | undefined {
   const last = String(value ?? '')
     .split(/[,:]/)
@@ -42,7 +44,7 @@ function lastStatus(value: unknown): number | undefined {
   return last !== undefined && /^[1-9]\d{2}$/.test(last) ? Number(last) : undefined;
 }
 
-/** Kong writes a header of several lines as a list. */
+/** Returns the values of a header. Kong writes a header with several lines as a list. */
 function texts(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).filter((item) => typeof item === 'string');
 }

@@ -1,7 +1,9 @@
-/** The commonest metric families, so that a plugin's metrics say what is counted and not how a sample looks. */
+/**
+ * The common kinds of metric families, so that a plugin's metrics say what is counted and not how to write a sample.
+ */
 import type { MetricFamily, MetricSample } from './plugin.js';
 
-/** Makes one value of two under the same labels. */
+/** Combines two values with the same labels into one. */
 export type Merge = (before: number, value: number) => number;
 
 export const sum: Merge = (before, value) => before + value;
@@ -9,8 +11,8 @@ export const first: Merge = (before) => before;
 export const latest: Merge = (_before, value) => value;
 
 /**
- * One sample for each set of labels, in the order of their first: a series has one value, and what belongs to a former
- * configuration may go on to exist under the labels of the present one.
+ * Merges samples with the same labels into one, since a series can have one value only. This happens when a former
+ * configuration and the present one have the same labels. Keeps the order of the first samples.
  */
 export function* merged(samples: Iterable<MetricSample>, merge: Merge): Iterable<MetricSample> {
   const byLabels = new Map<string, MetricSample>();
@@ -22,17 +24,17 @@ export function* merged(samples: Iterable<MetricSample>, merge: Merge): Iterable
   yield* byLabels.values();
 }
 
-/** A counter without labels: one number of the process. */
+/** Makes a counter without labels: one number per process. */
 export function counter(name: string, help: string, read: () => number): MetricFamily {
   return single('counter', name, help, read);
 }
 
-/** A gauge without labels: one number of the process. */
+/** Makes a gauge without labels: one number per process. */
 export function gauge(name: string, help: string, read: () => number): MetricFamily {
   return single('gauge', name, help, read);
 }
 
-/** A counter with one label: a number for each of its values. */
+/** Makes a counter with one label, and a number for each of its values. */
 export function counterBy(
   label: string,
   name: string,

@@ -1,6 +1,8 @@
-/** Foreign text in a log. Pure. */
+/** Foreign text in log lines. Pure. */
 
-/** Fit for one line: no control and no non-ASCII characters, at most so long. It may hold a secret still. */
+/**
+ * Makes text fit for one log line: without control and non-ASCII characters, and cut. The text may still hold a secret.
+ */
 export function oneLine(text: string, maxLength: number): string {
   return text.replace(/[^\x20-\x7e]+/g, ' ').slice(0, maxLength);
 }

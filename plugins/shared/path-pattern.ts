@@ -1,18 +1,18 @@
 /**
- * Path patterns of rules and limits, and the one form of a path that they match: the path as it goes to the service,
- * normalised, so that no encoding, double slash or dot segment leads around a rule.
+ * Path patterns of rules and limits, and the form of a path that they match: the path as the service receives it, but
+ * normalised, so that no escape, double slash or dot segment bypasses a rule.
  */
 
 export interface PathPattern {
-  /** As configured. */
+  /** The pattern as configured. */
   readonly text: string;
-  /** @param path in the form of `servicePath` */
+  /** Returns whether a path matches. @param path a path in the form of `servicePath` */
   matches(path: string): boolean;
 }
 
 /**
- * Compiles a pattern: exact segments, `{name}` for any one segment, `*` at the end for the rest, the empty rest too.
- * A slash at the end does not count.
+ * Compiles a pattern. `/users/{id}/routing` matches any one segment in place of `{id}`. `/users/*` matches `/users` and
+ * everything below it. A trailing slash is ignored.
  * @throws Error with what is wrong, as the end of a sentence
  */
 export function compilePathPattern(text: string): PathPattern {
@@ -40,12 +40,12 @@ function compileSegment(segment: string): (part: string) => boolean {
 }
 
 /**
- * The path of a request as it goes to the service, in the form that patterns match: query cut, percent-decoded once,
- * parameters of segments cut (RFC 3986 3.3: `users;a=b`), double slashes merged, dot segments resolved (5.2.4), no slash
- * at the end.
+ * Returns the path of a request as the service receives it, in the form that patterns match. The query is cut, escapes
+ * are decoded once, parameters of segments are cut (RFC 3986 3.3: `users;a=b`), double slashes are merged, dot segments
+ * are resolved (5.2.4), and a trailing slash is removed.
  *
- * Wherever services differ, it is what the most lenient takes a path for: an encoded slash is one, `..;` is two dots, as
- * servlet containers read it, and bytes that are no UTF-8 become U+FFFD. What is no escape stays as it is.
+ * Where services differ, this follows the most lenient one. An encoded slash is a slash. `..;` is `..`, as in servlet
+ * containers. Bytes that are not UTF-8 become U+FFFD. An invalid escape stays as it is.
  * @param upstreamUri from `nginx.getVar('upstream_uri')`, with or without query
  */
 export function servicePath(upstreamUri: string): string {

@@ -1,9 +1,10 @@
 /**
  * The `kong` object that a phase handler receives: Kong's Plugin Development Kit over ProtoBuf:1.
  *
- * Names and signatures are those of npm `kong-pdk`, whose types are used where they are right. Its types are generated
- * from Lua comments and are wrong in places (bodies, header maps, optional results); those members are typed here.
- * What ProtoBuf:1 cannot carry (`request.getBody`, `response.error`, `vault`, ...) is left out, and throws when called.
+ * Names and signatures are those of npm `kong-pdk`, and its types are used where they are right. Those types are
+ * generated from Lua comments and are wrong in places (bodies, header maps, optional results). These members are typed
+ * here. What ProtoBuf:1 cannot carry (`request.getBody`, `response.error`, `vault`, ...) is missing, and throws when
+ * called.
  */
 import type client from 'kong-pdk/kong/client/index.js';
 import type ip from 'kong-pdk/kong/ip.js';
@@ -11,22 +12,22 @@ import type node from 'kong-pdk/kong/node.js';
 import type request from 'kong-pdk/kong/request.js';
 import type response from 'kong-pdk/kong/response.js';
 
-/** A value that fits into protobuf's `google.protobuf.Value`: what `ctx.shared`, `log` and `serialize` values can hold. */
+/** A value that fits into protobuf's `google.protobuf.Value`: what `ctx.shared`, `log` and `serialize` can hold. */
 export type PdkValue = null | boolean | number | string | PdkValue[] | { [key: string]: PdkValue };
 
-/** All headers of a message: names in lower case, each with its values in order. The object has no prototype. */
+/** All headers of a message: lower-case names, each with its values in order. The object has no prototype. */
 export type HeaderMap = Record<string, string[]>;
 
-/** All query arguments; a value is `true` for an argument without `=`. The object has no prototype. */
+/** All query arguments. The value of an argument without `=` is `true`. The object has no prototype. */
 export type QueryMap = Record<string, (string | true)[]>;
 
-/** What a header can be set to. An empty string is sent by Kong as one space. */
+/** A value that a header can be set to. Kong sends an empty string as one space. */
 export type HeaderValue = string | number | boolean | string[];
 
 /** Headers to set at once. */
 export type HeaderValues = Record<string, HeaderValue>;
 
-/** The consumer of a request, as far as ProtoBuf:1 carries it. `created_at` is in seconds since 1970. */
+/** The consumer of a request, as far as ProtoBuf:1 can carry it. `created_at` is in seconds since 1970. */
 export interface Consumer {
   id: string;
   created_at: number;
@@ -80,7 +81,7 @@ export interface Service {
   tags: string[];
 }
 
-/** Who made the response: the service, a plugin or Kong by `exit`, or Kong itself because of an error. */
+/** Who made the response: the service; a plugin or Kong by `exit`; or Kong itself because of an error. */
 export type ResponseSource = 'service' | 'exit' | 'error';
 
 /** What `router.getRoute` captured from a regular-expression path. */
@@ -90,9 +91,11 @@ export interface UriCaptures {
 }
 
 /**
- * Setters need not be awaited: their promise is resolved at once, the calls of one tick leave in one write, and if Kong
- * refuses one of them it answers the client with 500. Getters resolve when Kong has answered; `Promise.all` over any
- * number of them costs one round trip. Every call throws a `PdkError` at once if the phase does not allow it.
+ * Kong's PDK. Every call throws a `PdkError` at once if the phase does not allow it.
+ *
+ * Setters need not be awaited: their promise resolves at once, and the calls of one tick are sent in one write. If Kong
+ * refuses one of them, it answers the client with 500. Getters resolve when Kong has answered. `Promise.all` over any
+ * number of getters costs one round trip.
  */
 export interface Kong {
   client: Pick<client.default, 'getIp' | 'getForwardedIp' | 'getPort' | 'getForwardedPort'> & {
@@ -104,7 +107,7 @@ export interface Kong {
     authenticate(consumer: Partial<Consumer>, credential: Partial<Credential>): Promise<void>;
   };
   ctx: {
-    /** Values shared by all plugins of one request. A stored `false` comes back as null: Kong loses it on the way. */
+    /** Values that all plugins of a request share. A stored `false` is read as null, because Kong loses it. */
     shared: { get(key: string): Promise<PdkValue>; set(key: string, value: PdkValue): Promise<void> };
   };
   ip: Pick<ip.default, 'isTrusted'>;
@@ -121,7 +124,7 @@ export interface Kong {
     serialize(): Promise<string>;
   };
   nginx: {
-    /** An nginx variable; empty if it has no value. */
+    /** The value of an nginx variable; empty if it has none. */
     getVar(name: string): Promise<string>;
     getCtx(key: string): Promise<PdkValue>;
     setCtx(key: string, value: PdkValue): Promise<void>;
@@ -154,9 +157,9 @@ export interface Kong {
     /** Up to `maxHeaders` headers (1 to 1000, Kong's limits; 1000 if left out). */
     getHeaders(maxHeaders?: number): Promise<HeaderMap>;
     /**
-     * The request body, empty if there is none. A body that Kong spilled to a file is read from there.
-     * @param maxFileBytes a spilled body of more bytes than this is refused; 0 or left out: no limit
-     * @throws PdkError if the body cannot be read or is over `maxFileBytes`
+     * The request body, or an empty buffer. Also reads a body that Kong has written to a file.
+     * @param maxFileBytes the limit for a body in a file; 0 or undefined means no limit
+     * @throws PdkError if the body cannot be read or is longer than `maxFileBytes`
      */
     getRawBody(maxFileBytes?: number): Promise<Buffer>;
     getUriCaptures(): Promise<UriCaptures>;
@@ -170,7 +173,7 @@ export interface Kong {
     addHeader(name: string, value: HeaderValue): Promise<void>;
     clearHeader(name: string): Promise<void>;
     setHeaders(headers: HeaderValues): Promise<void>;
-    /** Answers the client and ends the event: later calls throw, and what the handler still does is of no effect. */
+    /** Answers the client and ends the event. Later calls throw, and the rest of the handler has no effect. */
     exit(status: number, body?: Buffer | string, headers?: HeaderValues): Promise<void>;
   };
   router: {
@@ -178,7 +181,7 @@ export interface Kong {
     getService(): Promise<Service | undefined>;
   };
   service: {
-    /** False if Kong knows no upstream of that name; nothing is changed then. */
+    /** Returns false, and changes nothing, if Kong has no upstream of that name. */
     setUpstream(name: string): Promise<boolean>;
     setTarget(host: string, port: number): Promise<void>;
     request: {
@@ -199,8 +202,8 @@ export interface Kong {
       /** Always empty on Kong 3.9 (measured): use `kong.response.getHeaders`. */
       getHeaders(maxHeaders?: number): Promise<HeaderMap>;
       /**
-       * The body as the service sent it. Kong makes copies of it to send it, so ask only for what is needed.
-       * @param maxBytes a longer one is dropped as it comes; under npm kong-pdk's own plugin server it is not
+       * The body as the service sent it. Kong copies the body to send it, so ask for it only if it is needed.
+       * @param maxBytes a longer body is dropped while it arrives, but not under the plugin server of npm kong-pdk
        * @throws BodyTooLong
        */
       getRawBody(maxBytes?: number): Promise<Buffer>;

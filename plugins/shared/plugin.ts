@@ -1,57 +1,57 @@
 /**
- * The contract between a plugin and the process that runs it: that of kong-js-pdk, so that a plugin's module also starts
+ * The contract between a plugin and the process that runs it. It is the contract of kong-js-pdk, so a plugin also runs
  * under kong-pdk's own `kong-js-pluginserver`. A plugin's index.ts exports exactly these names.
  */
 import type { Host } from './host.js';
 import type { Fields } from './kong-schema/field.js';
 import type { Kong } from './pdk.js';
 
-/** The phases that our plugin server runs. Kong knows more; none of them can fail closed in an external plugin. */
+/** The phases that our plugin server runs. Kong has more, but in none of those can an external plugin fail closed. */
 export type Phase = 'access' | 'response' | 'log';
 
-/** One configuration of a plugin, alive in the plugin server. Handlers are methods of its class. */
+/** An instance: one configuration of a plugin in the plugin server. Its handlers are methods of its class. */
 export interface PluginInstance {
   access?(kong: Kong): Promise<void>;
   response?(kong: Kong): Promise<void>;
   log?(kong: Kong): Promise<void>;
 }
 
-/** Something that an operator may ask of the running process, on its metrics port. */
+/** An operation that an operator can call on the metrics port of the running process. */
 export interface Operation {
-  /** POST for what changes something. */
+  /** POST for operations that change something. */
   method: 'GET' | 'POST';
-  /** Such as `/tokens`. */
+  /** A path such as `/tokens`. */
   path: string;
   run(query: URLSearchParams): OperationAnswer | Promise<OperationAnswer>;
 }
 
-/** An HTTP status, and a body that is sent as JSON; never a secret in it. */
+/** An HTTP status, and a body that is sent as JSON. It never contains a secret. */
 export interface OperationAnswer {
   status: number;
   body: unknown;
 }
 
-/** A value of a metric family, under its labels. */
+/** A value of a metric family, with its labels. */
 export interface MetricSample {
   labels: Record<string, string>;
   value: number;
 }
 
-/** Something that a plugin tells of itself to a monitoring system, in Prometheus' terms. */
+/** A metric of a plugin, in Prometheus' terms. */
 export interface MetricFamily {
-  /** In Prometheus' style: a prefix, the unit, `_total` for a counter. */
+  /** A name in Prometheus' style: a prefix, the unit, `_total` for a counter. */
   name: string;
   help: string;
   type: 'counter' | 'gauge';
-  /** Names of the labels; never one whose values a client can choose. */
+  /** The names of the labels. A client must not be able to choose their values. */
   labels: readonly string[];
-  /** The values of now; of a counter, all that was ever counted. */
+  /** Returns the current values. A counter returns all that was ever counted. */
   read(): Iterable<MetricSample>;
 }
 
 /**
- * A plugin's class. The constructor gets the configuration as Kong resolved it, unparsed, and throws to refuse it; `host`
- * is left out by kong-pdk's server. Kong runs the phases for which the prototype has a method.
+ * A plugin's class. The constructor receives the configuration as Kong resolved it, unparsed, and throws to refuse it.
+ * kong-pdk's server does not pass `host`. Kong runs the phases for which the prototype has a method.
  */
 export interface PluginClass {
   new (config: unknown, host?: Host): PluginInstance;
@@ -59,19 +59,19 @@ export interface PluginClass {
 }
 
 /**
- * Flags of the command line that ask for a plugin without one of its phases: without-bodies has no response phase, for
- * routes that must not be buffered; without-log no log phase, since Kong prepares a whole log entry for it.
+ * Command-line flags that run a plugin without one of its phases. `without-bodies` has no response phase, for routes
+ * that must not be buffered. `without-log` has no log phase, since Kong prepares a whole log entry for it.
  */
 export const VARIANTS = ['without-bodies', 'without-log'] as const;
 
-/** A plugin's state, as the process sees it. */
+/** The state of a plugin, as its process uses it. */
 export interface RunningPlugin {
   operations?: readonly Operation[];
   metrics?: readonly MetricFamily[];
   /**
-   * Writes what waits, as the process is about to end; it is waited for, within the deadline. Called when a signal has come
-   * and after the last event, one call after the other.
-   * @param hurry aborted with the first signal: Kong kills a process within 0.1 s of it (measured, 3.9.3)
+   * Writes pending data before the process ends. The process waits for it, within its deadline. It is called after a
+   * signal and again after the last event. Calls do not overlap.
+   * @param hurry aborted at the first signal, because Kong kills a process within 0.1 s of it (measured, 3.9.3)
    */
   shutdown?(hurry: AbortSignal): Promise<void>;
 }
@@ -79,17 +79,20 @@ export interface RunningPlugin {
 /** What a plugin's index.ts exports. */
 export interface PluginModule extends RunningPlugin {
   Plugin: PluginClass;
-  /** Instead of `Plugin`, by the flag that asks for it. */
+  /** Classes that replace `Plugin`, by command-line flag. */
   variants?: Partial<Record<(typeof VARIANTS)[number], PluginClass>>;
   /** The fields of `config`. */
   Schema: Fields;
-  /** Fields beside `config`, such as `protocols`. */
+  /** The fields next to `config`, such as `protocols`. */
   PluginSchema?: Fields | undefined;
   /** Rules over several fields of `config` (Kong: `entity_checks`). */
   EntityChecks?: readonly Record<string, unknown>[] | undefined;
   /** Checks a configuration without starting anything. @throws ConfigError */
   readConfig?(config: unknown, host: Host): unknown;
-  /** Starts the plugin's state, once a process; a second call answers the same. Without it the first instance does. */
+  /**
+   * Starts the plugin's state, once per process. A second call returns the same state. Without a call, the first
+   * instance starts it.
+   */
   start?(): RunningPlugin;
   Version: string;
   Priority: number;

@@ -1,6 +1,6 @@
-/** Looking into what may be anything. Pure. */
+/** Reads properties of unknown values. Pure. */
 
-/** A property of a value; undefined if it has none. */
+/** Returns a property of a value; undefined if it has none. */
 export function property(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

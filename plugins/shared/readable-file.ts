@@ -1,4 +1,4 @@
-/** Files that a configuration names: only below the folders that the plugin server's command line allows (`--secrets-dir`). */
+/** Reads files that a configuration names, but only in folders that the command line allows (`--secrets-dir`). */
 import {
   type BigIntStats,
   closeSync,
@@ -11,24 +11,24 @@ import {
 } from 'node:fs';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 
-/** What Linux allows. */
+/** Linux' own limit. */
 const MAX_LINKS = 40;
 const MAX_PATH_LENGTH = 4096;
 
-/** A file that may be read. */
+/** The content of a file. */
 export interface ReadableFile {
   bytes: Buffer;
-  /** Tells whether it is another file now. */
+  /** Changes when the file changes. */
   identity: string;
 }
 
 /**
- * Reads a file, unless it is still the one that was read before. Synchronous: a few microseconds, and nobody then has to
- * wait for the value.
+ * Reads a file, unless it is unchanged since the last read. Synchronous: it takes a few microseconds, and callers do
+ * not have to wait for the value.
  *
- * Kubernetes changes a secret by turning a symbolic link, so the path is resolved each time, and what it leads to must
- * be below an allowed folder. Of what is outside them nothing is told, not even whether it is there.
- * @param identity of the file that was read before; undefined is returned if it is still that one
+ * Kubernetes changes a secret by replacing a symbolic link. So the path is resolved each time, and its target must be
+ * in an allowed folder. Errors reveal nothing about other folders, not even whether a file exists.
+ * @param identity the identity from the last read; if the file still has it, undefined is returned
  * @throws Error with what is wrong, as the end of a sentence about the file
  */
 export function readAllowedFile(
@@ -38,7 +38,7 @@ export function readAllowedFile(
   identity?: string,
 ): ReadableFile | undefined {
   const target = resolveAllowed(file, folders);
-  // Not blocked by a pipe, and not led away by a link put in place since.
+  // O_NONBLOCK: a pipe does not block. O_NOFOLLOW: a link that was created after the check is not followed.
   const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
   const descriptor = systemCall(() => openSync(target, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
   try {
@@ -46,7 +46,7 @@ export function readAllowedFile(
     if (!stats.isFile()) throw new Error('is not a regular file');
     const current = identityOf(stats);
     if (current === identity) return undefined;
-    // Not of the size that the system gives: it is 0 in some file systems, and while a file is being written.
+    // The system's size is not used: it is 0 in some file systems, and also while a file is being written.
     const bytes = Buffer.alloc(maxBytes + 1);
     const length = systemCall(() => readSync(descriptor, bytes));
     if (length > maxBytes) throw new Error(`is larger than ${maxBytes} bytes`);
@@ -67,9 +67,9 @@ function resolveAllowed(file: string, folders: readonly string[]): string {
 }
 
 /**
- * Follows a path's links, as realpath does, but also where there is nothing. The errors of realpath say what exists at the
- * end of a link that leads out of the folders.
- * @throws Error as for a path outside, where links go round in circles
+ * Resolves the links of a path like realpath, but also if nothing exists there. The errors of realpath would reveal
+ * what exists outside the folders, at the end of a link.
+ * @throws Error as for a path outside, if the links form a circle
  */
 function destinationOf(path: string): string {
   const steps = resolve(path).split(sep);
@@ -106,7 +106,7 @@ function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join();
 }
 
-/** Names the system's error code, whose message would repeat the path. */
+/** Throws only the system's error code, because its message repeats the path. */
 function systemCall<T>(call: () => T): T {
   try {
     return call();

@@ -1,8 +1,6 @@
-/**
- * Genesys Cloud's regions: one organisation lives in one of them, and its OAuth clients log in there only.
- */
+/** Genesys Cloud's regions. An organisation is in one region, and its OAuth clients can log in only there. */
 
-/** Region name to domain, as in Genesys' own SDK (npm purecloud-platform-client-v2 262). */
+/** The domain of each region, as in Genesys' own SDK (npm purecloud-platform-client-v2 262). */
 const DOMAINS = {
   us_east_1: 'mypurecloud.com',
   us_east_2: 'use2.us-gov-pure.cloud',
@@ -27,22 +25,22 @@ const DOMAINS = {
 /** A region's name, as in Genesys' documentation and SDKs. */
 export type Region = keyof typeof DOMAINS;
 
-/** All region names, for the schema. */
+/** The names of all regions, for the schema. */
 export const REGIONS = Object.keys(DOMAINS) as Region[];
 
-/** The token endpoint of a region: `https://login.<domain>/oauth/token`. */
+/** Returns the token endpoint of a region: `https://login.<domain>/oauth/token`. */
 export function regionTokenUrl(region: Region): string {
   return `https://login.${DOMAINS[region]}/oauth/token`;
 }
 
-/** The API host of a region: `https://api.<domain>`. */
+/** Returns the API host of a region: `https://api.<domain>`. */
 export function regionApiUrl(region: Region): string {
   return `https://api.${DOMAINS[region]}`;
 }
 
 /**
- * Reads a region as people write it: its name, also with hyphens (us-east-1), or its domain (mypurecloud.com).
- * Undefined if there is no such region.
+ * Parses a region as people write it: its name, also with hyphens (us-east-1), or its domain (mypurecloud.com). Returns
+ * undefined if there is no such region.
  */
 export function parseRegion(text: string): Region | undefined {
   const written = text.trim().toLowerCase();

@@ -1,7 +1,7 @@
 /**
- * A secret of the configuration: a literal text (a vault reference that Kong has resolved), or `file:<absolute path>`,
- * a Docker or Kubernetes secret that is read by this process and followed when it changes, because Kong OSS has no vault
- * that can rotate in a running gateway.
+ * Secrets of a configuration: a literal (also a vault reference that Kong has resolved), or `file:<absolute path>`,
+ * such as a Docker or Kubernetes secret. This process reads the file, and reads it again when it changes, because Kong
+ * OSS has no vault that can rotate secrets in a running gateway.
  */
 
 import type { Host } from './host.js';
@@ -11,25 +11,25 @@ import { readAllowedFile } from './readable-file.js';
 
 /** A secret whose value may change. */
 export interface Secret {
-  /** The value as last read. */
+  /** Returns the value as last read. */
   current(): string;
-  /** What to log, once for each time that the file could not be read again; the last value stays in use. */
+  /** Returns a warning to log, once per time that the file becomes unreadable. The last value stays in use. */
   takeWarning(): string | undefined;
 }
 
-/** Larger files are no secrets (design: 64 KiB). */
+/** The limit of 64 KiB. A larger file is not a secret. */
 const MAX_SECRET_BYTES = 65_536;
-/** How long a value is used without a look at its file. */
+/** How long a value is used before its file is checked again. */
 const CHECK_INTERVAL_MS = 1000;
 
 /**
  * Opens a secret.
- * @param path of the field, for messages
- * @param value as Kong hands it over, if there is one; a reference that it could not resolve is an empty string, of other
- *   servers its text
- * @param faultOf what is wrong with a value, as the end of a sentence; asked for each new one, and one with a fault is not
- *   taken
- * @throws ConfigError that names the field, and the file if there is one, and holds no secret
+ * @param path the field's path, for messages
+ * @param value the value as Kong sends it, if any. Kong sends an unresolved reference as an empty string, other servers
+ *   send its text
+ * @param faultOf returns what is wrong with a value, as the end of a sentence. It checks each new value, and a value
+ *   with a fault is not used
+ * @throws ConfigError that names the field and the file, if there is one, and contains no secret
  */
 export function openSecret(
   path: string,
@@ -93,11 +93,11 @@ function openSecretFile(
 
 interface SecretFile {
   value: string;
-  /** Of the file that was read: tells whether it is another one now. */
+  /** Changes when the file changes. */
   identity: string;
 }
 
-/** @throws Error with what is wrong, as the end of a sentence about the file */
+/** Reads the file. @throws Error with what is wrong, as the end of a sentence about the file */
 function readSecretFile(
   file: string,
   secretsDirs: readonly string[],
@@ -112,7 +112,7 @@ function readSecretFile(
   return { value, identity: read?.identity ?? '' };
 }
 
-/** Editors and `echo` end a file with a line feed, which is never meant. */
+/** Removes the line feed at the end, which editors and `echo` add. */
 function secretText(bytes: Buffer): string {
   let text: string;
   try {

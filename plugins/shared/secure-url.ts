@@ -2,16 +2,16 @@
 import { ConfigError } from './kong-schema/config-error.js';
 import { isLoopback } from './loopback.js';
 
-/** Whether nobody on the way can read what is sent there. */
+/** Returns whether data sent to a URL cannot be read on the way. */
 export function isSecureUrl(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
 }
 
 /**
- * Reads the URL of a configuration.
- * @param path of the field, for messages
- * @param instead of credentials in the URL, the end of a sentence about them
- * @throws ConfigError that names the field and holds no part of the URL
+ * Parses a URL of a configuration.
+ * @param path the field's path, for messages
+ * @param instead what to use instead of credentials in the URL, as the end of a sentence
+ * @throws ConfigError that names the field and contains no part of the URL
  */
 export function readSecureUrl(text: string, path: string, instead = ''): URL {
   if (!URL.canParse(text)) throw new ConfigError(path, 'is not an absolute URL');

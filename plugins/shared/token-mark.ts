@@ -1,31 +1,31 @@
 /**
- * What genesys-token-manager leaves in `ctx.shared` for later phases and other plugins: which token a request carries,
- * by a name that tells nothing of it, and how many tokens the request could have been given. Pure.
+ * The mark that genesys-token-manager sets in `ctx.shared` for later phases and other plugins: the name of the
+ * request's token, which reveals nothing about it, and the number of tokens that the request could have got. Pure.
  */
 import type { PdkValue } from './pdk.js';
 
-/** Under this key of `ctx.shared`. */
+/** The key of the mark in `ctx.shared`. */
 export const TOKEN_MARK = 'genesys_token';
 
-/** The mark of a request that genesys-token-manager answered itself: it never reached the service. */
+/** The mark of a request that genesys-token-manager answered itself. It never reached the service. */
 export const REFUSED_MARK = 'refused';
 
-/** In place of a token's name, if the credential is no token of ours. */
+/** The `ref` of a static credential, which is not one of our tokens. */
 export const STATIC_REF = 'static';
 
 export interface TokenMark {
-  /** The token's name, the same in every node that shares it; never the token. */
+  /** The token's name, never the token itself. Nodes that share the token use the same name. */
   ref: string;
-  /** Tokens of the pool that it came from, each with a rate limit of its own. */
+  /** The number of tokens in its pool. Each has a rate limit of its own. */
   poolSize: number;
 }
 
-/** The mark as it is left. */
+/** Formats the mark. */
 export function formatTokenMark({ ref, poolSize }: TokenMark): string {
   return `${ref}/${poolSize}`;
 }
 
-/** Reads what was left; undefined if the request got no credential of ours. */
+/** Parses the mark; undefined if the request got no credential from us. */
 export function parseTokenMark(value: PdkValue): TokenMark | undefined {
   if (typeof value !== 'string') return undefined;
   const [, ref, size] = /^(.+)\/([1-9]\d{0,5})$/.exec(value) ?? [];

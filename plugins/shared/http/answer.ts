@@ -1,21 +1,21 @@
-/** Answers a client in place of the service, with Genesys' error body and Kong's request id in it. */
+/** Answers a client in place of the service, with Genesys' error body and Kong's request id. */
 import { type GatewayErrorCode, gatewayError } from '../gateway-error.js';
 import type { HeaderValues, Kong } from '../pdk.js';
 
-/** What an answer has besides its code and message. */
+/** Optional properties of an answer. */
 export interface AnswerOptions {
-  /** For Retry-After, in seconds. */
+  /** The value of Retry-After, in seconds. */
   retryAfterSeconds?: number;
-  /** Another status than the code's own. */
+  /** Another status than that of the code. */
   status?: number;
-  /** Further headers. An empty list removes one. */
+  /** More headers. An empty list removes a header. */
   headers?: HeaderValues;
 }
 
 /**
  * Ends the request with an error, in the access or the response phase.
  * @param message for the client: what happened and what helps, never a secret or a cause inside the gateway
- * @throws PdkError if Kong has gone
+ * @throws PdkError if the connection to Kong is closed
  */
 export async function answerError(
   kong: Kong,

@@ -1,21 +1,21 @@
-/** Content codings (RFC 9110 8.4): how a body was compressed, and how that is undone, whole or only at its beginning. */
+/** Content codings (RFC 9110 8.4): how a body was compressed, and how to decompress it, whole or only its beginning. */
 import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 
-/** So many codings, one over the other, are undone: more is nobody's honest body. */
+/** More codings on top of each other are not decoded. No honest body has more. */
 export const MAX_CODINGS = 3;
 
 type Options = { maxOutputLength: number };
 
-/** How one coding is undone. */
+/** How to decode one coding. */
 interface Decoder {
   sync(body: Buffer, options: Options): Buffer;
   async(body: Buffer, options: Options): Promise<Buffer>;
   stream(): Transform;
 }
 
-/** Lists the codings of Content-Encoding, in the order in which they were applied. `identity` is none. */
+/** Lists the codings of Content-Encoding in the order in which they were applied. `identity` is left out. */
 export function codingsOf(values: readonly string[]): string[] {
   return values
     .flatMap((value) => value.split(','))
@@ -32,7 +32,7 @@ const BROTLI: Decoder = {
   stream: zlib.createBrotliDecompress,
 };
 
-/** Returns how zstd is undone: Node can from 22.15 on, and the types are those of Node 20. */
+/** Returns the decoder of zstd, which Node has from 22.15 on. The types are those of Node 20. */
 function zstd(): Decoder | undefined {
   const { zstdDecompressSync, zstdDecompress, createZstdDecompress } = zlib as unknown as {
     zstdDecompressSync?: Decoder['sync'];
@@ -43,14 +43,14 @@ function zstd(): Decoder | undefined {
   return { sync: zstdDecompressSync, async: promisify(zstdDecompress), stream: createZstdDecompress };
 }
 
-/** @returns undefined for a coding that cannot be undone */
+/** Returns the decoder of a coding; undefined if it is not supported. */
 function decoderOf(coding: string, body: Buffer): Decoder | undefined {
   switch (coding) {
     case 'gzip':
     case 'x-gzip':
       return GZIP;
     case 'deflate':
-      // The zlib format by RFC 9110 8.4.1.2; some servers leave its frame out.
+      // Deflate is the zlib format (RFC 9110 8.4.1.2), but some servers send it without the zlib frame.
       return body.length >= 2 && body.readUInt16BE(0) % 31 === 0 && ((body[0] ?? 0) & 0x0f) === 8 ? ZLIB : RAW;
     case 'br':
       return BROTLI;
@@ -61,7 +61,7 @@ function decoderOf(coding: string, body: Buffer): Decoder | undefined {
   }
 }
 
-/** Why a body cannot be decoded. `code` is of zlib or Node: `ERR_BUFFER_TOO_LARGE` for one that grows over the limit. */
+/** Why a body cannot be decoded. `code` is ours, zlib's or Node's: `ERR_BUFFER_TOO_LARGE` means over the limit. */
 export class CodingFault extends Error {
   readonly code: string;
   constructor(code: string) {
@@ -70,12 +70,12 @@ export class CodingFault extends Error {
   }
 }
 
-/** Smaller bodies are decompressed at once: a thread's work would cost more than their own. */
+/** Smaller bodies are decompressed synchronously, since a thread would cost more than the work itself. */
 export const AT_ONCE_BYTES = 16_384;
 
 /**
- * Undoes the codings of a whole body. Returns the body itself if it has none.
- * @param codings of `codingsOf`
+ * Decodes a whole body. Returns the body itself if it has no codings.
+ * @param codings from `codingsOf`
  * @throws CodingFault: `UNKNOWN_CODING`, `TOO_MANY_CODINGS`, or zlib's code
  */
 export async function decodeBody(body: Buffer, codings: readonly string[], maxBytes: number): Promise<Buffer> {
@@ -94,17 +94,17 @@ export async function decodeBody(body: Buffer, codings: readonly string[], maxBy
   return plain;
 }
 
-/** The beginning of a body. */
+/** The beginning of a decoded body. */
 export interface Beginning {
   bytes: Buffer;
-  /** Whether there is or may be more. */
+  /** Whether there is more, or may be. */
   isCut: boolean;
 }
 
 /**
- * Undoes the codings of a body's beginning, in Node's threads. It puts out no more than `maxBytes`, so a small body which
- * grows to gigabytes costs nothing.
- * @returns undefined if it cannot be undone
+ * Decodes the beginning of a body, in Node's threads. The output is at most `maxBytes` long, so a small body that
+ * expands to gigabytes does no harm.
+ * @returns undefined if the body cannot be decoded
  */
 export async function decodeBeginning(
   beginning: Beginning,

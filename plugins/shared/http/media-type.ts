@@ -1,16 +1,16 @@
 /** Media types and their charsets (RFC 9110 8.3). Pure. */
 
 export interface MediaType {
-  /** In lower case, without parameters; empty if there is none. */
+  /** The lower-case type without parameters; empty if there is none. */
   type: string;
-  /** In lower case; undefined if there is none. */
+  /** The lower-case charset; undefined if there is none. */
   charset: string | undefined;
   boundary: string | undefined;
 }
 
 const PARAMETER = /;\s{0,8}([\w-]{1,32})=(?:"([^"]{0,200})"|([^;\s"]{0,200}))/g;
 
-/** Reads a Content-Type. */
+/** Parses a Content-Type header. */
 export function parseMediaType(header: string | undefined): MediaType {
   const text = (header ?? '').slice(0, 1000);
   const parameters = new Map<string, string>();
@@ -29,7 +29,7 @@ export function charsetsOf(headers: readonly string[]): string[] {
   );
 }
 
-/** ASCII is UTF-8, and so is JSON whose charset is not named (RFC 8259 8.1). */
+/** Returns a charset's name. ASCII is a subset of UTF-8, and JSON without a charset is UTF-8 (RFC 8259 8.1). */
 function canonicalCharset(name: string): string {
   const charset = name.toLowerCase();
   return ['utf8', 'us-ascii', 'ascii', ''].includes(charset) ? 'utf-8' : charset;

@@ -1,6 +1,6 @@
 /**
- * Reads values by Kong's schema language: fills in defaults and finds what is wrong, as Kong 3.9 does
- * (kong/db/schema/init.lua). Plugins, the local gateway and check-config all read configurations by it.
+ * Checks values against Kong's schema language: fills in defaults and finds faults, as Kong 3.9 does
+ * (kong/db/schema/init.lua). Plugins, the local gateway and check-config all use it to read configurations.
  */
 import { isPlainObject, type PlainObject } from '../plain-object.js';
 import { checkEntities } from './entity-checks.js';
@@ -9,7 +9,7 @@ import { join, type Reading, report } from './problem.js';
 import { isReference } from './reference.js';
 import { faultOf } from './validators.js';
 
-/** Reads a record. @returns it with defaults; for a plugin with all its fields, undefined where there is no value */
+/** Reads a record. @returns the record with defaults; for a plugin, fields without a value are undefined */
 export function readRecord(fields: Fields, value: PlainObject, path: string, reading: Reading): PlainObject {
   const known = new Map(eachField(fields));
   if (reading.from === 'operator') {
@@ -21,7 +21,7 @@ export function readRecord(fields: Fields, value: PlainObject, path: string, rea
   return Object.fromEntries(members.filter(([, member]) => member !== undefined || reading.from === 'kong'));
 }
 
-/** Reads one value. @returns undefined if there is none, or it has another type */
+/** Reads one value. @returns undefined if there is none, or if it has another type */
 export function readField(field: Field, given: unknown, path: string, reading: Reading): unknown {
   const isLeftOut = given === undefined || (given === null && reading.from === 'kong');
   const value = isLeftOut ? defaultOf(field) : given;
@@ -44,7 +44,7 @@ export function readField(field: Field, given: unknown, path: string, reading: R
   return read;
 }
 
-/** Kong takes a record as required unless it says otherwise. */
+/** Returns whether a field is required. A record is, unless its schema says otherwise. */
 function isRequired(field: Field): boolean {
   return field.required ?? field.type === 'record';
 }
@@ -97,7 +97,7 @@ function readMap({ keys, values }: Field, map: PlainObject, path: string, readin
   return Object.fromEntries(read);
 }
 
-/** Lua has one empty table, which JSON writes as `{}` or as `[]`. */
+/** Returns whether a value is Lua's empty table, which JSON writes as `{}` or `[]`. */
 function isEmptyTable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }

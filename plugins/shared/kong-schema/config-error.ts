@@ -1,16 +1,16 @@
-/** What is thrown for a configuration that a plugin refuses. */
+/** The error for a configuration that a plugin refuses. */
 
-/** An operator needs no more of a path or a key than that. */
+/** Cuts long paths and keys. An operator needs no more than this. */
 const MAX_MESSAGE_LENGTH = 1000;
 
 /**
- * A fault of a plugin's configuration. Its message is one line, `config.<path> <problem>`, whatever a key of a map or the
- * name of a file holds.
+ * A fault in a plugin's configuration. The message is always one line, `config.<path> <problem>`, also if a map's key
+ * or a file's name contains a line break.
  */
 export class ConfigError extends Error {
-  /** The field, such as `limits[1].by_name`; empty for the whole configuration. */
+  /** The path of the field, such as `limits[1].by_name`; empty for the whole configuration. */
   readonly path: string;
-  /** The end of a sentence about the field. Never repeats its value, which may be a secret. */
+  /** The end of a sentence about the field. It never contains the value, which may be a secret. */
   readonly problem: string;
 
   constructor(path: string, problem: string) {

@@ -3,23 +3,23 @@ import { isPlainObject, type PlainObject } from '../plain-object.js';
 import { join, type Reading } from './problem.js';
 import { isReference } from './reference.js';
 
-/** A check that a record fails. */
+/** Why a record fails a check. */
 interface Fault {
-  /** In Kong's words, which are about the record. */
+  /** Kong's message, about the record. */
   message: string;
-  /** The field that a plugin names, and what it says of it. */
+  /** The field that a plugin names. Its problem is next to it. */
   field: string;
   problem: string;
-  /** Kong names the field too if it is missing. */
+  /** Kong also names the field if it is missing. */
   isMissing?: boolean;
 }
 
-/** Notes the checks that a record fails. @throws Error for a check that is not known here */
+/** Reports the checks that a record fails. @throws Error for an unknown check */
 export function checkEntities(checks: readonly unknown[], record: PlainObject, path: string, reading: Reading): void {
   for (const check of checks) {
     if (!isPlainObject(check)) throw new Error(`${path}: an entity check is no table`);
     for (const [name, argument] of Object.entries(check)) {
-      // Kong leaves out a check one of whose fields is a vault reference: it does not know the value yet.
+      // Kong skips a check if one of its fields is a vault reference, because it does not know the value yet.
       if (reading.from === 'operator' && fieldsOf(argument).some((field) => isReference(at(record, field)))) continue;
       const fault = faultOfCheck(name, argument, record);
       if (fault === undefined) continue;
@@ -77,7 +77,7 @@ function conditional(name: string, check: PlainObject, record: PlainObject): Fau
   const field = String(then_field);
   const value = at(record, field);
   if (isPlainObject(value)) {
-    // Measured on Kong 3.9.3: "An unexpected error occurred", whatever is in the record.
+    // Measured on Kong 3.9.3: "An unexpected error occurred", whatever the record contains.
     return {
       message: 'Kong fails on a then_field that is a record',
       field,
@@ -98,7 +98,7 @@ function isPresent(value: unknown): boolean {
   return typeof value !== 'object' || value === null || Object.keys(value).length > 0;
 }
 
-/** The value of a field, which may be nested: `config.path`. */
+/** Returns the value of a field, also of a nested one such as `config.path`. */
 function at(record: PlainObject, path: string): unknown {
   return path.split('.').reduce<unknown>((value, key) => (isPlainObject(value) ? value[key] : undefined), record);
 }

@@ -1,10 +1,10 @@
-/** Kong's schema language, as far as JSON can carry it: a plugin server's dump holds no Lua functions. */
+/** Kong's schema language, as far as JSON can express it. A plugin server's dump contains no Lua functions. */
 
 /** The attributes of a field. https://developer.konghq.com/custom-plugins/schema.lua/ */
 export interface Field {
   type: 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'set' | 'map' | 'record';
   description?: string;
-  /** Of a record: true unless it says false. */
+  /** True by default for a record. */
   required?: boolean;
   default?: unknown;
   eq?: unknown;
@@ -13,7 +13,7 @@ export interface Field {
   between?: readonly [number, number];
   gt?: number;
   len_eq?: number;
-  /** Of a string: 1 unless it says otherwise. */
+  /** 1 by default for a string. */
   len_min?: number;
   len_max?: number;
   /** A Lua pattern. */
@@ -21,7 +21,7 @@ export interface Field {
   match_none?: readonly { pattern: string; err: string }[];
   starts_with?: string;
   uuid?: boolean;
-  /** The end of a sentence about a value that is refused, instead of Kong's own words. */
+  /** Replaces Kong's own words about a refused value. The end of a sentence. */
   err?: string;
   referenceable?: boolean;
   encrypted?: boolean;
@@ -32,7 +32,7 @@ export interface Field {
   entity_checks?: readonly unknown[];
 }
 
-/** Fields in their order, each a record of its one name. */
+/** Fields in order. Each is an object with one key, its name. */
 export type Fields = readonly Readonly<Record<string, Field>>[];
 
 /** Lists the names and attributes of fields. */

@@ -1,6 +1,6 @@
 /**
- * Lua patterns, as Kong's schemas use them in `match`, translated into regular expressions.
- * What has no counterpart (%b, %f, back references) is refused, so that nothing is silently left unchecked.
+ * Translates Lua patterns, as in the `match` of Kong's schemas, into regular expressions. Patterns that have no
+ * counterpart (%b, %f, back references) are refused, so that nothing stays unchecked without notice.
  */
 
 const CLASSES: Record<string, string> = {
@@ -14,13 +14,13 @@ const CLASSES: Record<string, string> = {
   w: 'A-Za-z0-9',
   x: 'A-Fa-f0-9',
 };
-/** A parenthesis, the end, or an item (a class, a set, a character) and how often it may come. */
+/** A parenthesis, the end, or an item (a class, a set or a character) with its repetition. */
 const TOKEN = /([()]|\$$)|(%.|\[(?:\^?%.|\^[^%]|[^%^])(?:%.|[^\]%])*\]|[^%[])([*+?-]?)|./gs;
-/** Of a set: a class or an escaped character, a range, a character. */
+/** A member of a set: a class or an escaped character, a range, or a character. */
 const MEMBER = /%(.)|(.)-(.)|(.)/gs;
 
 /**
- * Whether a text matches a Lua pattern, byte by byte as in Lua.
+ * Returns whether a text matches a Lua pattern, byte by byte as in Lua.
  * @throws Error that names the pattern if it cannot be translated
  */
 export function luaMatches(pattern: string, text: string): boolean {
@@ -51,7 +51,7 @@ function translate(item: string): string | undefined {
   return members && `[${isNegated ? '^' : ''}${members}]`;
 }
 
-/** What `%` and a letter mean in a set; before any other character it escapes. */
+/** Returns what `%` and a letter mean in a set. Before any other character, `%` escapes it. */
 function classOf(letter: string): string | undefined {
   return /[A-Za-z0-9]/.test(letter) ? CLASSES[letter] : byte(letter);
 }
@@ -60,7 +60,7 @@ function byte(character: string): string {
   return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }
 
-/** A text with a character for each of its bytes. */
+/** Returns a text with one character for each byte. */
 function toBytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }

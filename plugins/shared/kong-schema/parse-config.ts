@@ -1,7 +1,8 @@
 /**
- * Reads the configuration that Kong hands to a plugin, by the plugin's own schema: the schema is the one source of field
- * names, defaults, limits and, through `ConfigOf`, of the TypeScript type. Kong has checked it already, but not with the
- * values that it puts in the place of references; kong-pdk's server and the offline check have not. Pure.
+ * Parses the configuration that Kong sends to a plugin, by the plugin's own schema. The schema is the one source of
+ * field names, defaults, limits and, through `ConfigOf`, of the TypeScript type. Kong has already checked the
+ * configuration, but before it resolved references. kong-pdk's server and check-config have not checked it at all.
+ * Pure.
  */
 import { isPlainObject } from '../plain-object.js';
 import { readField } from './check.js';
@@ -15,7 +16,7 @@ type FieldNamed<S extends Fields, N extends PropertyKey> = Extract<S[number], { 
 
 type Simplify<T> = { [K in keyof T]: T[K] };
 
-/** The value of one field, once it is there. */
+/** The type of a field that has a value. */
 type ValueOf<F> = F extends { readonly one_of: readonly (infer O)[] }
   ? O
   : F extends { readonly type: 'string' }
@@ -32,7 +33,9 @@ type ValueOf<F> = F extends { readonly one_of: readonly (infer O)[] }
               ? ConfigOf<R>
               : unknown;
 
-/** A field without a default that need not be there is undefined if it is not. A record is there unless it need not be. */
+/**
+ * A field without a default may be undefined, unless it is required. A record is always present, unless it is optional.
+ */
 type FieldValue<F> = F extends { readonly required: true } | { readonly default: unknown }
   ? ValueOf<F>
   : F extends { readonly type: 'record'; readonly required?: never }
@@ -45,12 +48,12 @@ export type ConfigOf<S extends Fields> = Simplify<{
 }>;
 
 /**
- * Parses a configuration: fills in defaults, and checks all that the schema says.
+ * Parses a configuration: fills in defaults, and checks everything that the schema says.
  *
- * Keys that the schema does not name are ignored, since Kong adds its own (`__seq__`, `__plugin_id`, `$refs`,
- * `service_id`, ...).
- * @param raw the configuration as decoded from JSON; Kong writes an absent value as null, and Lua's empty table as `{}`
- *   whether it means a list or a map
+ * Ignores keys that are not in the schema, since Kong adds its own (`__seq__`, `__plugin_id`, `$refs`, `service_id`,
+ * ...).
+ * @param raw the configuration, decoded from JSON. Kong writes an absent value as null, and Lua's empty table as `{}`,
+ *   for a list as well as for a map
  * @param entityChecks rules over several fields
  * @throws ConfigError for the first fault
  */

@@ -1,17 +1,17 @@
-/** What is wrong with a configuration, and in whose words. */
+/** Faults of a configuration, in the words of Kong or of a plugin. */
 
-/** A fault: where, and what. */
+/** A fault: where it is, and what it is. */
 export interface Problem {
   path: string;
   message: string;
 }
 
-/** A configuration that is being read, and what was found wrong with it so far. */
+/** A configuration that is being read, and the problems found so far. */
 export interface Reading {
   /**
-   * `operator`: as it is written for Kong, which refuses it in Kong's words.
-   * `kong`: as a plugin gets it, with references resolved, null for what is absent, and keys that Kong adds. Problems are
-   * the ends of sentences about a field, and repeat no value.
+   * `operator`: the configuration as written for Kong. Problems are in Kong's words.
+   * `kong`: the configuration as a plugin receives it. References are resolved, absent values are null, and Kong has
+   * added keys. Problems are the ends of sentences about a field, and contain no value.
    */
   readonly from: 'operator' | 'kong';
   readonly problems: Problem[];
@@ -20,12 +20,12 @@ export interface Reading {
 /** One fault in Kong's words (kong/db/schema/init.lua) and in a plugin's. */
 export type Words = readonly [kong: string, plugin: string];
 
-/** Notes a problem. */
+/** Adds a problem. */
 export function report({ from, problems }: Reading, path: string, [kong, plugin]: Words): void {
   problems.push({ path, message: from === 'operator' ? kong : plugin });
 }
 
-/** The path of a field of a record. */
+/** Returns the path of a field in a record. */
 export function join(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`;
 }

@@ -1,4 +1,4 @@
-/** Kong's validators: what a field asks of a value that has its type (kong/db/schema/init.lua of Kong 3.9). */
+/** Kong's validators: what a field requires of a value of its type (kong/db/schema/init.lua of Kong 3.9). */
 import { isPlainObject } from '../plain-object.js';
 import type { Field } from './field.js';
 import { luaMatches } from './lua-pattern.js';
@@ -7,7 +7,7 @@ import type { Words } from './problem.js';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * Finds the first fault of a value, in Kong's order.
+ * Returns the first fault of a value, in Kong's order.
  * @throws Error for a Lua pattern that cannot be translated
  */
 export function faultOf(field: Partial<Field>, value: unknown): Words | undefined {

@@ -1,7 +1,7 @@
 /**
- * The connection to Redis that plugins share: one per settings and process. Redis helps, and is never waited for: each
- * operation has a wall-clock deadline, nothing is queued while the connection is away, and after failures in a row a
- * breaker spares requests the wait until one try succeeds.
+ * The connections to Redis that plugins share: one per settings and process. Redis helps, but nothing waits for it
+ * long. Each operation has a deadline, and nothing is queued while there is no connection. After some failures in a
+ * row, a circuit breaker fails operations at once until one try succeeds.
  */
 
 import type { Cluster, Redis } from 'ioredis';
@@ -10,13 +10,13 @@ import { type CircuitBreaker, createCircuitBreaker } from '../circuit-breaker.js
 import { oneLine } from '../one-line.js';
 import type { RedisSettings } from './settings.js';
 
-/** The commands, whichever topology answers them. */
+/** The commands that plugins use, for any topology. */
 export type RedisCommands = Pick<Redis, 'eval' | 'evalsha' | 'hgetall'>;
 
-/** Redis cannot be used now. The message is for the log: one line, no secret. */
+/** Redis cannot be used now. The message fits into a log line and contains no secret. */
 export class RedisUnavailable extends Error {}
 
-/** What to log about the connection. */
+/** A change of the connection, to log. */
 export interface RedisNotice {
   level: 'warn' | 'notice';
   message: string;
@@ -24,38 +24,37 @@ export interface RedisNotice {
 
 export interface RedisConnection {
   /**
-   * Runs one operation, which may be several commands. What it began may still be carried out by Redis after the
-   * deadline.
-   * @throws RedisUnavailable if there is no connection, the breaker is open, or `timeout_ms` is over; an error that
-   *   Redis answers (ReplyError) is passed on unless it says that this Redis cannot serve
+   * Runs one operation, which may be several commands. Redis may still carry out a part of it after the deadline.
+   * @throws RedisUnavailable if there is no connection, the breaker is open, or `timeout_ms` is over. An error that
+   *   Redis answers (ReplyError) is thrown as it is, unless it means that this Redis cannot serve
    */
   run<T>(operation: (redis: RedisCommands) => Promise<T>): Promise<T>;
-  /** Resolves when the first connection stands or has failed, at the latest after `waitMs`. */
+  /** Resolves when the first connection is made or has failed, after `waitMs` at the latest. */
   firstContact(waitMs: number): Promise<void>;
-  /** Whether the last operation found Redis. */
+  /** Returns whether Redis answered the last operation. */
   isUp(): boolean;
-  /** Once per outage, and once when it is over. */
+  /** Returns what to log: once when an outage begins, and once when it ends. */
   takeNotice(): RedisNotice | undefined;
-  /** Begins every key. */
+  /** The beginning of every key. */
   readonly keyPrefix: string;
   close(): Promise<void>;
 }
 
-/** Three operations in a row that found no Redis open the breaker; it is tried again after 0.25 s to 5 s. */
+/** Three operations in a row without Redis open the breaker. It stays open for 0.25 s, and later for up to 5 s. */
 const BREAKER = { failures: 3, windowMs: 10_000, openMs: 250, maxOpenMs: 5000 };
 const CONNECT_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 2000;
-/** A connection on which Redis owes an answer for so long is given up: its other end may be gone without a word. */
+/** A connection without an answer for this long is closed. Its other end may have disappeared silently. */
 const SOCKET_TIMEOUT_MS = 5000;
 
-/** Answers that mean "not this Redis, not now", and so count as if there was no answer. */
+/** Errors that mean "not this Redis, not now". They count like no answer. */
 const CANNOT_SERVE =
   /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|TRYAGAIN)\b/;
 
-/** Opens the connection for some settings; the first call for them begins to connect. */
+/** Returns the connection for some settings. The first call for them starts to connect. */
 export type OpenRedis = (settings: RedisSettings) => RedisConnection;
 
-/** Makes the connections of a process: one for the same settings, whoever asks. */
+/** Creates the connections of a process. The same settings give the same connection. */
 export function createRedisConnections(): OpenRedis {
   const connections = new Map<string, RedisConnection>();
   return (settings) => {
@@ -80,7 +79,7 @@ function connect(settings: RedisSettings, onClose: () => void): RedisConnection 
   const starting = createClient(settings).then((made) => {
     client = made;
     made.on('ready', () => {
-      // What holds when it is not ready any more, unless an error says more.
+      // The reason for the end of the connection, unless an error gives another one.
       lastError = 'the connection was closed';
       contacted();
     });
@@ -89,7 +88,7 @@ function connect(settings: RedisSettings, onClose: () => void): RedisConnection 
       contacted();
     });
     if (closed) made.disconnect();
-    else void made.connect().catch(() => {}); // Told by the event.
+    else void made.connect().catch(() => {}); // The error event reports it.
   });
 
   function fail(breaker: CircuitBreaker, reason: string): RedisUnavailable {
@@ -152,7 +151,7 @@ function connect(settings: RedisSettings, onClose: () => void): RedisConnection 
   };
 }
 
-/** Loaded with the first connection: it costs memory that a plugin without Redis need not spend. */
+/** Loads ioredis with the first connection, to save memory in processes without Redis. */
 async function createClient(settings: RedisSettings): Promise<Redis | Cluster> {
   const ioredis = await import('ioredis');
   const { topology, username, password, tls } = settings;
@@ -168,7 +167,7 @@ async function createClient(settings: RedisSettings): Promise<Redis | Cluster> {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     lazyConnect: true,
-    // RESP2: all that is used here, and what every server and proxy understands.
+    // RESP2 is enough, and every server and proxy understands it.
     protocol: 2 as const,
     disableClientInfo: true,
   };
@@ -182,11 +181,11 @@ async function createClient(settings: RedisSettings): Promise<Redis | Cluster> {
     });
   }
   const retryStrategy = (attempt: number): number => {
-    // The password may be a file that has changed since.
+    // The password may be a file that has changed.
     if (password !== undefined) client.options.password = password.current();
     return delayMs(attempt);
   };
-  // Nobody closes the connections of a master that becomes a replica but a Sentinel, and its address may lead elsewhere now.
+  // When a master becomes a replica, only a Sentinel closes its connections, and its address may have a new owner.
   const reconnectOnError = (error: Error): boolean => /\bREADONLY\b/.test(error.message);
   const single = { ...connection, enableOfflineQueue: false, retryStrategy, reconnectOnError };
   const client =
@@ -202,11 +201,11 @@ async function createClient(settings: RedisSettings): Promise<Redis | Cluster> {
   return client;
 }
 
-/** Rejects after some milliseconds, if the operation has not ended by then. */
+/** Rejects if the operation does not end within the given milliseconds. */
 function withDeadline<T>(operation: Promise<T>, ms: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      // After a pause of this process timers run before the sockets are read: an answer that is there counts.
+      // After a pause of the process, timers run before sockets are read. An answer that has arrived counts.
       setImmediate(() => reject(new Error(`no answer within ${ms} ms`)));
     }, ms);
     operation.then(
@@ -232,7 +231,7 @@ function describeTopology({ topology }: RedisSettings): string {
   return topology.kind === 'cluster' ? `Cluster ${nodes}` : `${topology.master} of Sentinels ${nodes}`;
 }
 
-/** One line without a secret: Redis' own messages, and system errors, hold none; both are cut short. */
+/** Describes an error in one line. Messages of Redis and system errors contain no secret; both are cut. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
   const { code } = error as NodeJS.ErrnoException;

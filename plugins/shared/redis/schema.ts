@@ -1,6 +1,6 @@
 /**
- * The `redis` record of a plugin's configuration: the same wherever it stands. Names as in Kong's own rate-limiting
- * plugin where it has them.
+ * The `redis` record, the same in the configuration of every plugin. Names are those of Kong's own rate-limiting plugin
+ * where it has them.
  */
 import type { Field, Fields } from '../kong-schema/field.js';
 

@@ -1,4 +1,4 @@
-/** From the `redis` record of a configuration to what the connection is made with. Pure. */
+/** Turns the `redis` record of a configuration into the settings of a connection. Pure. */
 import { createHash } from 'node:crypto';
 import type { Host } from '../host.js';
 import { ConfigError } from '../kong-schema/config-error.js';
@@ -11,9 +11,9 @@ export interface RedisNode {
   port: number;
 }
 
-/** Which Redis, and how it is spoken to. */
+/** Which Redis to use, and how. */
 export interface RedisSettings {
-  /** Digest of all that follows: settings that are the same share a connection. */
+  /** A digest of all fields below. Equal settings share a connection. */
   key: string;
   topology:
     | { kind: 'single'; node: RedisNode }
@@ -22,17 +22,17 @@ export interface RedisSettings {
   username: string | undefined;
   password: Secret | undefined;
   database: number;
-  /** Undefined: no TLS. */
+  /** Undefined means no TLS. */
   tls: { rejectUnauthorized: boolean; servername?: string } | undefined;
-  /** Without a separator at its end. */
+  /** The prefix without a separator at its end. */
   keyPrefix: string;
   timeoutMs: number;
 }
 
 /**
- * Checks what Kong's schema cannot say.
- * @param path of the record, for messages
- * @throws ConfigError that names the field and holds no secret
+ * Reads the settings, and checks what Kong's schema cannot express.
+ * @param path the path of the record, for messages
+ * @throws ConfigError that names the field and contains no secret
  */
 export function readRedisSettings(
   config: ConfigOf<typeof REDIS_FIELDS>,
