@@ -1,6 +1,6 @@
 /**
- * The access phase answers every request on its route. It needs nothing but the key: it works while Genesys Cloud is down,
- * and knows nothing of the token that the gateway holds.
+ * The access phase. It answers every request on its route. It needs only the signing key, so it works while Genesys
+ * Cloud is down, and it never sees the token that the gateway holds.
  */
 import { randomUUID } from 'node:crypto';
 import { log } from '../runtime/effects.js';
@@ -11,10 +11,10 @@ import type { Config } from './config.js';
 import { grantFault } from './grant.js';
 import { claimsOf, signToken } from './token.js';
 
-/** More than any token request of the client credentials grant holds. */
+/** Larger than any token request of the client credentials grant. */
 const MAX_BODY_BYTES = 8192;
 
-/** What the access phase needs of the world. */
+/** What the access phase needs from outside. */
 export interface Effects {
   nowMs(): number;
   uniqueId(): string;
@@ -22,7 +22,7 @@ export interface Effects {
 
 export const realEffects: Effects = { nowMs: Date.now, uniqueId: randomUUID };
 
-/** Makes the step that answers each request of one configuration. */
+/** Makes the step that answers the requests of one configuration. */
 export function accessStep(config: Config, effects: Effects): Step {
   return step(readLogin, async (login) => {
     const { status, body, headers } = await answerTo(login, config, effects);
@@ -31,7 +31,7 @@ export function accessStep(config: Config, effects: Effects): Step {
   });
 }
 
-/** What is read of a login. */
+/** What is read from a login request. */
 interface Login {
   method: string;
   credential: Credential | undefined;
@@ -48,7 +48,7 @@ async function readLogin({ request, client }: Reader): Promise<Login> {
   ]);
   const mayRead = method === 'POST' && credential !== undefined && consumer !== undefined && consumer.username !== '';
   if (!mayRead || Number(length) > MAX_BODY_BYTES) return { method, credential, consumer, body: 'too large' };
-  // A body without Content-Length is measured here; one that Kong has spilled to a file is not read beyond the limit.
+  // A body without Content-Length is measured here. One that Kong has written to a file is not read beyond the limit.
   const body = await request.getRawBody(MAX_BODY_BYTES).catch(() => undefined);
   const isTooLarge = body === undefined || body.length > MAX_BODY_BYTES;
   return { method, credential, consumer, body: isTooLarge ? 'too large' : body };
@@ -60,8 +60,8 @@ async function answerTo(
   effects: Effects,
 ): Promise<LoginAnswer> {
   if (method !== 'POST') return refusalAnswer('method');
-  // The consumer for whom Kong lets a wrong secret through has no credential, and so has a request without any plugin
-  // that authenticates.
+  // Two kinds of requests have no credential: those without an authentication plugin, and those of the anonymous
+  // consumer, for whom Kong accepts a wrong secret.
   if (credential === undefined || consumer === undefined) return refusalAnswer('invalid_client');
   if (consumer.username === '') return refusalAnswer('unauthorized_client');
   if (body === 'too large') return refusalAnswer('body_too_large');

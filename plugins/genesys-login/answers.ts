@@ -1,6 +1,7 @@
 /**
- * What the token endpoint answers, in the shape of Genesys Cloud's own login: RFC 6749 5.1 and 5.2, with `description`
- * beside `error_description`, which Genesys' tools print. Pure: builds what `kong.response.exit` takes.
+ * The answers of the token endpoint, in the shape of Genesys Cloud's own login: RFC 6749 5.1 and 5.2, with
+ * `description` next to `error_description`, because Genesys' tools print it. Pure: builds the arguments of
+ * `kong.response.exit`.
  */
 
 /** Arguments for `kong.response.exit`. */
@@ -20,14 +21,14 @@ export type Refusal =
   | 'unsupported_grant_type';
 
 const REFUSALS: Record<Refusal, { status: number; error: string; text: string; headers?: Record<string, string> }> = {
-  // RFC 9110 15.5.6: a 405 names what is allowed.
+  // RFC 9110 15.5.6: a 405 names the allowed methods.
   method: {
     status: 405,
     error: 'invalid_request',
     text: 'a token is asked for with POST',
     headers: { Allow: 'POST' },
   },
-  // RFC 6749 5.2: 401, and the scheme that the client is to use.
+  // RFC 6749 5.2: a 401 names the scheme that the client must use.
   invalid_client: {
     status: 401,
     error: 'invalid_client',
@@ -48,20 +49,20 @@ const REFUSALS: Record<Refusal, { status: number; error: string; text: string; h
   },
 };
 
-/** RFC 6749 5.1: nobody may keep the answer. */
+/** RFC 6749 5.1: nobody may store the answer. */
 const HEADERS = {
   'Content-Type': 'application/json; charset=utf-8',
   'Cache-Control': 'no-store',
   Pragma: 'no-cache',
 };
 
-/** The answer with a token. */
+/** Builds the answer with a token. */
 export function tokenAnswer(accessToken: string, lifetimeSeconds: number): LoginAnswer {
   const body = { access_token: accessToken, token_type: 'bearer', expires_in: lifetimeSeconds };
   return { status: 200, body: JSON.stringify(body), headers: { ...HEADERS } };
 }
 
-/** The answer without. */
+/** Builds the answer without a token. */
 export function refusalAnswer(refusal: Refusal): LoginAnswer {
   const { status, error, text, headers } = REFUSALS[refusal];
   const body = { error, description: text, error_description: text };

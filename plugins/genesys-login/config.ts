@@ -1,4 +1,4 @@
-/** From Kong's raw configuration to what the plugin works with. Everything that is wrong is refused here. */
+/** Turns Kong's raw configuration into what the plugin works with. Every mistake is refused here. */
 import type { KeyObject } from 'node:crypto';
 import type { Host } from '../shared/host.js';
 import { parseConfig } from '../shared/kong-schema/parse-config.js';
@@ -15,14 +15,14 @@ export interface Config {
 
 export interface SigningKey {
   current(): KeyObject;
-  /** What to log about its file, once for each time. */
+  /** Returns a warning about the key's file, each warning once. */
   takeWarning(): string | undefined;
 }
 
 /**
- * Parses the configuration of an instance. Reads the key's file, if it is in one.
- * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
- * @throws ConfigError that names the field and holds no secret
+ * Parses the configuration of an instance. Reads the file of the key, if it is in one.
+ * @param raw the configuration as Kong sends it, with references resolved and keys of Kong's own
+ * @throws ConfigError that names the field and contains no secret
  */
 export function readConfig(raw: unknown, host: Host): Config {
   const { key_id: keyId, signing_key: text, token_lifetime_seconds: lifetimeSeconds } = parseConfig(Schema, raw);
@@ -30,8 +30,8 @@ export function readConfig(raw: unknown, host: Host): Config {
 }
 
 /**
- * A key under an id stays the same. One that a file is changed to is not taken: the gateway checks tokens with the public
- * key of this id, so every client would be refused until somebody notices. A new key comes with a new id.
+ * Opens the key, and never replaces it. If a file changes to another key, the old key stays in use: the gateway checks
+ * tokens with the public key of this id, so the new key would lock out every client. A new key needs a new id.
  */
 function openSigningKey(text: string, host: Host): SigningKey {
   let key: KeyObject | undefined;

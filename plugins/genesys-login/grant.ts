@@ -4,12 +4,12 @@
 export type GrantFault = 'invalid_request' | 'unsupported_grant_type';
 
 /**
- * Reads the body.
- * @returns what is wrong with it; undefined if it asks for client credentials
+ * Checks the body of a token request.
+ * @returns what is wrong; undefined if it asks for the client credentials grant
  */
 export function grantFault(body: string): GrantFault | undefined {
   const grants = new URLSearchParams(body).getAll('grant_type');
-  // RFC 6749 3.2: a parameter without a value is as one left out, and none may stand there twice.
+  // RFC 6749 3.2: a parameter without a value counts as missing, and a parameter must not be repeated.
   const [grant = ''] = grants;
   if (grants.length > 1 || grant === '') return 'invalid_request';
   return grant === 'client_credentials' ? undefined : 'unsupported_grant_type';

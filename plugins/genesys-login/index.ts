@@ -1,7 +1,4 @@
-/**
- * genesys-login: answers the login of Genesys' own tools, so that they can be pointed at the gateway and hold no Genesys
- * credential.
- */
+/** genesys-login: answers the login of Genesys' own tools. They can use the gateway without a Genesys credential. */
 import { kongModule } from '../runtime/kong-module.js';
 import { accessStep, realEffects } from './access.js';
 import { readConfig } from './config.js';
@@ -11,8 +8,8 @@ export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plug
   name: 'genesys-login',
   version: '0.1.0',
   // After authentication (basic-auth 1100) and everything that may refuse a login: acl 950, rate-limiting 910,
-  // genesys-quota 890. Its answer ends the access phase, so what would come after it (the token manager, 850) does not
-  // run: a login costs no token of Genesys.
+  // genesys-quota 890. Its answer ends the access phase, so the token manager (850) does not run, and a login costs no
+  // token of Genesys.
   priority: 860,
   pluginFields,
   part: {

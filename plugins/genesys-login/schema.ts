@@ -1,6 +1,6 @@
 /**
- * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
- * configuration is derived from. Rules that this language cannot say are in config.ts.
+ * The plugin's configuration in Kong's schema language. Kong's Admin API checks by it, and the type of the parsed
+ * configuration is derived from it. Rules that this language cannot express are in config.ts.
  */
 import type { Fields } from '../shared/kong-schema/field.js';
 
@@ -12,7 +12,7 @@ export const Schema = [
       required: true,
       len_min: 1,
       len_max: 64,
-      // No colon: the issuer is <username>:<key id>, and two consumers must not be able to share one.
+      // No colon: the issuer is <username>:<key id>, and two consumers must never get the same issuer.
       match: '^[%w._-]+$',
       err: 'must be letters, digits, dots, hyphens, underscores',
       description:
@@ -34,7 +34,8 @@ export const Schema = [
     token_lifetime_seconds: {
       type: 'integer',
       default: 3600,
-      // Genesys' Go SDK asks for a new token a minute before the end: with a minute or less it would ask for ever.
+      // Genesys' Go SDK asks for a new token a minute before the end. With a lifetime of a minute it would ask
+      // endlessly.
       between: [300, 86_400],
       description:
         "How long a token is good for. Genesys' Go SDK asks anew a minute before the end, so a minute or less would make it ask for ever.",
@@ -42,5 +43,5 @@ export const Schema = [
   },
 ] as const satisfies Fields;
 
-/** The fields beside `config`: a token endpoint is HTTP. */
+/** The fields next to `config`: a token endpoint is HTTP. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

@@ -1,13 +1,13 @@
-/** The RSA key that tokens are signed with: what is taken as one, and the public half that gateways check with. Pure. */
+/** The RSA key that signs tokens: which keys are accepted, and the public half that gateways check with. Pure. */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 
 /** RFC 7518 3.3: a key of 2048 bits or larger MUST be used. */
 const MIN_MODULUS_BITS = 2048;
 
 /**
- * Reads a private key.
- * @param text PEM. A line break may also be written as `\n`: an environment file holds one line for each variable
- * @returns the key, or what is wrong with it, as the end of a sentence that holds nothing of it
+ * Parses a private key.
+ * @param text PEM. A line break may also be written as `\n`, since a variable in an environment file is one line
+ * @returns the key, or what is wrong with it, as the end of a sentence that reveals nothing of the key
  */
 export function readSigningKey(text: string): KeyObject | string {
   let key: KeyObject;
@@ -20,11 +20,11 @@ export function readSigningKey(text: string): KeyObject | string {
 }
 
 /**
- * Reads a public key, as `rsa_public_key` of a jwt credential holds it.
+ * Parses a public key, as in `rsa_public_key` of a jwt credential.
  * @returns the key, or what is wrong with it, as the end of a sentence
  */
 export function readPublicKey(text: string): KeyObject | string {
-  // Node would take the public half of a private key, which has no business in a credential.
+  // Node would accept a private key and use its public half. But a credential must not contain a private key.
   if (text.includes('PRIVATE KEY')) return 'is a private key: whoever reads it could sign tokens';
   let key: KeyObject;
   try {
@@ -35,7 +35,7 @@ export function readPublicKey(text: string): KeyObject | string {
   return rsaFault(key) ?? key;
 }
 
-/** The public half in PEM (SubjectPublicKeyInfo), by which two keys are compared. */
+/** Returns the public half in PEM (SubjectPublicKeyInfo), to compare two keys. */
 export function publicPem(key: KeyObject): string {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   return publicKey.export({ type: 'spki', format: 'pem' }).toString();
@@ -46,7 +46,7 @@ function pem(text: string): string {
 }
 
 function rsaFault({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string | undefined {
-  // Not rsa-pss: such a key cannot sign with RS256.
+  // This also refuses rsa-pss: such a key cannot sign with RS256.
   if (asymmetricKeyType !== 'rsa') return 'is no RSA key';
   const bits = asymmetricKeyDetails?.modulusLength ?? 0;
   return bits < MIN_MODULUS_BITS ? `has ${bits} bits; RS256 takes ${MIN_MODULUS_BITS} or more` : undefined;

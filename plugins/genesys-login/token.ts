@@ -1,23 +1,23 @@
 /**
- * The tokens that the gateway gives out itself: JSON Web Tokens (RFC 7519), signed with RS256 (RFC 7515, RFC 7518 3.3).
- * Kong's jwt plugin checks them; nobody else ever gets one.
+ * The tokens that the gateway issues itself: JSON Web Tokens (RFC 7519), signed with RS256 (RFC 7515, RFC 7518 3.3).
+ * Only Kong's jwt plugin checks them.
  */
 import { type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 
 /**
- * RFC 7519 4.1.5 lets those who check allow for clocks that differ; Kong does not, and refuses a token of the next node
- * whose clock is a second ahead. So a token is good from a minute before it was made.
+ * A token is valid from a minute before it was made. RFC 7519 4.1.5 allows a tolerance for clocks that differ, but Kong
+ * has none: it refuses a token from another node whose clock is a second ahead.
  */
 export const CLOCK_LEEWAY_SECONDS = 60;
 
-/** What a token says. */
+/** What a token contains. */
 export interface TokenRequest {
   username: string;
   keyId: string;
   lifetimeSeconds: number;
   nowSeconds: number;
-  /** Unique (RFC 7519 4.1.7). */
+  /** A unique id (RFC 7519 4.1.7). */
   id: string;
 }
 
@@ -29,12 +29,12 @@ export interface Claims {
   exp: number;
 }
 
-/** The key of a consumer's jwt credential, which is how Kong's jwt finds the credential by a token's issuer. */
+/** Returns a token's issuer. It is the key of the consumer's jwt credential, by which Kong's jwt plugin finds it. */
 export function issuerOf(username: string, keyId: string): string {
   return `${username}:${keyId}`;
 }
 
-/** The claims of a token. */
+/** Builds the claims of a token. */
 export function claimsOf({ username, keyId, lifetimeSeconds, nowSeconds, id }: TokenRequest): Claims {
   return {
     iss: issuerOf(username, keyId),
@@ -45,13 +45,13 @@ export function claimsOf({ username, keyId, lifetimeSeconds, nowSeconds, id }: T
   };
 }
 
-/** Node's pool of threads signs: a large key takes milliseconds, which other requests need not wait for. */
+/** Signs in Node's thread pool. A large key takes milliseconds, and other requests should not wait for them. */
 const signInBackground = promisify(
   (data: Buffer, key: KeyObject, done: (error: Error | null, signature: Buffer) => void): void =>
     sign('RSA-SHA256', data, key, done),
 );
 
-/** A signed token in the compact form (RFC 7515 7.1). */
+/** Makes a signed token in the compact form (RFC 7515 7.1). */
 export async function signToken(claims: Claims, keyId: string, key: KeyObject): Promise<string> {
   const header = { alg: 'RS256', typ: 'JWT', kid: keyId };
   const text = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');

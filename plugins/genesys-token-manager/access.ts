@@ -1,6 +1,7 @@
 /**
- * The access phase: a request gets the credential, or an answer that says when to come back. With a token in memory it
- * costs one read of what the client may use to take the credential elsewhere, and one write with the end of the event.
+ * The access phase. A request gets the credential, or an answer that says when to try again. With a token in memory
+ * this costs one read, for the check that the credential cannot go elsewhere, and one write, together with the end of
+ * the event.
  */
 import { type Effect, log, serialize, setServiceHeaders, share } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';
@@ -16,11 +17,11 @@ import type { PoolOutcome, TokenPool } from './tokens/pool.js';
 
 const STATIC_MARK = formatTokenMark({ ref: STATIC_REF, poolSize: 1 });
 
-/** How a credential gets into a request. */
+/** How to put a credential into a request. */
 export interface Injection {
-  /** Headers for the service, with the credential in. */
+  /** Returns the headers for the service, including the credential. */
   headersWith: (credential: string) => HeaderValues;
-  /** What Kong's own log must not show, as a key of its entry; undefined if it hides the header by itself. */
+  /** The key in Kong's log entry to redact; undefined if Kong redacts the header itself. */
   redactedKey: string | undefined;
 }
 
@@ -59,7 +60,7 @@ export function accessStep(access: Access): Step {
   });
 }
 
-/** Puts a token of a pool in, and leaves its mark. */
+/** Adds a pool's token to the request, and sets its mark. */
 export function injectToken(injection: Injection, pool: TokenPool, { value, ref, warning }: UsableToken): Verdict {
   const renewal = warning && `the token of ${pool.name} was not renewed: ${warning}`;
   const mark = formatTokenMark({ ref, poolSize: pool.size });
@@ -78,7 +79,7 @@ function inject(
   return { effects };
 }
 
-/** The client learns that the gateway cannot serve it now and when to try again; the cause is for the log only. */
+/** Refuses a request, and says when to try again. The cause is only logged. */
 export function refuse(pool: TokenPool, outcome: Exclude<PoolOutcome, UsableToken>): Verdict {
   const seconds = Math.max(1, Math.ceil(outcome.retryAfterMs / 1000));
   const retry = `Retry the request in [${seconds}] seconds`;
@@ -93,7 +94,7 @@ export function refuse(pool: TokenPool, outcome: Exclude<PoolOutcome, UsableToke
   return answered({ code: 'gateway.token.unavailable', message, retryAfterSeconds: seconds }, effects);
 }
 
-/** Refuses a request that would take the credential to a place that its client chose. */
+/** Refuses a request that would send the credential to a place of the client's choice. */
 export function refuseUnsafe(reason: string): Verdict {
   const { effects, answer } = refused(reason);
   return { effects: [...effects, share(TOKEN_MARK, REFUSED_MARK)], ...(answer && { answer }) };

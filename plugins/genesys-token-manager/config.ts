@@ -1,6 +1,6 @@
 /**
- * From Kong's raw configuration to what the plugin works with: which credential is injected, how tokens are fetched, and
- * the header they go into. Everything that is wrong is refused here, so that the rest need not check.
+ * Turns Kong's raw configuration into what the plugin works with: the credential to inject, how to fetch tokens, and
+ * the header. Every mistake is refused here, so the rest of the plugin does not check again.
  */
 import type { BreakerPolicy } from '../shared/circuit-breaker.js';
 import type { Host } from '../shared/host.js';
@@ -18,13 +18,13 @@ import { type Failover, readFailover } from './regions/config.js';
 import { EntityChecks, type RawConfig, Schema } from './schema.js';
 import type { SharedCache } from './tokens/store.js';
 
-/** How and where tokens of any OAuth client are fetched and kept. */
+/** How to fetch tokens of an OAuth client, and where to keep them. */
 interface Fetching {
   policy: FetchPolicy;
   sharedCache: SharedCache | undefined;
 }
 
-/** What is injected. */
+/** The credential to inject. */
 export type Credential =
   | ({ kind: 'oauth2'; sources: ClientSource[] } & Fetching)
   | ({ kind: 'regional'; failover: Failover } & Fetching)
@@ -35,26 +35,26 @@ export interface Config {
   credential: Credential;
   headerName: string;
   purgeOnStatuses: ReadonlySet<number>;
-  /** Undefined: none. */
+  /** Undefined means no breaker. */
   breaker: BreakerPolicy | undefined;
-  /** The service that the plugin is on, if Kong says so: it does not for a plugin on a route or on everything. */
+  /** The plugin's service, if Kong names it. Kong does not for a plugin on a route or a global plugin. */
   serviceId: string | undefined;
 }
 
-/** Of the OAuth client's organisation, unless the configuration says otherwise. */
+/** The region of the OAuth client's organisation, unless configured. */
 const DEFAULT_REGION = 'us_east_1';
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
-/** The parameters that this plugin sets itself. */
+/** The parameters that the plugin sets itself. */
 const OWN_PARAMS = new Set(['grant_type', 'client_id', 'client_secret', 'scope']);
 
-/** A breaker is not open longer than that many times `open_seconds`, nor than ten minutes (unless that is longer). */
+/** A breaker is open for at most this many times `open_seconds`, and ten minutes (or `open_seconds` if longer). */
 const MAX_OPEN_FACTOR = 32;
 const MAX_OPEN_MS = 600_000;
 
 /**
- * Parses the configuration of an instance. Reads files that it names.
- * @param raw as Kong sends it: references resolved, with bookkeeping keys of its own
- * @throws ConfigError that names the field and holds no secret
+ * Parses the configuration of an instance. Reads the files that it names.
+ * @param raw the configuration as Kong sends it, with references resolved and keys of Kong's own
+ * @throws ConfigError that names the field and contains no secret
  */
 export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw, EntityChecks);
@@ -99,7 +99,7 @@ function readOauth(config: RawConfig, host: Host): Credential {
   return { kind: 'oauth2', sources, ...fetching };
 }
 
-/** One for each token that is held of an OAuth client. */
+/** Makes one source for each token that is held for an OAuth client. */
 function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Secret, host: Host): ClientSource[] {
   const common = {
     tokenUrl: tokenUrl.href,
@@ -169,7 +169,7 @@ function readBreaker(config: NonNullable<RawConfig['circuit_breaker']>): Breaker
   };
 }
 
-/** Kong's bookkeeping, beside the fields of the schema. */
+/** Returns the service's id, which Kong adds to the fields of the schema. */
 function readServiceId(raw: unknown): string | undefined {
   const id = property(raw, 'service_id');
   return typeof id === 'string' && id !== '' ? id : undefined;

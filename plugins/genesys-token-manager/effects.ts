@@ -1,27 +1,27 @@
-/** What the token manager needs from the outside: time, HTTP, and somebody who counts. Tests put their own in. */
+/** What the token manager needs from outside: time, HTTP and counters. Tests pass their own. */
 import type nodeFetch from 'node-fetch';
 import { type Clock, realClock } from '../shared/clock.js';
 
-/** How a token request ended: with a token, with a refusal that repeating does not change, or with trouble of login. */
+/** How a token request ended: with a token, with a permanent refusal, or with a failure of login. */
 export type TokenRequestResult = 'granted' | 'refused' | 'failed';
 
-/** How this process came by a token: login was asked for it, or another node had asked and shared it through Redis. */
+/** How this process got a token: from login, or through Redis from another node. */
 export type TokenOrigin = 'request' | 'redis';
 
-/** Where a request's token came from: the memory of this process, or what it had to wait for. */
+/** Where a request's token came from: this process' memory, or an origin that the request waited for. */
 export type TokenSource = 'memory' | TokenOrigin;
 
 export interface Effects extends Clock {
   loadFetch(): Promise<typeof nodeFetch>;
-  /** Learns how a token request ended. */
+  /** Counts a token request by how it ended. */
   countTokenRequest?(result: TokenRequestResult): void;
-  /** Learns where a request's token came from. */
+  /** Counts a request by where its token came from. */
   countTokenUse?(source: TokenSource): void;
 }
 
-/** The real ones. */
+/** The effects outside tests. */
 export const realEffects: Effects = {
   ...realClock,
-  // On first use, not at start: it costs 9 MB of resident memory, and a plugin server must start under 60 MB.
+  // Loaded on first use: it costs 9 MB of resident memory, and a plugin server must start with less than 60 MB.
   loadFetch: async () => (await import('node-fetch')).default,
 };

@@ -1,7 +1,7 @@
-/** Which headers may be given to a configuration's choice. Pure. */
+/** Which headers a configuration may set. Pure. */
 import { ConfigError } from '../shared/kong-schema/config-error.js';
 
-/** Headers that frame or route a message; another value in them would break it. */
+/** Headers that frame or route a message. Another value would break the message. */
 const UNUSABLE_HEADERS = new Set([
   'connection',
   'content-encoding',

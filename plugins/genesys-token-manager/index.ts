@@ -1,6 +1,6 @@
 /**
- * genesys-token-manager: the OAuth client of Genesys Cloud stays in the gateway, and every request that reaches the
- * service carries its token.
+ * genesys-token-manager: keeps the OAuth client of Genesys Cloud in the gateway, and adds its token to every request to
+ * the service.
  */
 import { kongModule } from '../runtime/kong-module.js';
 import { readConfig } from './config.js';
@@ -10,7 +10,7 @@ import { startTokenManager } from './state.js';
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-token-manager',
   version: '0.1.0',
-  // After every plugin that may refuse a request (authentication, acl, rate limits), so that those cost no token.
+  // After every plugin that may refuse a request (authentication, acl, rate limits), so refused requests cost no token.
   priority: 850,
   pluginFields,
   part: {

@@ -1,6 +1,6 @@
 /**
- * The log phase: what the service's answer says of the token that the request used. Log handlers also run for answers of
- * Kong itself, so only a request in which access left the token's name counts, and only the status that the service gave.
+ * The log phase. It learns about a request's token from the service's answer. Log handlers also run for Kong's own
+ * answers. So only requests with a token mark count, and only with the status that the service sent.
  */
 import { type Effect, log as logLine } from '../runtime/effects.js';
 import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
@@ -18,28 +18,28 @@ import type { TokenBroker } from './tokens/broker.js';
 export interface Log {
   broker: TokenBroker;
   purgeOnStatuses: ReadonlySet<number>;
-  /** Other requests than ours use the same tokens: what Genesys counted is read. */
+  /** Whether others use the same tokens too, so that Genesys' own count is read. */
   learnsUse: boolean;
   breaker: ServiceBreaker | undefined;
-  /** Undefined: none are configured. */
+  /** Undefined if no regions are configured. */
   regions: { names: readonly string[]; states: RegionStates } | undefined;
 }
 
 /**
- * Set by Kong when it looks for a target, and when it has one (runloop/balancer/init.lua and init.lua of 3.9.3): a plugin
- * that answers in access keeps a request from getting so far.
+ * Kong sets these when it looks for a target, and when it has one (runloop/balancer/init.lua and init.lua of 3.9.3). A
+ * request that a plugin answers in access does not get this far.
  */
 const TARGET_SOUGHT = 'KONG_UPSTREAM_DNS_START';
 const TARGET_FOUND = 'KONG_BALANCER_START';
 
-/** Genesys counts what a token was used in its window, and sometimes tells. */
+/** The use of a token in its window, as Genesys counts it. Not every answer has the header. */
 const COUNT_HEADER = 'inin-ratelimit-count';
 
 interface Facts {
   ref: string | undefined;
-  /** What the client got, and from whom. */
+  /** What the client got, and who made it. */
   sent: { status: number; source: ResponseSource };
-  /** What the service answered, from Kong's log entry; undefined if the entry was not needed. */
+  /** The service's answer from Kong's log entry; undefined if the entry was not needed. */
   answer: ServiceAnswer | undefined;
   count: string | undefined;
   choice: Choice | undefined;
@@ -48,7 +48,7 @@ interface Facts {
   way: 'not asked' | 'no peer' | 'target';
 }
 
-/** Makes the step of one configuration. Where a success teaches nothing, it costs one call. */
+/** Makes the step of one configuration. If nothing can be learned from a success, a success costs one call. */
 export function logStep(log: Log): Step {
   return step(
     (event) => readFacts(event, log),
@@ -56,7 +56,7 @@ export function logStep(log: Log): Step {
   );
 }
 
-/** @returns undefined if there is nothing to learn */
+/** Reads what the step learns from. @returns undefined if there is nothing to learn */
 async function readFacts(event: Reader, log: Log): Promise<Facts | undefined> {
   const { breaker, regions, learnsUse } = log;
   const learnsFromSuccess = learnsUse || regions !== undefined || breaker !== undefined;
@@ -78,7 +78,7 @@ async function readFacts(event: Reader, log: Log): Promise<Facts | undefined> {
   };
   if (facts.ref === undefined) return undefined;
   const wentWell = status < 400 && source !== 'error';
-  // The entry is some KiB of JSON: it is asked for only if something went wrong.
+  // The entry is several KiB of JSON, so it is read only if something went wrong.
   const answer = wentWell ? undefined : parseLogEntry(await event.log.serialize(), Date.now());
   const asksForWay = wentWell
     ? source === 'exit' && (facts.choice !== undefined || breaker !== undefined)
@@ -86,7 +86,7 @@ async function readFacts(event: Reader, log: Log): Promise<Facts | undefined> {
   return { ...facts, answer, way: asksForWay ? await readWay(event, !wentWell) : 'target' };
 }
 
-/** @param tellsApart whether no peer is another thing than not asked */
+/** Reads how far Kong got. @param tellsApart whether `no peer` and `not asked` must be distinguished */
 async function readWay({ nginx }: Reader, tellsApart: boolean): Promise<Facts['way']> {
   const [sought, found] = await Promise.all([
     tellsApart ? nginx.getCtx(TARGET_SOUGHT) : null,
@@ -129,8 +129,8 @@ function judgeToken(ref: string, answer: ServiceAnswer, { broker, purgeOnStatuse
 }
 
 /**
- * What a request says of the service.
- * @param serviceStatus what the service answered; undefined if it did not, or if all went well
+ * Returns what a request says about the service.
+ * @param serviceStatus what the service answered; undefined if it did not answer, or if all went well
  */
 function judgeService(
   { status, source }: Facts['sent'],
@@ -138,12 +138,12 @@ function judgeService(
   way: Facts['way'],
 ): Outcome {
   if (serviceStatus !== undefined) return serviceStatus >= 500 ? 'failed' : 'succeeded';
-  // A plugin may have answered in access after ours, as proxy-cache does: the service was not asked.
+  // A plugin such as proxy-cache may have answered in access after ours. Then the service was not asked.
   if (status < 400 && source !== 'error') return way === 'target' ? 'succeeded' : 'unknown';
-  // Kong's own 4xx are about the client: a body that never came, or was too large. 499: it went away.
+  // Kong's own 4xx are about the client: its body was too large or never arrived. 499 means that it has gone.
   if (status < 500) return 'unknown';
   if (source === 'error') return 'failed';
-  // Without a healthy target, and on a route with a response phase, Kong answers as a plugin would (measured).
+  // On a route with a response phase, Kong answers like a plugin if there is no healthy target (measured).
   if (way === 'not asked') return 'unknown';
   return way === 'no peer' ? 'no peer' : 'failed';
 }

@@ -1,4 +1,4 @@
-/** What the plugin tells a monitoring system: never a token, nor a secret. */
+/** The plugin's metrics. They never contain a token or a secret. */
 import { counterBy, first, merged, sum } from '../shared/metric-family.js';
 import type { MetricFamily, MetricSample } from '../shared/plugin.js';
 import type { TokenRequestResult, TokenSource } from './effects.js';
@@ -16,7 +16,7 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
   const requests = new Map<TokenRequestResult, number>();
   const uses: Record<TokenSource, number> = { memory: 0, redis: 0, request: 0 };
 
-  /** A gauge of every token. The broker tells those first that were used last. */
+  /** Makes a gauge with a value for each token. The broker lists the most recently used tokens first. */
   const ofTokens = (name: string, help: string, read: (state: TokenState) => number | undefined): MetricFamily => ({
     name,
     help,
@@ -39,7 +39,7 @@ export function createMetrics(broker: () => TokenBroker, regions: RegionGroups, 
   ): MetricFamily => ({
     ...family,
     labels: ['region'],
-    // The groups tell those first that were configured last: a region that an older one has lost is not lost for that.
+    // The most recently configured groups come first. A region that an older group has lost is not lost for them.
     read: () => merged(samplesOfRegions(read), family.type === 'gauge' ? first : sum),
   });
 

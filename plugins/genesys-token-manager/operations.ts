@@ -1,4 +1,4 @@
-/** What an operator may see and do on the metrics port: the state of every token and static credential, never one itself. */
+/** The operations on the metrics port: they show the state of tokens and static credentials, never their values. */
 import { LRUCache } from 'lru-cache';
 import { credentialFingerprint } from '../shared/credential-fingerprint.js';
 import type { Operation } from '../shared/plugin.js';
@@ -12,14 +12,14 @@ export interface Operations extends Drain {
   countStatic(headerValue: string): void;
 }
 
-/** More static credentials than one gateway injects; those not used for longest go first. */
+/** More static credentials than a gateway injects. The least recently used ones are dropped. */
 const MAX_STATIC = 1000;
 
 /** Makes the operations of a process. */
 export function createOperations(broker: TokenBroker): Operations {
-  /** Ids of OAuth clients. */
+  /** The ids of drained OAuth clients. */
   const drained = new Set<string>();
-  /** By the injected value. */
+  /** The static credentials by their header values. */
   const statics = new LRUCache<string, { uses: number; usedAtMs: number; fingerprint?: Promise<string> }>({
     max: MAX_STATIC,
   });
@@ -55,7 +55,7 @@ export function createOperations(broker: TokenBroker): Operations {
         failure === undefined ? null : { reason: failure.reason, retry_in_seconds: seconds(failure.retryInMs) },
     }));
 
-  /** The clients that a query names; without one, all. */
+  /** Returns whether a query names a client. A query without `client_id` names all. */
   const named =
     (query: URLSearchParams) =>
     ({ clientId }: OauthClient): boolean =>
@@ -63,7 +63,7 @@ export function createOperations(broker: TokenBroker): Operations {
 
   const known = (clientId: string): boolean => broker.states().some(({ client }) => client.clientId === clientId);
 
-  /** Changes the list of drained clients, and answers with the state that comes of it. */
+  /** Drains a client, or ends that, and answers with the new state. */
   const setDrained =
     (drain: boolean) =>
     (query: URLSearchParams): { status: number; body: unknown } => {

@@ -1,6 +1,6 @@
 /**
- * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
- * configuration is derived from. Rules that this language cannot say are in config.ts.
+ * The plugin's configuration in Kong's schema language. Kong's Admin API checks by it, and the type of the parsed
+ * configuration is derived from it. Rules that this language cannot express are in config.ts.
  */
 import type { Field, Fields } from '../shared/kong-schema/field.js';
 import type { ConfigOf } from '../shared/kong-schema/parse-config.js';
@@ -22,10 +22,10 @@ const CLIENT_SECRET = {
   description: 'Its secret, or `file:<absolute path>`.',
 } as const satisfies Field;
 
-/** A token's characters (RFC 9110 5.6.2) as a Lua pattern, without the dot: Kong's log takes it as a path. */
+/** An HTTP token (RFC 9110 5.6.2) as a Lua pattern, but without the dot, because Kong's log reads dots as a path. */
 const HEADER_NAME = "^[%w!#$%%&'*+^_`|~-]+$";
 
-/** The fields of `failover`, which also hold where it is left out. */
+/** The fields of `failover`. Their defaults also apply if it is left out. */
 export const FAILOVER_FIELDS = [
   {
     failures: {
@@ -84,7 +84,7 @@ export const Schema = [
   {
     region: {
       type: 'string',
-      // Its default, us_east_1, is config.ts': Kong would fill it in, and it could not be refused beside regions.
+      // The default, us_east_1, is in config.ts. If Kong filled it in, it could not be refused next to `regions`.
       one_of: REGIONS,
       description:
         "Genesys Cloud region of the OAuth client's organisation; its token endpoint is `https://login.<domain>/oauth/token`. Left out: `us_east_1`. Ignored if `token_url` is set.",
@@ -139,7 +139,7 @@ export const Schema = [
     },
   },
   {
-    // No default: Kong's Admin API shows an empty map as a list, and decK would find a difference with every run.
+    // No default: Kong's Admin API returns an empty map as a list, so decK would find a difference on every run.
     extra_params: {
       type: 'map',
       keys: { type: 'string', len_min: 1 },
@@ -341,12 +341,12 @@ export const Schema = [
   },
 ] as const satisfies Fields;
 
-/** A configuration as the schema has it. */
+/** A configuration as in the schema. */
 export type RawConfig = ConfigOf<typeof Schema>;
 
-/** Which fields need which: what is missing is refused when the configuration is written, not with the first request. */
+/** Which fields need which, so that a missing one is refused when the configuration is written, not at runtime. */
 export const EntityChecks = [
-  // Kong leaves out a check that reads a vault reference, so each of these reads as few fields as it can.
+  // Kong skips a check that reads a vault reference, so each check reads as few fields as possible.
   ...(['client_id', 'client_secret'] as const).map((field) => ({
     conditional_at_least_one_of: {
       if_field: 'credential',
@@ -361,7 +361,7 @@ export const EntityChecks = [
   ...(['bearer', 'api_key'] as const).map((kind) => required('credential', kind, 'secret')),
   required('credential', 'basic', 'username'),
   required('credential', 'basic', 'password'),
-  // Not `redis`: Kong 3.9.3 fails on a condition over a record (measured). That one is refused when the instance starts.
+  // `redis` is not here, because Kong 3.9.3 fails on a condition over a record (measured). The instance checks it.
   required('cache', 'redis', 'cache_encryption_key'),
 ];
 
@@ -376,5 +376,5 @@ function required(ifField: string, value: string, thenField: string): Record<str
   };
 }
 
-/** The fields beside `config`: the token goes into an HTTP header, so there is nothing to do for streams or gRPC. */
+/** The fields next to `config`: the token goes into an HTTP header, so the plugin is of no use for streams or gRPC. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

@@ -1,6 +1,6 @@
 /**
- * What a process keeps as long as it lives: tokens, regions, circuit breakers. Kong starts an instance per configuration
- * and nginx worker; they all share it.
+ * The state of the process: tokens, regions, circuit breakers. Kong starts an instance per configuration and nginx
+ * worker, and all instances share this state.
  */
 import type { RunningPart, Steps } from '../runtime/part.js';
 import type { Services } from '../runtime/services.js';
@@ -20,7 +20,7 @@ import { createTokenBroker } from './tokens/broker.js';
 import { createTokenPool, type TokenPool } from './tokens/pool.js';
 import { openTokenStore } from './tokens/store.js';
 
-/** Starts without any token; the first request of an OAuth client has one fetched. */
+/** Starts the state without tokens. The first request of an OAuth client has its token fetched. */
 export function startTokenManager({ openRedis }: Services): RunningPart<Config> {
   const regionGroups = createRegionGroups();
   const metrics = createMetrics(() => broker, regionGroups, realEffects.nowMs);
@@ -37,7 +37,7 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   function regionalAccess(credential: Regional, injection: Injection) {
     const { regions, policy, methods, responseHeader } = credential.failover;
     const names = regions.map(({ name, upstream }) => ({ name, upstream }));
-    // The keys hold a digest of the secrets: who knows only the ids cannot make another one's regions fail over.
+    // The keys are digests that include the secrets. So nobody can trigger another's failover by knowing only the ids.
     const identity = regions.flatMap(({ sources }) => sources.map((source) => source.current().key));
     return {
       ...injection,
@@ -50,7 +50,7 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
     };
   }
 
-  /** A static credential whose uses an operator can see. */
+  /** Returns a static credential whose uses are counted for operators. */
   function counted(credential: Static): Static {
     return {
       ...credential,

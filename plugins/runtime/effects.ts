@@ -31,9 +31,7 @@ export const serialize = (key: string, value: PdkValue): Effect => ({ kind: 'ser
 /** Writes a line to Kong's error log. */
 export const log = (level: LogLevel, line: string): Effect => ({ kind: 'log', level, line });
 
-/**
- * Carries out an effect. Nothing waits for it: the calls of one tick, also the end of the event, leave in one write.
- */
+/** Carries out an effect, without waiting: the calls of one tick, and the end of the event, leave in one write. */
 export function apply(kong: Kong, effect: Effect): void {
   switch (effect.kind) {
     case 'service_headers':

@@ -22,9 +22,7 @@ export interface OptionalPhase<Config> {
   phase: Phase;
   /** What the phase does for a field, as a predicate: `learns from answers`. */
   why: string;
-  /**
-   * Returns a field that has no effect without the phase, such as `circuit_breaker`. The configuration is refused then.
-   */
+  /** Returns a field that has no effect without the phase, such as `circuit_breaker`, and so is refused then. */
   neededBy(config: Config): string | undefined;
 }
 

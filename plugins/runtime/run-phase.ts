@@ -1,6 +1,4 @@
-/**
- * Runs the steps of one phase for one event. The only place that carries out effects, answers, and decides the order.
- */
+/** Runs the steps of one phase for one event. Only this file carries out effects, answers, and decides the order. */
 import { answerError } from '../shared/http/answer.js';
 import type { Kong } from '../shared/pdk.js';
 import { apply } from './effects.js';
@@ -8,8 +6,7 @@ import type { ErrorAnswer, PlainAnswer, Step, Verdict } from './step.js';
 
 /**
  * Lets all steps read in the same tick, then lets them decide in order, until one answers.
- * @throws PdkError if Kong has gone, or what a step throws; the plugin server handles it
- *   (kong/plugin-server/failure.ts)
+ * @throws PdkError if Kong has gone, or what a step throws (kong/plugin-server/failure.ts handles it)
  */
 export async function runPhase(steps: readonly Step[], kong: Kong): Promise<void> {
   const decisions = steps.map((begin) => begin(kong));

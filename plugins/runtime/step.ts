@@ -46,9 +46,7 @@ export interface PlainAnswer {
 export interface Verdict {
   effects: readonly Effect[];
   answer?: ErrorAnswer | PlainAnswer;
-  /**
-   * Decides again after the effects. For a mark that must be set before a body is read, since the client may go away.
-   */
+  /** Decides again after the effects, for a mark that must be set before a body is read: the client may go away. */
   next?(): Verdict | Promise<Verdict>;
 }
 

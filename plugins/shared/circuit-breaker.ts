@@ -22,7 +22,7 @@ export interface CircuitBreaker {
    * reports, the next one may try after `openMs`.
    */
   enter(nowMs: number): number;
-  /** Reports a success. Closes the breaker, unless its open time is not over yet. */
+  /** Reports a success. It closes an open breaker only during a trial. */
   succeeded(nowMs: number): void;
   /** Reports a failure. Returns whether this failure opened the breaker, so that it is logged once. */
   failed(nowMs: number): boolean;

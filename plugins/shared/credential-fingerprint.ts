@@ -1,7 +1,4 @@
-/**
- * Distinguishes static credentials without revealing them. Operators compare fingerprints when they rotate a
- * credential.
- */
+/** Fingerprints of static credentials, which reveal nothing: a rotation looks for them in what a node injects. */
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 

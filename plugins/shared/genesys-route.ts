@@ -5,10 +5,9 @@ import { servicePath } from './path-pattern.js';
 const ID_SEGMENT = /\d/;
 
 /**
- * Returns the Genesys route of a path, as far as the path shows it: segments after `/api/v2` that have a digit are ids.
- *
- * All spellings of a path give the same route. Otherwise another spelling of a closed route would be open, or would
- * count as the second route that closes the whole token.
+ * Returns the Genesys route of a path, as far as the path shows it: segments after `/api/v2` with a digit are ids. All
+ * spellings of a path give the same route. Otherwise another spelling of a closed route would be open, or would count
+ * as the second route that closes the whole token.
  * @param upstreamUri the path as sent to the service, with or without query
  */
 export function routeOf(upstreamUri: string): string {

@@ -33,9 +33,7 @@ export function parseLogEntry(json: string, wallClockMs: number): ServiceAnswer 
   };
 }
 
-/**
- * Returns the last status. nginx lists the status of each try (`502, 200`), with a dash for a try that was not made.
- */
+/** Returns the last status. nginx lists the status of each try (`502, 200`), and a dash if a try was not made. */
 function lastStatus(value: unknown): number | undefined {
   const last = String(value ?? '')
     .split(/[,:]/)

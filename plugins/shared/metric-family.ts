@@ -1,6 +1,4 @@
-/**
- * The common kinds of metric families, so that a plugin's metrics say what is counted and not how to write a sample.
- */
+/** The common kinds of metric families, so that a plugin's metrics only say what is counted. */
 import type { MetricFamily, MetricSample } from './plugin.js';
 
 /** Combines two values with the same labels into one. */

@@ -89,10 +89,7 @@ export interface PluginModule extends RunningPlugin {
   EntityChecks?: readonly Record<string, unknown>[] | undefined;
   /** Checks a configuration without starting anything. @throws ConfigError */
   readConfig?(config: unknown, host: Host): unknown;
-  /**
-   * Starts the plugin's state, once per process. A second call returns the same state. Without a call, the first
-   * instance starts it.
-   */
+  /** Starts the plugin's state, unless it has started. Without a call, it starts with the first instance. */
   start?(): RunningPlugin;
   Version: string;
   Priority: number;

@@ -1,51 +1,51 @@
-/** An OAuth client at its token endpoint: what a token request is made of, and what its tokens are cached under. */
+/** An OAuth client at its token endpoint: the content of its token requests, and the cache key of its tokens. */
 import { createHash } from 'node:crypto';
 import type { Secret } from '../../shared/secret.js';
 import type { Egress } from './egress.js';
 
-/** An OAuth client of one token endpoint, for one of its tokens. */
+/** An OAuth client at one token endpoint, for one of its tokens. */
 export interface OauthClient {
-  /** Absolute URL, https or loopback. */
+  /** An absolute URL, https or loopback. */
   tokenUrl: string;
-  /** Host and port of `tokenUrl`, for log lines. */
+  /** The host and port of `tokenUrl`, for log lines. */
   tokenHost: string;
   clientId: string;
   clientSecret: string;
-  /** Whether id and secret go into HTTP Basic or into the body (RFC 6749 2.3.1). */
+  /** Whether id and secret are sent by HTTP Basic or in the body (RFC 6749 2.3.1). */
   authMethod: 'basic' | 'post';
   scope: string | undefined;
-  /** Further parameters of the token request. */
+  /** More parameters of the token request. */
   extraParams: Readonly<Record<string, string>>;
-  /** The way to the token endpoint. */
+  /** The network path to the token endpoint. */
   egress: Egress;
-  /** Which of the client's tokens, from 0. */
+  /** The number of the token among the client's tokens, from 0. */
   slot: number;
   /**
-   * What tokens are cached under: a digest over all of the above. With the secret in it, a configuration that knows only
-   * another one's client id gets neither its token nor its failures.
+   * The cache key of the token: a digest of all fields above. It includes the secret, so a configuration that knows
+   * only another's client id gets neither its token nor its failures.
    */
   key: string;
 }
 
-/** An OAuth client whose id and secret may be files that change. */
+/** An OAuth client whose id and secret may be in files that change. */
 export interface ClientSource {
-  /** With the values of now; the same object while they are the same. */
+  /** Returns the client with its current values. Returns the same object while they are unchanged. */
   current(): OauthClient;
   takeWarning(): string | undefined;
 }
 
-/** How tokens are fetched and renewed. */
+/** How to fetch and renew tokens. */
 export interface FetchPolicy {
   refreshAheadMs: number;
-  /** For one token request. */
+  /** The time limit of one token request. */
   timeoutMs: number;
   maxAttempts: number;
 }
 
-/** All of a client but who it is. */
+/** Everything about a client except its id and secret. */
 type ClientSettings = Omit<OauthClient, 'clientId' | 'clientSecret' | 'key'>;
 
-/** Makes the source of one of a client's tokens, whose id and secret may be files that change. */
+/** Makes the source of one of a client's tokens. Its id and secret may be in files that change. */
 export function clientSource(settings: ClientSettings, id: Secret, secret: Secret): ClientSource {
   let client = oauthClient(settings, id.current(), secret.current());
   return {

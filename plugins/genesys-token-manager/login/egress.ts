@@ -1,6 +1,7 @@
 /**
- * The way to the token endpoint: straight, through a proxy, with authorities of the company's own. Kong gives a plugin
- * server no environment, so HTTPS_PROXY and NODE_EXTRA_CA_CERTS are settings here. Certificates are always verified.
+ * The network path to the token endpoint: direct or through a proxy, with the company's own authorities if configured.
+ * Kong gives plugin servers no environment, so HTTPS_PROXY and NODE_EXTRA_CA_CERTS are fields here. Certificates are
+ * always verified.
  */
 import { createHash } from 'node:crypto';
 import type { Agent } from 'node:http';
@@ -13,9 +14,9 @@ import { ConfigError } from '../../shared/kong-schema/config-error.js';
 type ProxyAgent = ProxyAgentOf<string>;
 
 export interface Egress {
-  /** A digest over the settings; it holds no password that could be read back. */
+  /** A digest of the settings, from which no password can be read. */
   key: string;
-  /** For node-fetch; undefined for Node's own. */
+  /** Returns the agent for node-fetch; undefined for Node's default. */
   loadAgent(): Promise<Agent | undefined>;
 }
 
@@ -23,7 +24,7 @@ const DIRECT: Egress = { key: '', loadAgent: async () => undefined };
 
 /**
  * Reads the settings, and the file of authorities.
- * @throws ConfigError that names the field and holds no password
+ * @throws ConfigError that names the field and contains no password
  */
 export function readEgress(
   proxyUrl: string | undefined,
@@ -50,7 +51,7 @@ export function readEgress(
   };
 }
 
-/** Loaded with the first token request, as node-fetch is: a process must start small. */
+/** Makes the agent. It is loaded with the first token request, like node-fetch, to save memory at the start. */
 async function makeAgent(proxy: URL | undefined, ca: string | undefined, tokenUrl: URL): Promise<Agent> {
   const { rootCertificates, checkServerIdentity, TLSSocket } = await import('node:tls');
   const authorities = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
@@ -58,14 +59,14 @@ async function makeAgent(proxy: URL | undefined, ca: string | undefined, tokenUr
   const { HttpsProxyAgent } = await import('https-proxy-agent');
   const toLogin = {
     ...authorities,
-    // Without it, login named by an IP address would be checked by the proxy's name.
+    // Otherwise a login host named by its IP address would be verified by the proxy's name.
     checkServerIdentity: (_: string, certificate: PeerCertificate) =>
       checkServerIdentity(tokenUrl.hostname.replace(/^\[|\]$/g, ''), certificate),
   };
   class Tunnel extends HttpsProxyAgent<string> {
     override async connect(...[request, options]: Parameters<ProxyAgent['connect']>) {
       const socket = await super.connect(request, { ...options, ...toLogin });
-      // What the proxy itself answers when it makes no tunnel would be read as if it came from login.
+      // If the proxy opens no tunnel, its own answer would be read as login's.
       if (socket instanceof TLSSocket) return socket;
       socket.destroy();
       throw Object.assign(new Error('the proxy made no tunnel'), { code: 'PROXY_REFUSED' });

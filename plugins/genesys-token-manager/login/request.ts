@@ -1,6 +1,6 @@
 /**
- * One token request to a login service: the client credentials grant (RFC 6749 4.4). The only place that talks to it.
- * Never rejects: whatever happens is a result.
+ * One token request to a login service: the client credentials grant (RFC 6749 4.4). Only this file contacts login. It
+ * never rejects: every failure is a result.
  */
 
 import { basicCredentials, formEncode } from '../../shared/client-credentials.js';
@@ -11,15 +11,15 @@ import type { Effects } from '../effects.js';
 import type { OauthClient } from './client.js';
 import { classifyAnswer, type LoginResult, trouble } from './response.js';
 
-/** A token answer is a few KiB at most; what is larger is not read. */
+/** A token answer is a few KiB at most. A larger one is not read. */
 export const MAX_ANSWER_BYTES = 65_536;
 
-/** Shorter parameters are no secrets, and log lines without their text would tell nothing. */
+/** Shorter parameters are not secrets, and log lines with them masked would be useless. */
 const SHORTEST_SECRET = 8;
 
 /**
  * Asks login for a token.
- * @param timeoutMs for connecting, the answer and its body together
+ * @param timeoutMs the limit for the connection, the answer and its body together
  */
 export async function requestToken(client: OauthClient, timeoutMs: number, effects: Effects): Promise<LoginResult> {
   const abort = new AbortController();
@@ -37,7 +37,7 @@ export async function requestToken(client: OauthClient, timeoutMs: number, effec
       },
       body: grantBody(client),
       ...(agent === undefined ? {} : { agent }),
-      // Not followed: the credentials are for this endpoint only.
+      // Redirects are not followed: the credentials are for this endpoint only.
       redirect: 'manual',
       compress: false,
       size: MAX_ANSWER_BYTES,
@@ -54,12 +54,12 @@ export async function requestToken(client: OauthClient, timeoutMs: number, effec
     return trouble(`login could not be reached (${errorCode(error)})`);
   } finally {
     cancelTimer();
-    // Closes the connection of an answer that was not read to its end.
+    // Closes the connection if the answer was not read to its end.
     abort.abort();
   }
 }
 
-/** What login may repeat of a request, as it was given and as it was sent. A further parameter may be an assertion. */
+/** Returns what login may echo of a request, as configured and as sent. An extra parameter may be an assertion. */
 function secretsOf({ clientSecret, extraParams }: OauthClient): string[] {
   const long = Object.values(extraParams).filter((value) => value.length >= SHORTEST_SECRET);
   return [clientSecret, ...long].flatMap((secret) => [secret, formEncode(secret)]);

@@ -1,13 +1,13 @@
 /**
- * What an answer of the login service means: a token, a trouble that may pass, or a refusal that repeating cannot mend.
- * Pure. Reasons are made for log lines: bounded, one line, without secret or token.
+ * Classifies an answer of the login service: a token, a failure that may pass, or a permanent refusal. Pure. Reasons
+ * are made for log lines: short, one line, without secret or token.
  */
 
 /** A token as login granted it. */
 import { oneLine } from '../../shared/one-line.js';
 export interface GrantedToken {
   kind: 'granted';
-  /** Safe to be put into a header. */
+  /** The token, which is safe to put into a header. */
   value: string;
   /** `expires_in`, counted from before the request was sent. */
   lifetimeMs: number;
@@ -16,17 +16,17 @@ export interface GrantedToken {
 /** Why there is no token. */
 export interface Fault {
   kind: 'fault';
-  /** For the log. */
+  /** The reason to log. */
   reason: string;
-  /** Whether the same request may succeed later by itself. */
+  /** Whether the same request may succeed later. */
   retryable: boolean;
-  /** What login asked to wait. */
+  /** How long login asked to wait. */
   retryAfterMs?: number;
 }
 
 export type LoginResult = GrantedToken | Fault;
 
-/** An answer as it came. */
+/** An answer of login, not yet read. */
 export interface LoginAnswer {
   status: number;
   /** Undefined if it was too large to be read. */
@@ -34,18 +34,18 @@ export interface LoginAnswer {
   retryAfterMs: number | undefined;
 }
 
-/** nginx refuses header lines over 8 KiB by default, and so do many services. */
+/** By default, nginx refuses header lines over 8 KiB, and so do many services. */
 const MAX_TOKEN_LENGTH = 7_168;
 const MAX_REASON_LENGTH = 200;
-/** RFC 6749 A.12 allows a space in a token; RFC 6750 2.1, which says how it is sent, does not. */
+/** RFC 6749 A.12 allows spaces in a token. RFC 6750 2.1, which defines how it is sent, does not. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /**
  * Classifies an answer.
  *
- * Retryable are 429, 5xx, a success without a usable token (Genesys answers so during trouble), and Genesys' throttling
- * of logins: 400 `invalid_request` with "rate limit exceeded" in its description, not 429.
- * @param secrets texts that must not appear in a reason, should login echo them
+ * Retryable are 429, 5xx, a success without a usable token (which Genesys sends during trouble), and Genesys'
+ * throttling of logins. That is not a 429 but a 400 `invalid_request` with "rate limit exceeded" in its description.
+ * @param secrets texts that must not appear in a reason, even if login echoes them
  */
 export function classifyAnswer(answer: LoginAnswer, secrets: readonly string[]): LoginResult {
   const { status } = answer;
@@ -58,7 +58,7 @@ export function classifyAnswer(answer: LoginAnswer, secrets: readonly string[]):
   return status === 429 || status >= 500 || throttled ? trouble(reason, answer.retryAfterMs) : refusal(reason);
 }
 
-/** A failure that may pass. */
+/** Makes a fault that may pass. */
 export function trouble(reason: string, retryAfterMs?: number): Fault {
   return { kind: 'fault', reason, retryable: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
@@ -84,7 +84,7 @@ function classifySuccess(status: number, answer: LoginAnswer, fields: Record<str
   return { kind: 'granted', value, lifetimeMs: lifetimeSeconds * 1000 };
 }
 
-/** `error: description`, of which Genesys sends the latter under two names. */
+/** Returns `error: description`. Genesys sends the description under two names. */
 function describeError(fields: Record<string, unknown>, secrets: readonly string[]): string {
   const texts = [fields.error, fields.description ?? fields.error_description].filter(
     (text) => typeof text === 'string',
@@ -92,7 +92,7 @@ function describeError(fields: Record<string, unknown>, secrets: readonly string
   return sanitise(texts.join(': '), secrets);
 }
 
-/** Makes foreign text fit for one log line: no secret, no control or non-ASCII characters, bounded. */
+/** Makes foreign text fit for one log line: no secret, no control or non-ASCII characters, limited in length. */
 function sanitise(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]');

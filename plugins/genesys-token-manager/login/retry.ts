@@ -1,36 +1,37 @@
 /**
- * When to ask login again: delays between the attempts of one flight, and how long a failure is remembered. Pure;
- * randomness comes in as an argument.
+ * When to ask login again: the delays between attempts of a flight, and how long a failure is remembered. Pure: callers
+ * pass the random number.
  */
 import { backoff } from '../../shared/backoff.js';
 
-/** First ceiling of the delay between two attempts; it doubles with each attempt. */
+/** The highest first delay between two attempts. It doubles with each attempt. */
 export const BACKOFF_BASE_MS = 200;
-/** Highest ceiling of the delay between two attempts. */
+/** The highest delay between two attempts. */
 export const BACKOFF_CAP_MS = 2_000;
-/** How long wrong credentials, or any answer that repeating cannot mend, are remembered. */
+/** How long a permanent refusal, such as wrong credentials, is remembered. */
 export const REFUSAL_HOLD_MS = 10_000;
-/** How long the first failure of login itself is remembered; it doubles with each further one. */
+/** How long the first failure of login itself is remembered. It doubles with each further failure. */
 export const FAILURE_HOLD_BASE_MS = 1_000;
-/** The longest that a failure of login itself is remembered: it bounds how late a recovered login is noticed. */
+/** The longest time that a failure of login is remembered, and so the longest delay until a recovery is noticed. */
 export const FAILURE_HOLD_CAP_MS = 10_000;
 
 /**
- * The delay before the next attempt, in ms: exponential with full jitter (uniform between 0 and the ceiling), so that
- * gateways that failed together do not return together. A Retry-After comes first, the jitter on top of it.
+ * Returns the delay before the next attempt, in ms: exponential with full jitter (uniform between 0 and the ceiling),
+ * so that gateways that failed together do not retry together. The jitter is added to a Retry-After.
  * @param attempt how many attempts have failed, from 1
  * @param random uniform in [0, 1)
- * @param retryAfterMs what login asked for, already bounded
+ * @param retryAfterMs what login asked for, already limited
  */
 export function backoffMs(attempt: number, random: number, retryAfterMs = 0): number {
   return retryAfterMs + backoff({ firstMs: BACKOFF_BASE_MS, longestMs: BACKOFF_CAP_MS, jitter: 1 }, attempt, random);
 }
 
 /**
- * How long a failed flight is remembered, in ms: meanwhile login is not asked again.
- * @param failure `retryable` tells login's trouble from a refusal; `retryAfterMs` is what login asked for, if it did
+ * Returns how long a failed flight is remembered, in ms. Meanwhile login is not asked again.
+ * @param failure `retryable` distinguishes login's trouble from a refusal; `retryAfterMs` is login's Retry-After, if
+ *   any
  * @param consecutive how many flights in a row have failed, from 1
- * @param random uniform in [0, 1); the upper half of the time is jittered
+ * @param random uniform in [0, 1); jitters the upper half of the time
  */
 export function holdMs(
   failure: { retryable: boolean; retryAfterMs?: number },
@@ -43,9 +44,9 @@ export function holdMs(
 }
 
 /**
- * How long a node that waits for another one's token pauses before it looks again, in ms: from 25 up to 250, so at most
- * some looks a second from each node, however many requests wait there.
- * @param round how often it has looked, from 0
+ * Returns how long a node waits before it looks again for another node's token, in ms. It grows from 25 to 250, so each
+ * node looks only a few times a second, however many requests wait.
+ * @param round how often the node has looked, from 0
  * @param random uniform in [0, 1)
  */
 export function lockPollMs(round: number, random: number): number {

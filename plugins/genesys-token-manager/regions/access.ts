@@ -1,8 +1,7 @@
 /**
- * The access phase where regions are configured: a request gets a region's upstream and that region's token, always the
- * two together. The upstream is set first and Kong's answer awaited, since it refuses an unknown name silently and would
- * send the request to wherever it went before; only then is there a token. In good times that is one round trip more than
- * without regions.
+ * The access phase with regions. A request gets a region's upstream and that region's token, always both. The upstream
+ * is set first and the result awaited, because Kong does not fail on an unknown name: it would send the request where
+ * it went before. Only then is a token added. Normally this costs one round trip more than without regions.
  */
 import { type Effect, log, serialize, setClientHeaders, share } from '../../runtime/effects.js';
 import { type Reader, type Step, step, type Verdict } from '../../runtime/step.js';
@@ -15,22 +14,22 @@ import type { Exhausted, PoolOutcome, TokenPool } from '../tokens/pool.js';
 import { formatRegionMark, REGION_MARK } from './mark.js';
 import type { Choice, RegionStates } from './states.js';
 
-/** A region as requests are sent to it. */
+/** A region that requests can be sent to. */
 export interface ServingRegion {
   name: string;
-  /** Kong's upstream. */
+  /** The name of Kong's upstream. */
   upstream: string;
   pool: TokenPool;
 }
 
 /** What the access phase of one configuration needs. */
 export interface RegionalAccess extends Injection {
-  /** The primary first. */
+  /** The regions, the primary first. */
   regions: readonly ServingRegion[];
   states: RegionStates;
-  /** Methods that may go to another region than the primary. */
+  /** Methods that may go to other regions than the primary. */
   methods: ReadonlySet<string>;
-  /** Names the region to the client; undefined: nothing does. */
+  /** The header that names the region to the client. Undefined means none. */
   responseHeader: string | undefined;
   /** How long a request waits for a region's token while another region is up. */
   tokenWaitMs: number;
@@ -38,26 +37,26 @@ export interface RegionalAccess extends Injection {
 }
 
 /**
- * The time that a request may spend waiting for tokens of regions it does not use in the end: the last region's login may
- * take 20 s, and a handler has 30 s.
+ * How long a request may wait in total for tokens of regions that it does not use in the end. Login at the last region
+ * may take 20 s, and a handler has 30 s.
  */
 const TOTAL_WAIT_MS = 6_000;
 
-/** `RegionalAccess.tokenWaitMs` from the time that a token request may take. */
+/** Returns `RegionalAccess.tokenWaitMs`. @param timeoutMs the time limit of a token request */
 export function tokenWaitMs(timeoutMs: number, regions: number): number {
   return Math.min(timeoutMs, TOTAL_WAIT_MS / Math.max(1, regions - 1));
 }
 
 interface Facts extends GuardedRequest {
   setUpstream(name: string): Promise<boolean>;
-  /** Whether the request may go to another region than the primary; its method is read once, and only if it matters. */
+  /** Returns whether the request may go to another region. Reads its method once, and only if it matters. */
   isMovable(): Promise<boolean>;
 }
 
-/** What came of asking a region for its token. */
+/** The result of asking a region for its token. */
 type Taken =
   | PoolOutcome
-  /** A probe's token is on its way: the request does not wait for it. */
+  /** The token for a probe is being fetched. The request does not wait for it. */
   | { kind: 'pending' }
   | { kind: 'unknown upstream' };
 
@@ -74,7 +73,7 @@ export function regionalAccessStep(access: RegionalAccess): Step {
       upstreamUri,
       setUpstream: (name) => event.service.setUpstream(name),
       isMovable() {
-        // As the client wrote it: an invented method is none that may land in another organisation.
+        // The method as the client sent it. An invented method must not reach another organisation.
         isMovable ??= event.request.getMethod().then((method) => access.methods.has(method));
         return isMovable;
       },
@@ -86,7 +85,7 @@ export function regionalAccessStep(access: RegionalAccess): Step {
   });
 }
 
-/** Tries regions until one has a token, or none is left. */
+/** Tries regions until one has a token or none is left. */
 async function sendSomewhere(access: RegionalAccess, facts: Facts): Promise<Verdict> {
   const { regions, states, effects: clock } = access;
   const tried = new Set<number>();
@@ -101,10 +100,10 @@ async function sendSomewhere(access: RegionalAccess, facts: Facts): Promise<Verd
     if (taken.kind === 'token') {
       return after(effects, send(access, region, choice, injectToken(access, region.pool, taken)));
     }
-    // Another organisation's rate limit does not help this one's, and an unknown name is a mistake in the configuration.
+    // Another organisation's rate limit does not help here, and an unknown name is a mistake in the configuration.
     if (taken.kind !== 'none' && !choice.isProbe) return after(effects, refusalFor(region, taken));
     tried.add(choice.index);
-    // What the client is told is of the first region that was to serve; of a probe only if there was no other.
+    // The client's answer is about the first region, and about a probe only if there was no other region.
     if (failure === undefined || failure.isProbe) failure = { region, missing: taken, isProbe: choice.isProbe };
     effects.push(...report(states, choice, region, taken, clock.nowMs()));
     choice = (await facts.isMovable()) ? states.choose(clock.nowMs(), tried) : undefined;
@@ -120,8 +119,8 @@ function after(effects: readonly Effect[], verdict: Verdict): Verdict {
 const NOT_IN_TIME: NoToken = { kind: 'none', reason: 'login takes too long', retryAfterMs: 1000 };
 
 /**
- * The region's token, or why there is none. A request waits for a login only as long as no other region would serve it,
- * and a probe not at all.
+ * Returns the region's token, or why there is none. A request waits only briefly for a login if another region could
+ * serve it, and a probe does not wait at all.
  */
 async function takeToken(
   { states, tokenWaitMs: waitMs, effects: clock }: RegionalAccess,
@@ -158,7 +157,7 @@ function within(
   });
 }
 
-/** Tells the region's state what came of it, and the log. */
+/** Reports the outcome to the region's state, and returns what to log. */
 function report(
   states: RegionStates,
   choice: Choice,
@@ -197,7 +196,7 @@ function refusalFor(region: ServingRegion, missing: Missing): Verdict {
   }
 }
 
-/** All calls leave in one write. */
+/** Returns the verdict. All its calls leave in one write. */
 function send(
   { states, responseHeader }: RegionalAccess,
   { name }: ServingRegion,
@@ -210,7 +209,7 @@ function send(
   return after(effects, token);
 }
 
-/** For Kong's log, once for each loss. */
+/** Returns the log line for the loss of a region, which is logged once per loss. */
 export function lostLine(name: string): string {
   return `region ${name} is lost: requests that may go to another region do, until it holds again`;
 }

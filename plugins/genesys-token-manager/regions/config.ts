@@ -1,4 +1,4 @@
-/** The configuration of regions: what each of them is, and when another one than the primary serves. */
+/** The configuration of regions: what each one is, and when another region than the primary serves. */
 import type { Host } from '../../shared/host.js';
 import { ConfigError } from '../../shared/kong-schema/config-error.js';
 import { parseConfig } from '../../shared/kong-schema/parse-config.js';
@@ -9,30 +9,30 @@ import type { ClientSource } from '../login/client.js';
 import { FAILOVER_FIELDS, type RawConfig } from '../schema.js';
 import type { FailoverPolicy } from './states.js';
 
-/** An organisation, with all that belongs to it and to no other. */
+/** An organisation, with everything that belongs only to it. */
 export interface Region {
   name: string;
-  /** Kong's upstream. */
+  /** The name of Kong's upstream. */
   upstream: string;
   sources: ClientSource[];
 }
 
-/** Regions, and when another one than the first serves. */
+/** The regions, and when another one than the first serves. */
 export interface Failover {
   regions: Region[];
   policy: FailoverPolicy;
-  /** Methods that may go to another region than the primary. */
+  /** Methods that may go to other regions than the primary. */
   methods: ReadonlySet<string>;
-  /** Names the region to the client; undefined: nothing does. */
+  /** The header that names the region to the client. Undefined means none. */
   responseHeader: string | undefined;
 }
 
-/** Makes the sources of an OAuth client's tokens; `path` is the field of the token endpoint. */
+/** Makes the sources of an OAuth client's tokens. `path` is the field of the token endpoint. */
 type MakeSources = (tokenUrl: string, path: string, id: Secret, secret: Secret) => ClientSource[];
 
 /**
- * Reads them. Mixing regions up would send one organisation's token to another, so whatever looks like it is refused.
- * @throws ConfigError that names the field and holds no secret
+ * Reads the regions. Mixed-up regions would send one organisation's token to another, so any sign of that is refused.
+ * @throws ConfigError that names the field and contains no secret
  */
 export function readFailover(
   config: RawConfig,

@@ -1,12 +1,12 @@
 /**
- * The regions that this process knows of, with their states. Instances come and go with configurations and nginx workers,
- * so states belong to the regions themselves: all configurations with the same regions, credentials and policy learn
- * together, the route of the reads from the failures of the writes.
+ * The groups of regions in this process, with their states. Instances come and go with configurations and nginx
+ * workers, so a state belongs to its regions. All configurations with the same regions, credentials and policy share
+ * it: a route for reads learns from the failures of the route for writes.
  */
 import { LRUCache } from 'lru-cache';
 import { createRegionStates, type FailoverPolicy, type RegionStates } from './states.js';
 
-/** More lists of regions than one gateway has; those not configured for longest go first. */
+/** More groups than a gateway has. The least recently configured ones are dropped. */
 const MAX_GROUPS = 1000;
 
 /** One list of regions, the primary first. */
@@ -17,11 +17,11 @@ export interface RegionGroup {
 
 export interface RegionGroups {
   /**
-   * The group of these regions.
-   * @param identity what they are: no two organisations may share it
+   * Returns the group of these regions.
+   * @param identity what identifies them; two organisations must never have the same
    */
   open(regions: RegionGroup['regions'], identity: readonly string[], policy: FailoverPolicy): RegionGroup;
-  /** Has the region of this name serve in every group that has it, until the process ends; undefined: by the rules again. */
+  /** Forces the named region in all groups that have it, until the process ends; undefined ends that. */
   force(name: string | undefined): void;
   all(): RegionGroup[];
 }

@@ -1,21 +1,21 @@
 /**
- * What the access phase leaves in `ctx.shared` of the region that a request was sent to, so that the log phase can say
- * how it did. Beside the token's mark, which other plugins read; only where regions are configured. Pure.
+ * The mark in `ctx.shared` for the region that a request was sent to. The log phase reads it to report the outcome. It
+ * is set next to the token's mark, which other plugins read, and only if regions are configured. Pure.
  */
 import type { PdkValue } from '../../shared/pdk.js';
 import type { Choice } from './states.js';
 
-/** Under this key of `ctx.shared`, and of Kong's log entry (there the name alone). */
+/** The key in `ctx.shared`, and in Kong's log entry, which contains only the region's name. */
 export const REGION_MARK = 'genesys_region';
 
-/** The mark as it is left: `<name>/<epoch>`, and `/probe` of a probe. */
+/** Formats the mark: `<name>/<epoch>`, or `<name>/<epoch>/probe`. */
 export function formatRegionMark(name: string, { epoch, isProbe }: Choice): string {
   return `${name}/${epoch}${isProbe ? '/probe' : ''}`;
 }
 
 /**
- * Reads what was left; undefined if the request was sent to none of these regions.
- * @param names of the regions, in their order
+ * Parses the mark; undefined if the request was sent to none of these regions.
+ * @param names the names of the regions, in order
  */
 export function parseRegionMark(value: PdkValue, names: readonly string[]): Choice | undefined {
   if (typeof value !== 'string') return undefined;

@@ -1,4 +1,4 @@
-/** What an operator may see and do about regions on the metrics port: who serves, and who shall. */
+/** The operations for regions on the metrics port: which region serves, and which one should. */
 import type { Operation } from '../../shared/plugin.js';
 import type { RegionGroup, RegionGroups } from './groups.js';
 

@@ -1,69 +1,69 @@
 /**
- * Which region serves, when another one takes over, and when the first one gets its requests back. A state machine
- * without clock or timer: callers pass the time in, ask where to send, and report how it went.
+ * Which region serves, when another one takes over, and when the first one serves again. A state machine without clock
+ * or timers: callers pass the time, ask where to send a request, and report how it went.
  */
 
 /** When a region counts as lost, and when it is tried again. */
 export interface FailoverPolicy {
-  /** So many failures in a row lose a region, and so many good probes in a row bring it back ... */
+  /** This many failures in a row lose a region, and this many good probes in a row bring it back ... */
   failures: number;
-  /** ... if the failures all lie within this time. */
+  /** ... if all failures are within this time. */
   windowMs: number;
-  /** How long a lost region is left alone before a request tries it, and after each try that failed. */
+  /** How long a lost region gets no request before a probe, and again after each failed probe. */
   probeAfterMs: number;
 }
 
-/** Where one request goes. What is reported of it names this again. */
+/** Where a request goes. Reports about the request pass it back. */
 export interface Choice {
-  /** Of the region, in the order of the configuration: 0 is the primary. */
+  /** The region's place in the configuration; 0 is the primary. */
   index: number;
-  /** Counts the region's losses and returns: what was sent before one of them says nothing of the time after it. */
+  /** Counts the region's losses and recoveries. A request from before one says nothing about the time after it. */
   epoch: number;
-  /** The region is lost, and this request tries whether it is back. */
+  /** Whether the region is lost, and this request tries whether it works again. */
   isProbe: boolean;
 }
 
-/** `no peer`: Kong knows that nobody can answer, so there is no need to count. `unknown`: it says nothing of the region. */
+/** `no peer`: Kong has no target that can answer, so one report is enough. `unknown`: says nothing of the region. */
 export type Outcome = 'succeeded' | 'failed' | 'no peer' | 'unknown';
 
-/** What a report has changed, so that one line is logged for it. */
+/** What a report has changed, to log one line for it. */
 export type Transition = 'lost' | 'regained';
 
-/** What an operator may know of a region. Times are milliseconds from now. */
+/** What operators see of a region. Times are milliseconds from now. */
 export interface RegionState {
   isUp: boolean;
   failuresInARow: number;
-  /** Of a lost region. */
+  /** Undefined unless the region is lost. */
   lost: { agoMs: number; probeInMs: number; goodProbes: number } | undefined;
-  /** Requests sent there. */
+  /** The number of requests sent to the region. */
   served: number;
 }
 
 export interface RegionStates {
-  /** Every request goes to the primary, whatever its method: nothing else need be asked. */
+  /** Whether every request goes to the primary, whatever its method. */
   readonly primaryServes: boolean;
-  /** For a request that may go nowhere else. */
+  /** Chooses the primary, for a request that may go nowhere else. */
   primary(): Choice;
   /**
-   * For a request that may go anywhere: the first region that is up, or one before it whose time to be probed has come.
-   * If none is up, the one whose last failure is longest ago, so that requests find a region that works by themselves.
-   * @param tried regions that this request could not use; undefined if that leaves none
+   * Chooses for a request that may go anywhere: the first region that is up, or an earlier one that is due for a probe.
+   * If none is up, the one whose last failure is the oldest, so that requests find a region that works by themselves.
+   * @param tried regions that this request could not use; undefined is returned if no other is left
    */
   choose(nowMs: number, tried: ReadonlySet<number>): Choice | undefined;
-  /** Whether a region is up that is neither this one nor was tried. */
+  /** Returns whether another region is up that was not tried. */
   hasAnother(choice: Choice, tried: ReadonlySet<number>): boolean;
   report(choice: Choice, outcome: Outcome, nowMs: number): Transition | undefined;
-  /** The probe was not sent, and another request may be it at once. */
+  /** Reports that a probe was not sent. The next request may be the probe. */
   release(choice: Choice, nowMs: number): void;
-  /** Counts a request that is sent. */
+  /** Counts a request that was sent. */
   sent(choice: Choice): void;
-  /** Has one region serve, whatever its state; undefined: by the rules again. */
+  /** Forces one region, whatever its state; undefined ends that. */
   force(index: number | undefined): void;
   readonly forced: number | undefined;
   describe(nowMs: number): RegionState[];
 }
 
-/** A probe of which nobody tells the end (Kong drops log events under overload) holds the next one up this long. */
+/** How long a probe that is never reported delays the next one. Kong drops log events under overload. */
 const LOST_PROBE_MS = 60_000;
 
 interface Region {
@@ -75,7 +75,7 @@ interface Region {
   lost: { sinceMs: number; probeAtMs: number; goodProbes: number } | undefined;
 }
 
-/** Makes the states of some regions, all up. */
+/** Makes the states of some regions, all of them up. */
 export function createRegionStates(count: number, { failures, windowMs, probeAfterMs }: FailoverPolicy): RegionStates {
   const regions = Array.from(
     { length: count },
@@ -120,7 +120,7 @@ export function createRegionStates(count: number, { failures, windowMs, probeAft
     nowMs: number,
   ): Transition | undefined {
     if (outcome !== 'succeeded') {
-      // Also of a client that did not wait: it may be the region that is slow.
+      // Also if the client did not wait: a slow region may be the reason.
       lost.probeAtMs = nowMs + probeAfterMs;
       if (outcome !== 'unknown') lost.goodProbes = 0;
       return undefined;
@@ -163,7 +163,7 @@ export function createRegionStates(count: number, { failures, windowMs, probeAft
       if (epoch !== region.epoch) return undefined;
       if (outcome === 'failed' || outcome === 'no peer') region.lastFailureMs = nowMs;
       if (region.lost === undefined) return reportUp(region, outcome, nowMs);
-      // Writes go to a lost primary too; what they meet, such as one broken route, does not decide for the others.
+      // Writes still go to a lost primary. They may hit one broken route, so they do not decide for the others.
       return isProbe ? reportLost(region, region.lost, outcome, nowMs) : undefined;
     },
     release({ index, epoch }, nowMs) {

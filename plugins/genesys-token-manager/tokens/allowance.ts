@@ -1,32 +1,32 @@
 /**
- * How much of its rate limit a token has used, and where Genesys has said no: what the pool chooses by. Each token of a
- * client-credentials client may make 300 requests a minute. A 429 does not say whether it was the token's limit or that
- * of the route it came from, so at first only that route is closed for the token; the whole token once its own use, or a
- * second route, says so. No clock, no timer: the time comes in.
+ * How much of its rate limit a token has used, and where Genesys has refused it. The pool chooses tokens by this. Each
+ * token of a client-credentials client may make 300 requests a minute. A 429 does not say whether the token or the
+ * route is over its limit. So at first only that route is closed for the token. The whole token is closed if its own
+ * use or a second route shows that it is the cause. Callers pass the time.
  */
 
 /** `client.credentials.token.rate.per.minute` of Genesys Cloud. */
 const TOKEN_RATE_PER_MINUTE = 300;
 const WINDOW_MS = 60_000;
-/** With so many of its requests used, a 429 is the token's. Not all of them: a token may be shared with other nodes. */
+/** After this many requests, a 429 is about the token. Not all 300, since other nodes may also use the token. */
 const NEARLY_ALL = 0.8 * TOKEN_RATE_PER_MINUTE;
-/** Routes that refuse at the same time, from which on it is the token. */
+/** If this many routes refuse at the same time, the token is the cause. */
 const ROUTES_OF_ONE_CAUSE = 2;
 
 export interface Allowance {
   /** Counts one request. */
   use(nowMs: number): void;
-  /** Requests in the minute that began with the first of them. */
+  /** Returns the requests in the minute that began with the first of them. */
   recentUses(nowMs: number): number;
-  /** Requests ever. */
+  /** The number of requests ever. */
   readonly uses: number;
-  /** Learns what Genesys counted, which other nodes may have used too. */
+  /** Records Genesys' own count, which may include requests of other nodes. */
   learn(count: number, nowMs: number): void;
-  /** Learns of a 429. */
+  /** Records a 429. */
   close(route: string, waitMs: number, nowMs: number): void;
-  /** How long the token cannot be used for a route; 0: it can. Without a route: for any. */
+  /** Returns how long the token is closed for a route, or for all routes if none is given. 0 means it is open. */
   waitMs(nowMs: number, route?: string): number;
-  /** Whether `waitMs` depends on the route. */
+  /** Returns whether `waitMs` depends on the route. */
   dependsOnRoute(nowMs: number): boolean;
 }
 
@@ -36,7 +36,7 @@ export function createAllowance(): Allowance {
   let count = 0;
   let uses = 0;
   let closedUntilMs = 0;
-  /** Route to the time until which it is closed. */
+  /** When each closed route opens. */
   const routes = new Map<string, number>();
 
   function startWindow(nowMs: number): void {

@@ -1,8 +1,9 @@
 /**
- * Holds the tokens of all OAuth clients of this process, and fetches them: one flight per client at a time, ahead of
- * expiry in the background, with a memory of failures so that a login in trouble is not stormed.
+ * Holds the tokens of all OAuth clients of this process, and fetches them: in one flight per client at a time, before
+ * they expire, in the background. It remembers failures, so that a login in trouble is not flooded with requests.
  *
- * State is keyed by `OauthClient.key`. Nothing here throws; a request gets a token or learns when to come back.
+ * The state of a client is kept by `OauthClient.key`. Nothing here throws: a request gets a token, or when to try
+ * again.
  */
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -16,71 +17,72 @@ import { type Allowance, createAllowance } from './allowance.js';
 import { ALONE, type KnownToken, type Lock, type TokenStore } from './store.js';
 
 /**
- * How long a flight lasts at most, all attempts and pauses together, and so how long a request waits: well below the
- * plugin server's deadline of 30 s for a handler, and room for three attempts of 5 s.
+ * The longest time of a flight, with all attempts and pauses, and so the longest wait of a request. It is far below the
+ * plugin server's deadline of 30 s for a handler, and leaves room for three attempts of 5 s.
  */
 export const FLIGHT_DEADLINE_MS = 20_000;
 
 /**
- * A token that the service refuses is not replaced before it is so old: a service that refuses every token then costs
- * one token request in 5 s, however many requests it refuses.
+ * A refused token is not replaced before it is this old. So a service that refuses every token costs one token request
+ * in 5 s, however many requests it refuses.
  */
 export const MIN_AGE_TO_REFUSE_MS = 5_000;
 
-/** An attempt that would have less time than this is not made. */
+/** An attempt with less time than this is not made. */
 const SHORTEST_ATTEMPT_MS = 50;
-/** More OAuth clients than one gateway serves; tokens not asked for longest go first. */
+/** More OAuth clients than a gateway serves. The least recently used tokens are dropped. */
 const MAX_CLIENTS = 10_000;
-/** A token's last moments are not used: it would expire on its way to the service. At most a tenth of its life. */
+/** A token is not used this shortly before its end: it could expire on its way. At most a tenth of its life. */
 const LAST_MOMENTS_MS = 5_000;
 
-/** A token to be used now. */
+/** A token that can be used now. */
 export interface UsableToken {
   kind: 'token';
   value: string;
-  /** Names the token without telling it. */
+  /** A name for the token that reveals nothing about it. */
   ref: string;
-  /** How this process came by it. */
+  /** How this process got the token. */
   origin: TokenOrigin;
   allowance: Allowance;
-  /** Once per failed renewal: what to log. The token itself is still valid. */
+  /** What to log, once per failed renewal. The token itself is still valid. */
   warning?: string;
 }
 
-/** No token now. */
+/** There is no token now. */
 export interface NoToken {
   kind: 'none';
-  /** For the log: bounded, one line, no secret. */
+  /** The reason to log: short, one line, no secret. */
   reason: string;
-  /** After that, asking again makes sense. */
+  /** When it makes sense to ask again. */
   retryAfterMs: number;
 }
 
 export type TokenOutcome = UsableToken | NoToken;
 
-/** What an operator may know of a token. Times are milliseconds from now. */
+/** What operators see of a token. Times are milliseconds from now. */
 export interface TokenState {
   client: OauthClient;
   held:
     | { ref: string; ageMs: number; expiresInMs: number; uses: number; recentUses: number; refused: boolean }
     | undefined;
-  /** The last flight failed. */
+  /** Undefined unless the last flight failed. */
   failure: { reason: string; retryInMs: number } | undefined;
 }
 
 export interface TokenBroker {
   /**
-   * Gets a token: at once if a valid one is in memory or a failure is remembered, else as a promise that never rejects
-   * and settles within `FLIGHT_DEADLINE_MS`. A flight runs under the policy of the request that started it.
+   * Gets a token. Returns it at once if a valid one is in memory, and so a failure that is remembered. Otherwise
+   * returns a promise that never rejects and settles within `FLIGHT_DEADLINE_MS`. A flight uses the policy of the
+   * request that started it.
    */
   get(client: OauthClient, policy: FetchPolicy, store?: TokenStore): TokenOutcome | Promise<TokenOutcome>;
-  /** The valid token in memory that nobody has refused, without starting a flight. */
+  /** Returns the token in memory if it is valid and not refused. Never starts a flight. */
   peek(client: OauthClient): UsableToken | undefined;
-  /** The service has refused a token: if it is still the newest and not brand-new, it is replaced before the next use. */
+  /** Reports a token that the service refused. Unless it is brand-new or replaced, the next use replaces it. */
   refuse(ref: string): void;
-  /** The allowance of a token that is still in memory. */
+  /** Returns the allowance of a token that is still in memory. */
   allowanceOf(ref: string): Allowance | undefined;
-  /** Has all tokens that the filter names replaced before their next use; says how many. */
+  /** Has all tokens that the filter selects replaced before their next use. Returns how many. */
   purge(filter: (client: OauthClient) => boolean): number;
   states(): TokenState[];
 }
@@ -90,14 +92,14 @@ interface HeldToken {
   value: string;
   ref: string;
   origin: TokenOrigin;
-  /** When login was asked for it, here or on another node. */
+  /** When login was asked for the token, by this node or another. */
   grantedAtMs: number;
-  /** From here on it is renewed in the background. */
+  /** From then on the token is renewed in the background. */
   renewAtMs: number;
-  /** From here on it is not used. */
+  /** From then on the token is not used. */
   expiresAtMs: number;
   allowance: Allowance;
-  /** Used only while there is no other. */
+  /** A refused token is used only while there is no other. */
   refused: boolean;
 }
 
@@ -105,9 +107,9 @@ interface HeldFailure {
   reason: string;
   /** Until then login is not asked. */
   retryAtMs: number;
-  /** Failed flights in a row. */
+  /** The number of failed flights in a row. */
   consecutive: number;
-  /** A warning has told it. */
+  /** Whether a warning has reported it. */
   told: boolean;
 }
 
@@ -117,9 +119,9 @@ interface Entry {
   failure?: HeldFailure;
 }
 
-/** Makes a broker without any token. A process has one, shared by all instances of the plugin. */
+/** Makes a broker without tokens. A process has one, which all instances of the plugin share. */
 export function createTokenBroker(effects: Effects): TokenBroker {
-  /** Key of the client by the `ref` of its token. */
+  /** The client's key for each token's `ref`. */
   const keyByRef = new Map<string, string>();
   const entries = new LRUCache<string, Entry>({
     max: MAX_CLIENTS,
@@ -141,7 +143,7 @@ export function createTokenBroker(effects: Effects): TokenBroker {
     return usable(token, failure);
   }
 
-  /** Joins the flight of this client, or starts it. */
+  /** Joins the flight of this client, or starts one. */
   function fly(client: OauthClient, policy: FetchPolicy, store: TokenStore | undefined): Promise<TokenOutcome> {
     const running = flights.get(client.key);
     if (running !== undefined) return running;
@@ -166,12 +168,12 @@ export function createTokenBroker(effects: Effects): TokenBroker {
     const consecutive = (before?.failure?.consecutive ?? 0) + 1;
     const retryAtMs = now + holdMs(fault, consecutive, effects.random());
     const failure: HeldFailure = { reason: fault.reason, retryAtMs, consecutive, told: false };
-    // The old token stays: it is used until it really expires, also a refused one, since there is no other.
+    // The old token is used until it expires, even if it was refused, since there is no other.
     const token = before?.token;
     entries.set(client.key, { client, failure, ...(token && { token }) });
     if (token === undefined) return none(failure, now);
     keyByRef.set(token.ref, client.key);
-    // Perhaps nobody waits for this, so the failure is told to the next who asks.
+    // Perhaps nobody waits for this flight, so the next request reports its failure.
     return now < token.expiresAtMs ? usable(token, undefined) : none(failure, now);
   }
 
@@ -230,14 +232,12 @@ function none(failure: HeldFailure, nowMs: number): NoToken {
   return { kind: 'none', reason: failure.reason, retryAfterMs: Math.max(0, failure.retryAtMs - nowMs) };
 }
 
-/** A refused token is worth nothing: any other is taken for it. */
+/** Returns what is known of a token. A refused one lives no longer, so any other token replaces it. */
 function knownToken(token: HeldToken | undefined, nowMs: number): KnownToken | undefined {
   return token && { ref: token.ref, remainingMs: token.refused ? 0 : Math.max(0, token.expiresAtMs - nowMs) };
 }
 
-/**
- * One flight: attempts until there is a token, a refusal, no attempt left, or no time left. Never rejects.
- */
+/** Runs one flight: attempts until there is a token, a refusal, or no attempt or time left. Never rejects. */
 async function obtainToken(
   client: OauthClient,
   policy: FetchPolicy,
@@ -269,7 +269,7 @@ async function obtainToken(
   }
 }
 
-/** Looks whether another node has a token already, or is getting one; else takes the right to ask login. */
+/** Looks whether another node has a token or is fetching one. Otherwise takes the right to ask login. */
 async function claimToken(
   client: OauthClient,
   policy: FetchPolicy,
@@ -286,7 +286,7 @@ async function claimToken(
     if (claim.kind === 'token') {
       const { token, remainingMs } = claim;
       const held = holdToken({ ...token, origin: 'redis' }, askedAtMs + remainingMs - token.lifetimeMs, policy);
-      // Its last moments: the node that renews it will have a better one.
+      // Too close to its end. The node that renews it will share a newer one.
       if (effects.nowMs() < held.expiresAtMs) return held;
     }
     const waitMs = Math.min(lockPollMs(round, effects.random()), claim.kind === 'wait' ? claim.atMostMs + 1 : 1000);
@@ -297,7 +297,7 @@ async function claimToken(
   }
 }
 
-/** What login answered, as a token to be held. */
+/** Makes a token to hold from what login answered. */
 function grantToken(
   result: GrantedToken | Fault,
   sentAtMs: number,
@@ -306,7 +306,7 @@ function grantToken(
 ): (HeldToken & { lifetimeMs: number }) | Fault {
   if (result.kind === 'fault') return result;
   const { value, lifetimeMs } = result;
-  // 96 bits: no two tokens of all nodes get the same.
+  // 96 bits make the name unique over all nodes.
   const ref = randomBytes(12).toString('base64url');
   const held = holdToken({ value, ref, lifetimeMs, origin: 'request' }, sentAtMs, policy);
   if (held.expiresAtMs <= nowMs) return trouble('login granted a token that had expired when it arrived');
@@ -314,9 +314,9 @@ function grantToken(
 }
 
 /**
- * Sets the times of a token. Its life is counted from before the request was sent, since login began to count after that.
- * It is renewed `refreshAheadMs` before its end but not in the first half of its life: otherwise a token that lives little
- * longer than that would be renewed at once, over and over.
+ * Sets the times of a token. Its life is counted from before the request was sent, because login counts from later. It
+ * is renewed `refreshAheadMs` before its end, but not in the first half of its life. Otherwise a token that lives
+ * little longer than `refreshAheadMs` would be renewed again and again.
  */
 function holdToken(
   { value, ref, lifetimeMs, origin }: { value: string; ref: string; lifetimeMs: number; origin: TokenOrigin },

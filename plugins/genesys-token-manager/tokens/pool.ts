@@ -1,7 +1,7 @@
 /**
- * The tokens of one configuration: spreads requests over them so that each token's use of its rate limit stays even, and
- * passes over those that Genesys has closed for a while. Tokens themselves, and how much they were used, belong to the
- * broker, so that all instances with the same OAuth client see the same.
+ * The tokens of one configuration. Spreads requests evenly over the rate limits of the tokens, and skips tokens that
+ * Genesys has closed for a while. Tokens and their use belong to the broker, so that all instances with the same OAuth
+ * client see the same.
  */
 
 import type { Effects } from '../effects.js';
@@ -12,7 +12,7 @@ import type { TokenStore } from './store.js';
 /** Genesys has closed every token of the pool for a while. */
 export interface Exhausted {
   kind: 'exhausted';
-  /** Until the first of them opens. */
+  /** The time until the first of them opens. */
   retryAfterMs: number;
 }
 
@@ -20,23 +20,24 @@ export type PoolOutcome = TokenOutcome | Exhausted;
 
 export interface TokenPool {
   /**
-   * Takes a token for one request and counts its use: at once if one is in memory, else as a promise that never rejects.
-   * @param route of the request, if `dependsOnRoute` said so
+   * Takes a token for one request and counts its use. Returns it at once if it is in memory, otherwise as a promise
+   * that never rejects.
+   * @param route the request's route, if `dependsOnRoute` returned true
    */
   take(route?: string): PoolOutcome | Promise<PoolOutcome>;
-  /** Whether the choice depends on the request's route, which is not read unless it must be. */
+  /** Returns whether the choice depends on the request's route. The route is read only then. */
   dependsOnRoute(): boolean;
-  /** How many tokens there are at most. */
+  /** The highest number of tokens. */
   readonly size: number;
-  /** For log lines. */
+  /** The pool's name in log lines. */
   readonly name: string;
-  /** What to log: of secrets that cannot be read, of the shared cache. */
+  /** Returns what to log about unreadable secrets and the shared cache. */
   takeWarning(): string | undefined;
 }
 
-/** What the pool asks an operator's wishes by. */
+/** What the pool asks about an operator's wishes. */
 export interface Drain {
-  /** Whether this client's tokens are to be spared. */
+  /** Returns whether to spare this client's tokens. */
   isDrained(client: OauthClient): boolean;
 }
 
@@ -61,7 +62,7 @@ export function createTokenPool(
     return chosen ?? soonest(outcomes.filter(isSettled));
   }
 
-  /** Waits for the first flight that brings a token, and then chooses anew: others may have brought theirs meanwhile. */
+  /** Waits for the first flight that gets a token, then chooses again: other flights may have got theirs meanwhile. */
   async function takeLate(
     flights: Promise<TokenOutcome>[],
     outcomes: (TokenOutcome | Promise<TokenOutcome>)[],
@@ -83,15 +84,15 @@ export function createTokenPool(
     return token;
   }
 
-  /** All, if an operator has drained all: a request is never refused for that. */
+  /** Returns the slots that are not drained. If all are drained, returns all: draining never refuses a request. */
   function slotsInUse(): Slot[] {
     const left = slots.filter((slot) => !drain.isDrained(slot.client()));
     return left.length === 0 ? slots : left;
   }
 
   /**
-   * Takes the token that was used least lately, of those that are open, and counts the use; if all are closed, says how
-   * long. Undefined if there are none.
+   * Takes the open token with the least recent use, and counts the use. If all tokens are closed, returns for how long.
+   * Returns undefined if there are no tokens.
    */
   function choose(tokens: UsableToken[], route: string | undefined): UsableToken | Exhausted | undefined {
     const now = nowMs();
@@ -137,7 +138,7 @@ function isSettled(outcome: TokenOutcome | Promise<TokenOutcome>): outcome is To
   return !(outcome instanceof Promise);
 }
 
-/** Settles with the first flight that brings a token, or with the last one if none does. */
+/** Settles with the first flight that gets a token, or with the last one if none does. */
 async function firstToken(flights: Promise<TokenOutcome>[]): Promise<void> {
   const bringing = flights.map(async (flight) => {
     if ((await flight).kind === 'none') throw new Error('no token');
@@ -145,7 +146,7 @@ async function firstToken(flights: Promise<TokenOutcome>[]): Promise<void> {
   await Promise.any(bringing).catch(() => {});
 }
 
-/** Of several failures, the one that ends first. */
+/** Returns the failure that ends first. */
 function soonest(outcomes: TokenOutcome[]): TokenOutcome {
   return outcomes.reduce((first, next) => {
     if (first.kind === 'token' || next.kind === 'token') return first.kind === 'token' ? first : next;
@@ -156,13 +157,13 @@ function soonest(outcomes: TokenOutcome[]): TokenOutcome {
 interface Slot {
   client(): OauthClient;
   get(): TokenOutcome | Promise<TokenOutcome>;
-  /** The token that is in memory. */
+  /** Returns the token in memory. */
   peek(): UsableToken | undefined;
 }
 
 /**
- * One token of the pool. When its secret changes, the token that the old one got stays in use until the new one has got
- * one; while login refuses the new one, the old one goes on.
+ * Makes the slot of one token in the pool. When its secret changes, the old secret's token stays in use until there is
+ * one for the new secret. If login refuses the new secret, the old one stays in use.
  */
 function createSlot(
   source: ClientSource,
@@ -177,7 +178,7 @@ function createSlot(
   function get(): TokenOutcome | Promise<TokenOutcome> {
     const current = source.current();
     if (current !== newest) {
-      // Of several changes in a row, the last secret that got a token is the one to fall back on.
+      // After several changes in a row, falls back on the last secret that got a token.
       if (previous === undefined || broker.peek(newest) !== undefined) previous = newest;
       newest = current;
     }

@@ -1,6 +1,6 @@
 /**
- * Tokens shared between the nodes of a gateway: one node asks login, the others take what it got. Redis holds tokens
- * encrypted, under names that only a holder of the key can make, and is a help only: without it each node asks for itself.
+ * Shares tokens between the nodes of a gateway: one node asks login, and the others use its token. Redis holds tokens
+ * encrypted, under names that only a holder of the key can compute. Without Redis each node asks login itself.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import type { OpenRedis, RedisConnection } from '../../shared/redis/connection.js';
@@ -10,22 +10,22 @@ import type { RedisSettings } from '../../shared/redis/settings.js';
 /** Where tokens are shared between nodes. */
 export interface SharedCache {
   redis: RedisSettings;
-  /** 32 bytes. */
+  /** The key, 32 bytes long. */
   encryptionKey: Buffer;
 }
 
-/** A token as it is shared. */
+/** A token in the shared cache. */
 export interface SharedToken {
   value: string;
-  /** Names the token without telling it; the same on all nodes. */
+  /** A name for the token that reveals nothing about it; the same on all nodes. */
   ref: string;
-  /** Its whole life, as login granted it. */
+  /** The lifetime that login granted. */
   lifetimeMs: number;
 }
 
-/** The right to ask login, until it is given back or its time is over. */
+/** The right to ask login, until it is returned or times out. */
 export interface Lock {
-  /** Tells the others, and gives the lock back. */
+  /** Shares the token with the other nodes, and releases the lock. */
   save(token: SharedToken, remainingMs: number): Promise<void>;
   release(): Promise<void>;
 }
@@ -33,30 +33,30 @@ export interface Lock {
 export type Claim =
   | { kind: 'token'; token: SharedToken; remainingMs: number }
   | { kind: 'lock'; lock: Lock }
-  /** Another node is asking login, for so long at most. */
+  /** Another node is asking login, for at most this long. */
   | { kind: 'wait'; atMostMs: number };
 
-/** What a node knows already, when it looks for a newer token. */
+/** What a node already has when it asks for a newer token. */
 export interface KnownToken {
   ref: string;
-  /** A shared token is taken only if it lives longer than that. */
+  /** A shared token must live longer than this. */
   remainingMs: number;
 }
 
 export interface TokenStore {
   /**
-   * Takes the shared token if there is one other than `known`, else the right to ask login. Atomic. Without Redis: the
+   * Takes a shared token other than `known`, or else the right to ask login. Atomic. Without Redis, always grants the
    * right to ask login.
-   * @param lockMs how long nobody else may ask login, should this node die
+   * @param lockMs how long nobody else may ask login if this node dies
    */
   claim(clientKey: string, known: KnownToken | undefined, lockMs: number): Promise<Claim>;
   takeNotice: RedisConnection['takeNotice'];
 }
 
-/** A lock that locks nobody out: what a node on its own works under. */
+/** A lock that excludes nobody, for a node on its own. */
 export const ALONE: Lock = { save: async () => {}, release: async () => {} };
 
-/** How long a first flight waits for the connection that its process has begun to make. */
+/** How long a first flight waits for the connection to Redis. */
 const FIRST_CONTACT_MS = 3000;
 
 /** KEYS: entry, lock. ARGV: known ref, its remaining ms, owner, lock ms. */
@@ -78,11 +78,11 @@ if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end`);
 /** KEYS: lock. ARGV: owner. */
 const RELEASE = redisScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`);
 
-/** Opens the store; begins to connect. */
+/** Opens the store and starts to connect. */
 export function openTokenStore({ redis: settings, encryptionKey }: SharedCache, openRedis: OpenRedis): TokenStore {
   const redis = openRedis(settings);
 
-  /** Entry and lock; the hash tag keeps them on one node of a Cluster. */
+  /** Returns the keys of entry and lock. The hash tag keeps both on one node of a Cluster. */
   function names(clientKey: string): [string, string] {
     const name = createHmac('sha256', encryptionKey).update(clientKey).digest('base64url');
     const entry = `${redis.keyPrefix}:token:{${name}}`;
@@ -114,7 +114,7 @@ export function openTokenStore({ redis: settings, encryptionKey }: SharedCache, 
         const token = unseal(answer.sealed, entry, encryptionKey);
         if (token !== undefined && token.ref === answer.ref)
           return { kind: 'token', token, remainingMs: answer.leftMs };
-        // Nobody with this key wrote it: as if it were not there.
+        // It was not written with this key, so it counts as absent.
         answer = parseClaim(await ask(answer.ref, 0));
       }
       if (answer.kind === 'wait') return { kind: 'wait', atMostMs: answer.leftMs };
@@ -124,7 +124,7 @@ export function openTokenStore({ redis: settings, encryptionKey }: SharedCache, 
   };
 }
 
-/** Undefined if Redis cannot be used or does not understand: whatever it is, this node goes on alone. */
+/** Runs an operation. Returns undefined if Redis cannot be used or answers with an error: this node goes on alone. */
 async function attempt(redis: RedisConnection, operation: Parameters<RedisConnection['run']>[0]): Promise<unknown> {
   return redis.run(operation).catch(() => undefined);
 }
@@ -149,8 +149,8 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Encrypts a token: AES-256-GCM with a random nonce (NIST SP 800-38D 8.2.2), and the entry's whole name as additional
- * data, so that an entry copied to another name does not open.
+ * Encrypts a token: AES-256-GCM with a random nonce (NIST SP 800-38D 8.2.2). The entry's full name is additional data,
+ * so an entry that is copied to another name cannot be decrypted.
  * @returns base64 of nonce, ciphertext and tag
  */
 export function seal(token: SharedToken, name: string, key: Buffer): string {
@@ -160,7 +160,7 @@ export function seal(token: SharedToken, name: string, key: Buffer): string {
   return Buffer.concat([...sealed, cipher.getAuthTag()]).toString('base64');
 }
 
-/** Opens what `seal` made; undefined if it was made with another key or name, or changed. */
+/** Decrypts the result of `seal`; undefined if the key or name is another one, or the text was changed. */
 export function unseal(sealed: string, name: string, key: Buffer): SharedToken | undefined {
   const bytes = Buffer.from(sealed, 'base64');
   if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;

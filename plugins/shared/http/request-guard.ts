@@ -16,9 +16,7 @@ export interface GuardedRequest {
   upstreamUri: string;
 }
 
-/**
- * Options that remove only their own header (RFC 9110 7.6.1 and 7.8, RFC 7540 3.2.1). The empty one is for `close,`.
- */
+/** Options that only remove their own header (RFC 9110 7.6.1, 7.8, RFC 7540 3.2.1). The empty one is for `close,`. */
 const CONNECTION_OPTIONS = new Set(['', 'close', 'keep-alive', 'upgrade', 'te', 'http2-settings']);
 
 /** Starts the guard's two reads, so that a step can await them together with its own. */

@@ -1,8 +1,7 @@
 /**
- * Parses the configuration that Kong sends to a plugin, by the plugin's own schema. The schema is the one source of
- * field names, defaults, limits and, through `ConfigOf`, of the TypeScript type. Kong has already checked the
- * configuration, but before it resolved references. kong-pdk's server and check-config have not checked it at all.
- * Pure.
+ * Parses the configuration that Kong sends to a plugin. The plugin's own schema is the one source of field names,
+ * defaults, limits and, through `ConfigOf`, of the TypeScript type. Kong has already checked the configuration, but
+ * before it resolved references. kong-pdk's server and check-config have not checked it at all. Pure.
  */
 import { isPlainObject } from '../plain-object.js';
 import { readField } from './check.js';
@@ -33,9 +32,7 @@ type ValueOf<F> = F extends { readonly one_of: readonly (infer O)[] }
               ? ConfigOf<R>
               : unknown;
 
-/**
- * A field without a default may be undefined, unless it is required. A record is always present, unless it is optional.
- */
+/** A field without a default may be undefined, unless it is required. A record is there, unless it is optional. */
 type FieldValue<F> = F extends { readonly required: true } | { readonly default: unknown }
   ? ValueOf<F>
   : F extends { readonly type: 'record'; readonly required?: never }
@@ -50,8 +47,7 @@ export type ConfigOf<S extends Fields> = Simplify<{
 /**
  * Parses a configuration: fills in defaults, and checks everything that the schema says.
  *
- * Ignores keys that are not in the schema, since Kong adds its own (`__seq__`, `__plugin_id`, `$refs`, `service_id`,
- * ...).
+ * Ignores other keys, since Kong adds its own (`__seq__`, `__plugin_id`, `$refs`, `service_id`, ...).
  * @param raw the configuration, decoded from JSON. Kong writes an absent value as null, and Lua's empty table as `{}`,
  *   for a list as well as for a map
  * @param entityChecks rules over several fields
