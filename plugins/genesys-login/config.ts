@@ -6,7 +6,6 @@ import { openSecret } from '../shared/secret.js';
 import { Schema } from './schema.js';
 import { publicPem, readSigningKey } from './signing-key.js';
 
-/** A parsed configuration. */
 export interface Config {
   keyId: string;
   lifetimeSeconds: number;

@@ -1,6 +1,6 @@
 /**
- * The access phase. Kong does not buffer a request that asks for another protocol: no response handler would run, and the
- * service's body would leave as it is. So such a request does not go to the service.
+ * The access phase. It refuses requests that ask for another protocol. Kong does not buffer their answers, so the
+ * response handler would not run, and the service's body would go out unfiltered.
  */
 import { refused } from '../runtime/refused.js';
 import { GO_ON, type Step, step } from '../runtime/step.js';
@@ -10,10 +10,10 @@ import type { Totals } from './metrics.js';
 const NO_UPGRADE =
   'The gateway filters the responses of this service, which it cannot do after a change of protocol. Leave out the Upgrade header.';
 
-/** Makes the step. */
+/** Makes the step of the access phase. */
 export function accessStep(totals: Totals): Step {
   return step(
-    // Not the client's header: of those, upstream_upgrade is Kong's own decision (measured), so that the two cannot differ.
+    // Not the client's header: Kong decides by upstream_upgrade (measured), so the plugin can never decide otherwise.
     (event) => Promise.all([...readGuarded(event), event.nginx.getVar('upstream_upgrade')]),
     ([connection, upstreamUri, upgrade]) => {
       const refusal = refusalOf({ connection, upstreamUri });

@@ -1,6 +1,6 @@
 /**
- * From Kong's raw configuration to what the plugin works with: rules that are compiled, so that nothing of the
- * configuration is interpreted again for a response. Everything that is wrong is refused here.
+ * Turns Kong's raw configuration into what the plugin works with. Rules are compiled, so a response needs no further
+ * interpretation of the configuration. Every mistake is refused here.
  */
 import { ConfigError } from '../shared/kong-schema/config-error.js';
 import { type ConfigOf, parseConfig } from '../shared/kong-schema/parse-config.js';
@@ -10,34 +10,33 @@ import { type Path, parsePath } from './rule/path.js';
 import { compileTemplate, type Template } from './rule/template.js';
 import { Schema } from './schema.js';
 
-/** What is done with the responses of certain requests. */
+/** What to do with the responses of certain requests. */
 export interface Rule {
-  /** Undefined: any. */
+  /** Undefined means any method. */
   methods: ReadonlySet<string> | undefined;
-  /** Undefined: any. */
+  /** Undefined means any path. */
   paths: readonly PathPattern[] | undefined;
-  /** Undefined: any below 400. */
+  /** Undefined means any status below 400. */
   statuses: ReadonlySet<number> | undefined;
   filter: BodyFilter;
-  /** In lower case. */
+  /** Lower-case names. */
   removeHeaders: readonly string[];
 }
 
-/** A parsed configuration. */
 export interface Config {
   rules: readonly Rule[];
   onNoMatch: 'block' | 'pass';
   onError: 'block' | 'pass';
   nonJson: 'block' | 'pass';
   maxBodyBytes: number;
-  /** Whether a rule depends on the path of the request. */
+  /** Whether a rule depends on the request's path. */
   readsPath: boolean;
 }
 
 type RawRule = ConfigOf<typeof Schema>['rules'][number];
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** Without these a client could not read the body. */
+/** Headers without which a client could not read the body. */
 const NEEDED_HEADERS = new Set([
   'connection',
   'content-encoding',
@@ -48,7 +47,7 @@ const NEEDED_HEADERS = new Set([
 
 /**
  * Parses the configuration of an instance.
- * @param raw as Kong sends it
+ * @param raw the configuration as Kong sends it
  * @throws ConfigError that names the field
  */
 export function readConfig(raw: unknown): Config {
@@ -67,7 +66,7 @@ export function readConfig(raw: unknown): Config {
 function readRule(rule: RawRule, at: string, collection: readonly string[]): Rule {
   const { keep, remove, rename, template } = rule;
   if (keep === undefined && remove === undefined && rename === undefined && template === undefined) {
-    // Forgotten, as likely as not, and then everything would leave.
+    // Probably forgotten. Without this check, everything would go out.
     throw new ConfigError(at, 'needs keep, remove, rename or template; keep ["$"] lets everything through');
   }
   if (rename !== undefined && template !== undefined) {
@@ -97,7 +96,7 @@ function readPath(text: string, at: string, collection: readonly string[]): Path
   );
 }
 
-/** A path to something that can be taken out of what it is in. */
+/** Parses a path to something that can be removed from its parent. */
 function readTarget(text: string, at: string, collection: readonly string[]): Path {
   const path = readPath(text, at, collection);
   if (path.kind === 'simple' && path.segments.length === 0) throw new ConfigError(at, 'names the whole body');
@@ -132,7 +131,7 @@ function readTemplate(text: string, at: string, collection: readonly string[]): 
   return template;
 }
 
-/** Paths begin at an element: with a deny list, one that begins above would take nothing out, and nobody would notice. */
+/** Checks that a path begins at an element. One that begins above it would remove nothing, and nobody would notice. */
 function withinElement(path: Path, at: string, collection: readonly string[]): Path {
   if (path.kind !== 'simple') return path;
   const head = path.segments.slice(0, collection.length);
@@ -161,7 +160,7 @@ function readHeader(name: string, at: string): string {
   return header;
 }
 
-/** Runs what throws the end of a sentence about the field. */
+/** Runs a function, and turns its error into a ConfigError about the field. */
 function attempt<T>(at: string, run: () => T): T {
   try {
     return run();

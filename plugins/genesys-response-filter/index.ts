@@ -1,4 +1,4 @@
-/** genesys-response-filter: only the fields that a rule lets through leave the gateway. */
+/** genesys-response-filter: lets only those fields out of the gateway that a rule allows. */
 import { kongModule } from '../runtime/kong-module.js';
 import { realClock } from '../shared/clock.js';
 import { accessStep } from './access.js';
@@ -10,7 +10,7 @@ import { Schema as fields, PluginSchema as pluginFields } from './schema.js';
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-response-filter',
   version: '0.1.0',
-  // Last of the suite: its exit ends the response phase.
+  // The last of the suite, because its exit ends the response phase.
   priority: 790,
   pluginFields,
   part: {

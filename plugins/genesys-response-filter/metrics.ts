@@ -1,14 +1,14 @@
-/** What the plugin tells a monitoring system: what became of responses, and how much of them is left. */
+/** The plugin's metrics: what happened to responses, and how much of them was left. */
 import { counter, counterBy } from '../shared/metric-family.js';
 import type { MetricFamily } from '../shared/plugin.js';
 
 /**
- * What became of a response: it left as it was, with a filtered body, without its body, or as it was although it could not
- * be filtered (`on_error: pass`). `refused`: the request did not go to the service, as it would change the protocol.
+ * What happened to a response: unchanged, filtered, without its body, or unchanged although it could not be filtered
+ * (`on_error: pass`). `refused`: the request asked for another protocol and did not reach the service.
  */
 export type Outcome = 'passed' | 'filtered' | 'blocked' | 'unfiltered' | 'refused';
 
-/** Sums since the process began, over all configurations. */
+/** Sums since the start of the process, over all configurations. */
 export interface Totals {
   /** @param bytesIn of the service's body; @param bytesOut of what is left of it */
   count(outcome: Outcome, bytesIn: number, bytesOut: number): void;

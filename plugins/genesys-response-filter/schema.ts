@@ -1,6 +1,6 @@
 /**
- * The plugin's configuration in Kong's schema language: what Kong's Admin API accepts, and what the type of the parsed
- * configuration is derived from. What this language cannot say (paths, templates) is in config.ts.
+ * The plugin's configuration in Kong's schema language. Kong's Admin API checks by it, and the type of the parsed
+ * configuration is derived from it. What this language cannot express (paths, templates) is in config.ts.
  */
 import type { Field, Fields } from '../shared/kong-schema/field.js';
 
@@ -148,5 +148,5 @@ export const Schema = [
   },
 ] as const satisfies Fields;
 
-/** The fields beside `config`: there are no bodies to filter in streams, and none in JSON in gRPC. */
+/** The fields next to `config`: streams have no bodies to filter, and gRPC has none in JSON. */
 export { HTTP_ONLY as PluginSchema } from '../shared/http-only.js';

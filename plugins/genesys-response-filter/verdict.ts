@@ -1,4 +1,4 @@
-/** What becomes of a response. Knows nothing of Kong. */
+/** Decides what happens to a response. Does not depend on Kong. */
 import { type ByteBudget, NoRoom } from '../shared/byte-budget.js';
 import { forwardedMethod } from '../shared/forwarded-method.js';
 import { servicePath } from '../shared/path-pattern.js';
@@ -9,21 +9,21 @@ import { BodyFault } from './json/body-fault.js';
 import { reduceError } from './rule/error-body.js';
 import type { BodyFilter } from './rule/filter.js';
 
-/** The head of the service's answer, and what was asked. */
+/** The head of the service's answer, and what was asked for. */
 export interface Head {
   method: string;
-  /** As sent to the service, with or without query; empty if no rule depends on it. */
+  /** The URI as sent to the service, with or without query; empty if no rule depends on it. */
   uri: string;
   status: number;
   headers: HeaderMap;
 }
 
 export type Verdict =
-  /** It leaves as it is. */
+  /** The response goes out as it is. */
   | { kind: 'pass'; removeHeaders: readonly string[]; warning: string | undefined }
-  /** Its body leaves filtered. */
+  /** The response goes out with a filtered body. */
   | { kind: 'replace'; removeHeaders: readonly string[]; body: Buffer; contentType: string | undefined }
-  /** Nothing of its body leaves. `status`: to answer with; undefined: that of a blocked response. */
+  /** Nothing of the body goes out. `status` is the answer's status; undefined means that of a blocked response. */
   | {
       kind: 'block';
       removeHeaders: readonly string[];
@@ -35,28 +35,28 @@ export type Verdict =
 /** The head alone does not decide. */
 export interface Undecided {
   kind: 'undecided';
-  /** How long the body is, if the head tells; not more than `maxBytes` then. */
+  /** The length of the body, if the head says it. It is not more than `maxBytes` then. */
   declaredBytes: number | undefined;
-  /** How much of the body matters: of a longer one it is enough to know that it is longer. */
+  /** How much of the body is needed. A longer body need not be read. */
   maxBytes: number;
-  /** Judges the body; undefined stands for one of more than `maxBytes`. Does not reject. */
+  /** Judges the body, or a body that is longer than `maxBytes` if it is undefined. Does not reject. */
   judge(body: Buffer | undefined): Promise<Verdict>;
-  /** The verdict when there is no room for the body: nothing of it leaves, whatever `on_error` says. */
+  /** The verdict if there is no room for the body: nothing of it goes out, whatever `on_error` says. */
   noRoom: Verdict;
 }
 
-/** Methods that change nothing, so that a client may be told to try again. */
+/** Methods that change nothing, so a client may be told to try again. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Statuses whose answer has no body (RFC 9110 15.3.5, 15.4.5). */
+/** Statuses without a body (RFC 9110 15.3.5, 15.4.5). */
 const BODILESS_STATUSES = new Set([204, 304]);
 
-/** A client that was refused for want of room had better wait so long. */
+/** How long a client should wait after a refusal for lack of room. */
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Judges by the head, without the body where it does not matter.
- * @param threads bounds what is decompressed at the same time
+ * Judges a response by its head. The body is judged only if it matters.
+ * @param threads limits what is decompressed at the same time
  */
 export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Verdict | Undecided {
   const { status, headers } = head;
@@ -64,7 +64,7 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
   const method = forwardedMethod(head.method);
   const { rule, isCovered } = ruleFor(head, method, config);
   const removeHeaders = rule?.removeHeaders ?? [];
-  // A write that was done must not look failed, and an error stays the error that it is.
+  // A write that succeeded must not look failed, and an error keeps its status.
   const keepsStatus = status >= 400 || !SAFE_METHODS.has(method);
 
   const pass = (warning?: string): Verdict => ({ kind: 'pass', removeHeaders, warning });
@@ -75,7 +75,7 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
     reason,
   });
   const fail = (error: unknown): Verdict => {
-    // Other errors could quote the body.
+    // Messages of other errors may contain parts of the body.
     const reason = error instanceof BodyFault ? error.message : `not filtered (${nameOf(error)})`;
     return config.onError === 'pass'
       ? pass(`it leaves unfiltered: its body is ${reason}`)
@@ -94,7 +94,7 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
     judge,
     noRoom,
   });
-  /** An empty body passes. That it is empty is not taken from a header, which another plugin may have set. */
+  /** Lets an empty body pass. Its length is not taken from a header, which another plugin may have set. */
   const unlessEmpty = (verdict: Verdict): Verdict | Undecided =>
     declared ? verdict : read(0, async (body) => (body?.length === 0 ? pass() : verdict));
 
@@ -103,7 +103,7 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
   else if (config.onNoMatch === 'pass' && (!isCovered || status < 400)) return pass();
   else if (status >= 400) filter = reduceError;
   else return unlessEmpty(block('no rule matches it'));
-  // A part may be one of a JSON body, whatever type its frame has (multipart/byteranges).
+  // It may be a part of a JSON body, whatever the type around it says (multipart/byteranges).
   if (status === 206) return unlessEmpty(fail(new BodyFault('a part of one only')));
   if (!isJsonType(headers)) return config.nonJson === 'pass' ? pass() : unlessEmpty(block('its type is not JSON'));
   if (declared !== undefined && declared > maxBodyBytes) return fail(tooLarge(maxBodyBytes));
@@ -122,12 +122,12 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
   });
 }
 
-/** Returns how long the body is, as far as the head tells: of one without a body, the length tells of another's. */
+/** Returns how long the body is, if the head says it. Without a body, Content-Length is about another answer. */
 export function sizeOf({ method, status, headers }: Head): number | undefined {
   return method === 'HEAD' || BODILESS_STATUSES.has(status) ? undefined : declaredBytes(headers);
 }
 
-/** Finds the rule that applies, and whether any rule has the request's method and path. */
+/** Finds the rule that applies, and whether any rule matches the request's method and path. */
 function ruleFor(
   { uri, status }: Head,
   method: string,

@@ -30,7 +30,6 @@ export type Credential =
   | ({ kind: 'regional'; failover: Failover } & Fetching)
   | { kind: 'static'; headerValue(): string; takeWarning(): string | undefined };
 
-/** A parsed configuration. */
 export interface Config {
   credential: Credential;
   headerName: string;

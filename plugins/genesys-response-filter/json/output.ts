@@ -1,15 +1,15 @@
-/** Collects the ranges of a body that are kept, as one buffer. Neighbouring ranges are copied at once. */
+/** Collects the kept ranges of a body in one buffer. Adjacent ranges are copied at once. */
 
 import { type JsonText, jsonText } from './text.js';
 
-/** Up to so many bytes a loop is quicker than a call of the engine's copy (measured). */
+/** Up to this many bytes, a loop is faster than a call of the engine's copy (measured). */
 const LOOP_BYTES = 256;
 
 export class Output {
   readonly #from: JsonText;
   #to: JsonText = EMPTY;
   #length = 0;
-  /** A range that is not yet copied: the next one may continue it. */
+  /** The range that is not copied yet. The next range may continue it. */
   #start = 0;
   #end = 0;
 
@@ -26,7 +26,7 @@ export class Output {
     this.#end = end;
   }
 
-  /** Adds bytes that are not the body's. */
+  /** Adds bytes that are not from the body. */
   bytes(bytes: Buffer, start = 0, end = bytes.length): void {
     this.flush();
     this.#reserve(end - start);
@@ -44,7 +44,7 @@ export class Output {
     this.#length += 1;
   }
 
-  /** Copies what is not yet copied. @returns how many bytes are there */
+  /** Copies the open range. @returns the number of bytes in the output */
   flush(): number {
     const start = this.#start;
     const end = this.#end;
@@ -54,14 +54,14 @@ export class Output {
       if (length > LOOP_BYTES) this.#from.bytes.copy(this.#to.bytes, this.#length, start, end);
       else copyRange(this.#from, start, end, this.#to, this.#length);
       this.#length += length;
-      // No range begins there, so the next one does not seem to continue this one, which it would without a copy.
+      // No range begins here, so that the next one cannot continue a range that is already copied.
       this.#start = -1;
       this.#end = -1;
     }
     return this.#length;
   }
 
-  /** What is there from `start` on, taken out. */
+  /** Removes everything from `start` on, and returns it. */
   cut(start: number): Buffer {
     this.flush();
     const cut = Buffer.from(this.#to.bytes.subarray(start, this.#length));
@@ -69,7 +69,7 @@ export class Output {
     return cut;
   }
 
-  /** All of it; the body itself if all of that was kept. */
+  /** Returns the output, or the body itself if all of it was kept. */
   result(): Buffer {
     if (this.#length === 0 && this.#start === 0 && this.#end === this.#from.bytes.length) return this.#from.bytes;
     this.flush();
@@ -79,7 +79,7 @@ export class Output {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#to.bytes.length) return;
-    // Nearly always less than the body is kept, and only new names and templates can make it more.
+    // The output is nearly always shorter than the body. Only new names and templates can make it longer.
     const grown = Buffer.allocUnsafe(Math.max(needed, this.#from.bytes.length, this.#to.bytes.length * 2));
     this.#to.bytes.copy(grown, 0, 0, this.#length);
     this.#to = jsonText(grown);

@@ -1,12 +1,12 @@
 /**
- * A strict reader of JSON text (RFC 8259) in bytes. It builds nothing: it says where a value ends, or that it is none.
- * The loops here see every byte of every body, so they call no function for a byte and make no garbage.
+ * A strict reader of JSON text (RFC 8259) in bytes. It builds nothing. It finds the end of a value, or a fault. The
+ * loops here see every byte of every body, so they call no function per byte and create no garbage.
  *
- * That the bytes are UTF-8 is checked elsewhere, once for the whole body (`isUtf8`), which is far quicker.
+ * UTF-8 is checked elsewhere, once for the whole body (`isUtf8`), which is much faster.
  */
 import { BodyFault } from './body-fault.js';
 
-/** Deeper nesting is refused, as a stack must end somewhere; Genesys' answers have some ten levels. */
+/** Deeper nesting is refused, since a stack needs a limit. Genesys' answers have some ten levels. */
 export const MAX_DEPTH = 512;
 
 export const QUOTE = 0x22;
@@ -32,12 +32,12 @@ const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
 const NULL = Buffer.from('null');
 
-/** What a text is not JSON at; of the text itself it says nothing. */
+/** Makes the fault of a text that is not JSON at a place. It contains nothing of the text. */
 export function notJson(at: number): BodyFault {
   return new BodyFault(`not JSON at byte ${at}`);
 }
 
-/** A text, and the same bytes four at a time. */
+/** A text, with a view to read four bytes at a time. */
 export interface JsonText {
   readonly bytes: Buffer;
   readonly view: DataView;
@@ -47,12 +47,12 @@ export function jsonText(bytes: Buffer): JsonText {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
 }
 
-/** The byte at `at`; 0, which stands nowhere in JSON, behind the end: a load out of bounds would slow down all others. */
+/** Returns the byte at `at`; 0 after the end, which JSON never has. Loads out of bounds would slow down all loads. */
 export function byteAt(bytes: Buffer, at: number): number {
   return at < bytes.length ? (bytes[at] as number) : 0;
 }
 
-/** The first place from `at` on that is not white space. */
+/** Returns the first place from `at` on that is not white space. */
 export function skipSpace(bytes: Buffer, at: number): number {
   let i = at;
   while (i < bytes.length) {
@@ -63,7 +63,7 @@ export function skipSpace(bytes: Buffer, at: number): number {
   return i;
 }
 
-/** @param at behind the opening quote @returns the place behind the closing one */
+/** @param at after the opening quote @returns the place after the closing one */
 export function skipString(text: JsonText, at: number): number {
   const { bytes } = text;
   let i = at;
@@ -77,9 +77,9 @@ export function skipString(text: JsonText, at: number): number {
 }
 
 /**
- * Skips a key, which mostly needs no decoding.
- * @param at behind the opening quote
- * @returns the place behind the closing one; negative if the key holds escapes
+ * Skips a key. Most keys need no decoding.
+ * @param at after the opening quote
+ * @returns the place after the closing one; negative if the key has escapes
  */
 export function skipKey(text: JsonText, at: number): number {
   const i = skipPlain(text, at);
@@ -89,11 +89,11 @@ export function skipKey(text: JsonText, at: number): number {
   return -skipString(text, i);
 }
 
-/** The first place from `at` on with a quote, a backslash or a control character, or the end. Most bytes pass by here. */
+/** Returns the first place from `at` on with a quote, a backslash, a control character or the end. */
 function skipPlain({ bytes, view }: JsonText, at: number): number {
   const { length } = bytes;
   let i = at;
-  // Four bytes at a time: (x - 0x01...) & ~x has a high bit set if a byte of x is 0, and its lowest is that byte's.
+  // Four bytes at a time: (x - 0x01...) & ~x has a high bit set if a byte of x is 0. The lowest is that byte's.
   while (i + 4 <= length) {
     const word = view.getInt32(i, true);
     const quotes = word ^ 0x22222222;
@@ -131,14 +131,14 @@ function isHexDigit(byte: number): boolean {
   return (byte >= ZERO && byte <= NINE) || (letter >= 0x61 && letter <= 0x66);
 }
 
-/** Whether the object or array at each open level is an object; one is enough, as skipping never yields. */
+/** Whether the value at each open level is an object. All calls share it, since skipping never yields. */
 const isObjectAt = new Uint8Array(MAX_DEPTH + 1);
 
 /**
  * Skips a value.
- * @param at its first byte
- * @param depth how many arrays and objects it lies in
- * @returns the place behind it
+ * @param at the first byte of the value
+ * @param depth the number of arrays and objects around it
+ * @returns the place after the value
  */
 export function skipValue(text: JsonText, at: number, depth: number): number {
   const { bytes } = text;
@@ -162,7 +162,7 @@ export function skipValue(text: JsonText, at: number, depth: number): number {
       }
     } else i = skipScalar(bytes, i, first);
 
-    // Behind a value: what follows it, in as many arrays and objects as end here.
+    // After a value: reads what follows, in each array and object that ends here.
     for (;;) {
       if (level === depth) return i;
       const isObject = isObjectAt[level] === 1;
@@ -184,7 +184,7 @@ export function tooDeep(): BodyFault {
   return new BodyFault(`nested deeper than ${MAX_DEPTH} levels`);
 }
 
-/** White space is rare: most bodies are compact. */
+/** Skips white space, which is rare: most bodies are compact. */
 function skipSpaceQuickly(bytes: Buffer, at: number): number {
   return at < bytes.length && (bytes[at] as number) <= SPACE ? skipSpace(bytes, at) : at;
 }
@@ -222,7 +222,7 @@ function skipNumber(bytes: Buffer, at: number): number {
   return i;
 }
 
-/** At least one. */
+/** Skips at least one digit. */
 function skipDigits(bytes: Buffer, at: number): number {
   let i = at;
   while (i < bytes.length && (bytes[i] as number) >= ZERO && (bytes[i] as number) <= NINE) i += 1;

@@ -1,13 +1,13 @@
-/** The error answers of the service, reduced to what Genesys' SDKs read of them. */
+/** Reduces error answers of the service to the fields that Genesys' SDKs read. */
 import { isUtf8 } from 'node:buffer';
 import { BodyFault } from '../json/body-fault.js';
 import { arrayOf, SCALAR, withMembers } from './path-tree.js';
 import { walkBody } from './walk.js';
 
 /**
- * The fields of `ErrorBody` and `Detail` in Genesys' SDK (npm purecloud-platform-client-v2 262), but for `entityName`, the
- * name of a user as likely as not, and `messageParams`, which repeats what `message` says. Scalars only: what an error
- * quotes of an object does not leave in it.
+ * The fields of `ErrorBody` and `Detail` in Genesys' SDK (npm purecloud-platform-client-v2 262), except two:
+ * `entityName` is probably the name of a user, and `messageParams` repeats what `message` says. Only scalars, so that
+ * no object goes out with an error.
  */
 const DETAIL = withMembers(undefined, scalars('errorCode', 'fieldName', 'entityId'));
 const ERROR_FIELDS = scalars('message', 'code', 'status', 'contextId', 'entityId', 'messageWithParams');

@@ -1,9 +1,9 @@
 /**
- * A rule as a function from body to body. Paths begin at each element of the collection that the body holds, or of an
- * array at its top, or else at the body itself.
+ * A rule as a function from body to body. If the body has a collection, or is an array, the rule's paths begin at each
+ * element. Otherwise they begin at the body itself.
  *
- * The order: `keep` says what may leave, `remove` takes from that, and then keys get other names, or a template is filled
- * in. All paths, those of `rename` and of templates too, name the service's fields.
+ * `keep` selects what may go out, then `remove` removes from that, and then keys are renamed or a template is filled
+ * in. All paths use the service's names, also those in `rename` and in templates.
  */
 import { isUtf8 } from 'node:buffer';
 import { BodyFault } from '../json/body-fault.js';
@@ -25,12 +25,12 @@ import { walkBody } from './walk.js';
 
 /** What a rule does to a body. */
 export interface FilterSpec {
-  /** Undefined: everything may leave that is not removed; with a template, what that refers to. */
+  /** Undefined means everything that is not removed, or, with a template, everything that it refers to. */
   readonly keep: readonly Path[] | undefined;
   readonly remove: readonly Path[];
   readonly rename: readonly { readonly from: Path; readonly to: string }[];
   readonly template: Template | undefined;
-  /** The keys that lead to the collection. */
+  /** The keys of the path to the collection. */
   readonly collection: readonly string[];
 }
 
@@ -42,8 +42,8 @@ export interface FilterSpec {
 export type BodyFilter = (body: Buffer) => Buffer | Promise<Buffer>;
 
 /**
- * What stays beside a collection: where the page lies in it. Those of the `...EntityListing` models and of the analytics
- * and search answers in Genesys' SDK (npm purecloud-platform-client-v2 262), and the usual names of cursors.
+ * The paging fields next to a collection. They are those of the `...EntityListing` models and of the analytics and
+ * search answers in Genesys' SDK (npm purecloud-platform-client-v2 262), and the usual names of cursors.
  */
 const PAGING_FIELDS = [
   'pageSize',
@@ -69,7 +69,7 @@ const PAGING_FIELDS = [
   'after',
 ] as const;
 
-/** `cursors: {before, after}`. */
+/** For example `cursors: {before, after}`. */
 const CURSORS = withMembers(undefined, [
   ['before', SCALAR],
   ['after', SCALAR],
@@ -85,7 +85,7 @@ export function createFilter(spec: FilterSpec): BodyFilter {
   const keepsAll = spec.keep === undefined && template === undefined;
   const isSimple = uses.every(({ path }) => path.kind === 'simple');
 
-  /** @param places of the matches of JSONPaths */
+  /** @param places returns the places of a JSONPath's matches */
   const treeOf = (list: readonly Use[], places: (expression: string) => Segment[][]): Node | undefined =>
     buildTree(
       list.flatMap((use) => resolve(use, places)),
@@ -100,7 +100,7 @@ export function createFilter(spec: FilterSpec): BodyFilter {
     return (body) => walkBody(checked(body), plan);
   }
 
-  // Refused now if it is too large already.
+  // Refuses a tree that is too large even without the matches.
   treeOf(uses, noPlaces);
   let loading: Promise<Select> | undefined;
   return async (body) => {
@@ -117,10 +117,10 @@ export function createFilter(spec: FilterSpec): BodyFilter {
     return walkBody(body, {
       envelope: elements === undefined ? undefined : envelopeNode(collection, keepsAll, () => nodeFor(copy, removals)),
       elementNode(index) {
-        // Asked for twice in a row.
+        // The walk asks twice in a row.
         if (latest === undefined || latest.index !== index) {
           const value = index === undefined ? copy : elements?.[index];
-          // Where nothing matches the element stays, empty, as it does with simple paths.
+          // If nothing matches, the element stays, but empty, as with simple paths.
           latest = { index, node: nodeFor(value, uses) ?? EMPTIED };
         }
         return latest.node;
@@ -148,17 +148,17 @@ function pathUses({ keep, remove, rename, template }: FilterSpec): Use[] {
 function resolve({ path, use }: Use, places: (expression: string) => Segment[][]): PathUse[] {
   if (path.kind === 'simple') return [{ segments: path.segments, use }];
   const found = places(path.expression);
-  // An element of an array has no name that could be changed.
+  // An element of an array has no key to rename.
   const fitting = use.kind === 'rename' ? found.filter((segments) => segments.at(-1)?.kind === 'name') : found;
   return fitting.map((segments) => ({ segments, use }));
 }
 
 /**
- * The top of a body that holds a collection.
+ * Makes the node for the top of a body that contains a collection.
  *
- * With a list of what leaves, only what says where the page lies leaves beside the collection. Without one everything
- * does, less what `remove` names: a body that only looks like a collection must not lose its guard by that.
- * @param rootTree of what is removed, counted from the top
+ * With a list of what to keep, only the paging fields go out next to the collection. Without such a list, everything
+ * but what `remove` names goes out, so that a body which only looks like a collection stays protected.
+ * @param rootTree makes the tree of what is removed, with paths from the top
  */
 function envelopeNode(collection: readonly string[], keepsAll: boolean, rootTree: () => Node | undefined): Node {
   const build = (names: readonly string[], base: Node | undefined): Node => {
@@ -171,7 +171,7 @@ function envelopeNode(collection: readonly string[], keepsAll: boolean, rootTree
   return build(collection, keepsAll ? rootTree() : undefined);
 }
 
-/** What the rule's paths begin at in a parsed body; undefined: the body itself. */
+/** Returns the elements at which the rule's paths begin in a parsed body; undefined if they begin at the body. */
 function elementsOf(copy: unknown, collection: readonly string[]): unknown[] | undefined {
   let value = copy;
   if (!Array.isArray(copy)) {

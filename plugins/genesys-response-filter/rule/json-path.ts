@@ -1,18 +1,18 @@
 /**
- * What simple paths cannot say (`$..name`, slices, lists of keys) is asked of jsonpath-plus, on a parsed copy of the body;
- * the answer is the places of the matches, as simple paths, so that what leaves is cut out of the body itself.
+ * Evaluates what simple paths cannot express (`$..name`, slices, lists of keys): jsonpath-plus runs on a parsed copy of
+ * the body. The result is the places of the matches, as simple paths, so that the output is cut from the body itself.
  *
- * Only expressions that path.ts has read reach it.
+ * Only expressions that path.ts has parsed get here.
  */
 import { countMembers, loadSelect as loadPlaces } from '../../shared/json-path.js';
 import { BodyFault } from '../json/body-fault.js';
 import { byteAt, COLON, jsonText, QUOTE, skipSpace, skipString } from '../json/text.js';
 import type { Segment } from './path.js';
 
-/** @returns the places of the matches in `value`, which they count from */
+/** Returns the places of the matches, as paths from `value`. */
 export type Select = (value: unknown, expression: string) => Segment[][];
 
-/** Loaded with the first body that needs it. */
+/** Loads jsonpath-plus. Called for the first body that needs it. */
 export async function loadSelect(): Promise<Select> {
   const select = await loadPlaces();
   return (value, expression) => select(value, expression).map((place) => place.map(segment));
@@ -24,7 +24,7 @@ function segment(key: string | number): Segment {
 
 /**
  * Parses a body that is known to be JSON.
- * @throws BodyFault if a key stands twice in an object
+ * @throws BodyFault if an object has a key twice
  */
 export function parseCopy(body: Buffer): unknown {
   const copy: unknown = JSON.parse(body.toString());
@@ -32,7 +32,7 @@ export function parseCopy(body: Buffer): unknown {
   return copy;
 }
 
-/** In JSON a string is a key exactly if a colon follows. */
+/** Counts the keys. A string in JSON is a key if and only if a colon follows. */
 function countKeys(body: Buffer): number {
   const text = jsonText(body);
   let keys = 0;

@@ -1,48 +1,48 @@
 /**
- * What is to be done with a value, and with each value in it: the paths of a rule, merged into one tree. The tree is
- * deterministic, so that a body is walked once however many paths there are. Built when an instance starts. Pure.
+ * What to do with a value and with each value in it: all paths of a rule, merged into one tree. The tree is
+ * deterministic, so a body is walked once, however many paths there are. It is built when an instance starts. Pure.
  */
 import type { Segment } from './path.js';
 
-/** What the walk does with a value that it takes; undefined in place of a node: the value is left out. */
+/** What the walk does with a value that it takes. If the node is undefined, the value is left out. */
 export interface Node {
-  /** Kept as it is, whatever it is in. */
+  /** Whether the value is kept as it is, with everything in it. */
   readonly isLeaf: boolean;
-  /** Which kinds of values are taken; others are left out. */
+  /** The kinds of values that are taken. Others are left out. */
   readonly takesObjects: boolean;
   readonly takesArrays: boolean;
   readonly takesScalars: boolean;
-  /** Members by their keys. */
+  /** Nodes of members, by key. */
   readonly names: NameTable;
-  /** Elements by their indexes. */
+  /** Nodes of elements, by index. */
   readonly indexes: ReadonlyMap<number, Node | undefined> | undefined;
-  /** Members and elements that are not named. */
+  /** The node of all other members and elements. */
   readonly rest: Node | undefined;
-  /** References of a template that stand for this value, as numbers. */
+  /** The numbers of the template references that select this value. */
   readonly captures: readonly number[];
-  /** References that select any number of values in this one: if it is there they are a list, though an empty one. */
+  /** The references that select any number of values in this one. If it exists, they are lists, even if empty. */
   readonly lists: readonly number[];
-  /** The array at the collection's path: what it holds is what the rule's paths begin at. */
+  /** Whether this is the collection. The rule's paths begin at its elements. */
   readonly isCollection: boolean;
 }
 
-/** A member by its key. */
+/** A member with a certain key. */
 export interface NamedEdge {
-  /** The key between its quotes, as it is usually written. */
+  /** The key as usually written, without its quotes. */
   readonly key: Buffer;
   readonly node: Node | undefined;
-  /** The key to write instead, with its quotes. */
+  /** The new key, with its quotes. */
   readonly renamed: Buffer | undefined;
 }
 
-/** Keys compare as what they mean; nearly all are written without escapes, so that their bytes can be compared. */
+/** Members by key. Keys are equal if they mean the same. Most are written without escapes, so bytes can be compared. */
 export interface NameTable {
   readonly byKey: ReadonlyMap<string, NamedEdge>;
   /** By the length of the key in bytes. */
   readonly byLength: readonly (readonly NamedEdge[] | undefined)[];
 }
 
-/** A path and what it is for. */
+/** A path and its purpose. */
 export interface PathUse {
   readonly segments: readonly Segment[];
   readonly use:
@@ -52,7 +52,7 @@ export interface PathUse {
     | { readonly kind: 'capture'; readonly reference: number };
 }
 
-/** More than any configuration needs; wildcards in many paths could multiply. */
+/** More than any configuration needs. Wildcards in many paths could multiply. */
 const MAX_NODES = 100_000;
 
 const NO_NAMES: NameTable = { byKey: new Map(), byLength: [] };
@@ -70,23 +70,22 @@ const LEAF: Node = {
   isCollection: false,
 };
 
-/** Any value, as it is. */
+/** Any value, unchanged. */
 export const WHOLE: Node = LEAF;
 
-/** A string, number, boolean or null; no value that could hold others. */
+/** A string, number, boolean or null, which cannot contain other values. */
 export const SCALAR: Node = { ...LEAF, takesObjects: false, takesArrays: false };
 
-/** An object or array with nothing in it. */
+/** An object or array without its content. */
 export const EMPTIED: Node = { ...LEAF, isLeaf: false, takesScalars: false };
 
 /**
- * Builds the tree.
- *
- * With a path to keep, a value is taken if such a path leads to it or through it; without, every value is. What lies at a
- * path to remove is not taken in any case. A name that a sibling is renamed to belongs to that sibling alone.
+ * Builds the tree. With paths to keep, a value is taken if such a path leads to it or through it. Without, every value
+ * is taken. A value at a path to remove is never taken. If a member gets a new name, another member of that name is
+ * left out.
  * @param keepsAll whether there is no list of what to keep
- * @returns undefined if nothing at all is taken
- * @throws Error if the tree grows out of bounds, with the reason as the end of a sentence
+ * @returns undefined if nothing is taken
+ * @throws Error if the tree grows too large, with the reason as the end of a sentence
  */
 export function buildTree(uses: readonly PathUse[], keepsAll: boolean): Node | undefined {
   let nodes = 0;
@@ -142,7 +141,7 @@ export function buildTree(uses: readonly PathUse[], keepsAll: boolean): Node | u
   );
 }
 
-/** A path use, and how many of its segments led to the node being built. */
+/** A path and its purpose, and the number of its segments that led to the node being built. */
 interface Step extends PathUse {
   readonly position: number;
 }
@@ -151,17 +150,17 @@ const isAtEnd = ({ segments, position }: Step): boolean => position === segments
 const nextOf = ({ segments, position }: Step): Segment | undefined => segments[position];
 const isAny = (segment: Segment | undefined): boolean => segment?.kind === 'any';
 
-/** Whether here a reference begins to select many. */
+/** Returns whether a reference begins to select many values here. */
 function opensList(step: Step): boolean {
   return step.use.kind === 'capture' && isAny(nextOf(step)) && !step.segments.slice(0, step.position).some(isAny);
 }
 
-/** Sorts steps by where they lead; those that lead everywhere are in each list. */
+/** Groups steps by their next segment. Wildcards are in each group. */
 function groupByNext(steps: readonly Step[]) {
   const names = new Map<string, Step[]>();
   const indexes = new Map<number, Step[]>();
   const any: Step[] = [];
-  /** New names by old ones; of two for one name, the first. */
+  /** New names by old names. The first rename of a name counts. */
   const renames = new Map<string, string>();
   for (const step of steps) {
     const segment = nextOf(step);
@@ -199,12 +198,12 @@ function nameTable(edges: readonly NamedEdge[]): NameTable {
   return { byKey, byLength: Array.from(byLength) };
 }
 
-/** Keys that need no escape are written so by any service; others are found by what they mean. */
+/** Returns a key's bytes, without needless escapes, as services write it. Other spellings are found by meaning. */
 function keyBytes(name: string): Buffer {
   return Buffer.from(JSON.stringify(name).slice(1, -1));
 }
 
-/** A node like `base`, but with these members besides and instead of its own. */
+/** Returns a node like `base`, with some members added or replaced. */
 export function withMembers(
   base: Node | undefined,
   members: Iterable<readonly [name: string, node: Node | undefined]>,
@@ -222,12 +221,12 @@ export function withMembers(
   };
 }
 
-/** An array of such elements. */
+/** Returns the node of an array with elements of one kind. */
 export function arrayOf(element: Node): Node {
   return { ...LEAF, isLeaf: false, takesObjects: false, takesScalars: false, rest: element };
 }
 
-/** The node of a collection. @param takesOthers whether what is no array, but stands in its place, is taken as one element */
+/** Returns the node of a collection. @param takesOthers whether a value other than an array is taken as one element */
 export function collectionNode(takesOthers: boolean): Node {
   return { ...LEAF, isLeaf: false, isCollection: true, takesObjects: takesOthers, takesScalars: takesOthers };
 }

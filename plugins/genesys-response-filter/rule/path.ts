@@ -1,9 +1,10 @@
 /**
- * The paths of a configuration: dotted names with `[*]`, `[n]` and quoted keys, and JSONPath behind a `$`. What a JSONPath
- * says in those terms too becomes the same thing; only the rest (`..`, slices, lists) is left to jsonpath-plus. Pure.
+ * The paths of a configuration: dotted names with `[*]`, `[n]` and quoted keys, and JSONPath after a `$`. A JSONPath
+ * that needs no more than that becomes the same thing. Only the rest (`..`, slices, lists) is left to jsonpath-plus.
+ * Pure.
  */
 
-/** One step from a value to a value in it: a member by its key, an element by its index, or all of either. */
+/** One step from a value to a value in it: a member by key, an element by index, or all of them. */
 export type Segment =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'index'; readonly index: number }
@@ -13,24 +14,24 @@ export type Path =
   | { readonly kind: 'simple'; readonly segments: readonly Segment[] }
   | { readonly kind: 'json-path'; readonly expression: string };
 
-/** Not greater than an array of a body could need, so that every index is a small integer. */
+/** Large enough for any body, and small enough that every index is a small integer. */
 const INDEX = /\d{1,9}/y;
-/** What ends a name without quotes. */
+/** A name without quotes. */
 const BARE_NAME = /[^.[\]"'\s*]+/y;
-/** In a JSONPath, where other characters may be operators. */
+/** A name without quotes in a JSONPath, where other characters may be operators. */
 const BARE_JSON_PATH_NAME = /[\p{L}\p{N}_-]+/uy;
 const QUOTED = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/suy;
 const SLICE = /(?:-?\d{1,9})?:(?:-?\d{1,9})?(?::(?:-?\d{1,9})?)?/y;
-/** Stands before an expression that would have to be evaluated. */
+/** The place before an expression that would have to be evaluated. */
 const CODE = /(?=[?(])/y;
 const COMMA = /\s*,\s*/y;
 /**
- * Names that jsonpath-plus gets: its own parser replaces text in the expression, so that in other names (with quotes,
- * brackets, `^`, `~`, `@`, ...) it would find operators. Simple paths do not pass through it and have no such limit.
+ * The names that jsonpath-plus gets. Its parser replaces text in the expression, so it would find operators in other
+ * names (with quotes, brackets, `^`, `~`, `@`, ...). Simple paths do not use it and have no such limit.
  */
 const PLAIN_NAME = /^[\p{L}\p{N}_ -]+$/u;
 
-/** Why a path was refused, as the end of a sentence about it. */
+/** Why a path is refused, as the end of a sentence about it. */
 class PathError extends Error {}
 
 /**
@@ -42,7 +43,7 @@ export function parsePath(text: string): Path {
   return text.startsWith('$') && !/^\$[^.[]/.test(text) ? parseJsonPath(reader) : parseSimple(reader);
 }
 
-/** Whether a path may select several values. */
+/** Returns whether a path may select several values. */
 export function selectsMany(path: Path): boolean {
   return path.kind === 'json-path' || path.segments.some(({ kind }) => kind === 'any');
 }
@@ -70,7 +71,7 @@ function parseJsonPath(reader: Reader): Path {
   while (!reader.atEnd) {
     const descends = reader.take('..');
     if (descends) {
-      // A body of 200 levels and 1 KB holds up the process for 16 s with two of them (measured).
+      // With two of them, a body of 200 levels and 1 KB blocks the process for 16 s (measured).
       if (descended) throw reader.error('has more than one .., which takes too long');
       descended = true;
       isSimple = false;
@@ -90,13 +91,13 @@ function parseJsonPath(reader: Reader): Path {
   if (!names.every((name) => PLAIN_NAME.test(name))) {
     throw new PathError('may name only keys of letters, digits, spaces, _ and - beside .., slices and lists');
   }
-  // The library takes spaces between the indexes of a list for part of them.
+  // The library would read spaces between the indexes of a list as part of them.
   return { kind: 'json-path', expression: reader.text.replace(/\s*,\s*/g, ',') };
 }
 
 /**
- * What stands in brackets, behind the opening one: one segment; with `extended` also a list of keys or of indexes, or a
- * slice, which is undefined here.
+ * Parses the brackets after the opening one: one segment, or, with `extended`, also a list of keys or indexes, or a
+ * slice, which is returned as undefined.
  */
 function parseBrackets(reader: Reader, extended: boolean): (Segment | undefined)[] {
   if (reader.take('*')) {
@@ -152,7 +153,7 @@ class Reader {
     return true;
   }
 
-  /** @param pattern sticky */
+  /** @param pattern a sticky expression */
   match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at;
     const found = pattern.exec(this.text)?.[0];

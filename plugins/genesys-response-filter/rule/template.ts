@@ -1,44 +1,45 @@
 /**
- * Templates: a JSON document whose strings may refer to values of the body, `{{ path }}`. A string that is one reference
- * becomes the value itself, byte for byte; in other strings the value's text is put in. Compiled when an instance starts.
+ * Templates: JSON documents whose strings may refer to values of the body, as `{{ path }}`. A string that is one
+ * reference becomes the value itself, byte for byte. In other strings, the value's text is inserted. Compiled when an
+ * instance starts.
  */
 
 import type { Output } from '../json/output.js';
 import { OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../json/text.js';
 import { type Path, parsePath, selectsMany } from './path.js';
 
-/** What a reference of a template stands for. */
+/** A reference of a template. */
 export interface Reference {
   readonly path: Path;
-  /** Its values are a list, however many they are. */
+  /** Whether its values become a list, however many they are. */
   readonly isList: boolean;
 }
 
 export interface Template {
-  /** Those that differ; captures go by their places here. */
+  /** The distinct references. Captures use their indexes in this list. */
   readonly references: readonly Reference[];
   /**
    * Writes the document.
-   * @param values the filtered element, which the captures lie in
-   * @param base where in the output it began, which captures count from
+   * @param values the filtered element, which contains the captured values
+   * @param base where the element began in the output; captures count from the output's start
    */
   write(output: Output, values: Buffer, base: number, captures: Captures): void;
 }
 
 type Part =
   | { kind: 'text'; bytes: Buffer }
-  /** Of a reference; `inString`: within a string of the template. */
+  /** The value of a reference. `inString`: within a string of the template. */
   | { kind: 'value'; reference: number; inString: boolean };
 
 const REFERENCE = /\{\{([^{}]*)\}\}/g;
-/** A string of a document that is known to be JSON, and the colon behind it if it is a key. */
+/** A string in a document that is known to be JSON, and the colon after it if it is a key. */
 const JSON_STRING = /"(?:[^"\\]|\\.)*"(\s*:)?/gsu;
 const EMPTY = Buffer.alloc(0);
 const NULL = Buffer.from('null');
 const OPEN_LIST = Buffer.from('[');
 const COMMA = Buffer.from(',');
 const CLOSE_LIST = Buffer.from(']');
-/** The first byte of null. */
+/** The first byte of `null`. */
 const LETTER_N = 0x6e;
 
 /**
@@ -105,7 +106,7 @@ export function compileTemplate(text: string): Template {
           else if (isList && part.inString) output.bytes(escaped(listOf(values, base, places)));
           else if (isList) output.bytes(listOf(values, base, places));
           else {
-            // Of a key that stands twice the last one counts, as for nearly every parser.
+            // If a key is repeated, the last one counts, as in nearly every parser.
             const start = (places.at(-2) ?? 0) - base;
             const end = (places.at(-1) ?? 0) - base;
             if (part.inString) writeText(output, values, start, end);
@@ -125,7 +126,7 @@ function parseReference(text: string): Path {
   }
 }
 
-/** The text of a string of JSON, between its quotes. */
+/** Returns a text as it is in a JSON string, without the quotes. */
 function inner(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
@@ -139,7 +140,7 @@ function listOf(values: Buffer, base: number, places: readonly number[]): Buffer
   return Buffer.concat([OPEN_LIST, ...chunks, CLOSE_LIST]);
 }
 
-/** A value within a string: a string's own text, nothing for null, otherwise its JSON. */
+/** Writes a value within a string: a string's own text, nothing for null, otherwise its JSON. */
 function writeText(output: Output, values: Buffer, start: number, end: number): void {
   const first = values[start];
   if (first === QUOTE) output.bytes(values, start + 1, end - 1);
@@ -151,13 +152,13 @@ function escaped(json: Buffer): Buffer {
   return Buffer.from(inner(json.toString()));
 }
 
-/** Where in the output the values lie that references stand for: pairs of start and end. */
+/** Where the values of references are in the output: pairs of start and end. */
 export interface Captures {
   clear(): void;
-  /** Makes it a list, if it is none yet. */
+  /** Makes a reference a list, unless it already is one. */
   open(reference: number): void;
   add(reference: number, start: number, end: number): void;
-  /** Undefined: there is no such value. */
+  /** Returns the places of a reference; undefined if there is no such value. */
   of(reference: number): readonly number[] | undefined;
 }
 

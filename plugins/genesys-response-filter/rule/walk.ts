@@ -1,6 +1,6 @@
 /**
- * Walks a JSON body once along a tree, and collects what is taken: byte ranges of the body itself, so that numbers keep
- * their digits, strings their escapes and keys their order, and nothing is built. The whole body is checked on the way.
+ * Walks a JSON body once, along a tree, and collects what is taken as byte ranges of the body. So numbers keep their
+ * digits, strings their escapes and keys their order, and nothing is built. The whole body is checked on the way.
  */
 
 import { Output } from '../json/output.js';
@@ -25,13 +25,13 @@ import {
 import type { NamedEdge, NameTable, Node } from './path-tree.js';
 import { type Captures, createCaptures, type Template } from './template.js';
 
-/** What a body is walked with. */
+/** How to walk a body. */
 export interface Plan {
-  /** For an object at the top: finds the collection in it. */
+  /** The node for an object at the top. It finds the collection. */
   readonly envelope: Node | undefined;
   /**
-   * For what the rule's paths begin at: the elements of an array at the top, those of the collection, or else the body.
-   * @param index of the element; undefined: the body
+   * Returns the node of an element of the collection or of an array at the top, or of the body itself.
+   * @param index the index of the element; undefined for the body
    */
   elementNode(index: number | undefined): Node | undefined;
   /** Written in place of each element. */
@@ -42,14 +42,14 @@ const NULL = Buffer.from('null');
 
 /**
  * Filters a body.
- * @param body UTF-8
+ * @param body JSON as UTF-8
  * @returns the body itself if all of it is taken
  * @throws BodyFault if it is not JSON
  */
 export function walkBody(body: Buffer, plan: Plan): Buffer {
   const start = skipSpace(body, 0);
   if (byteAt(body, start) === OPEN_OBJECT && plan.envelope !== undefined) {
-    // Whether it holds the collection is known at its end only. Most bodies that do not are small.
+    // Only the end of the body shows that it has no collection. Most bodies without one are small.
     const walk = new Walk(body, plan);
     walk.whole(start, plan.envelope);
     if (walk.foundCollection) return walk.output.result();
@@ -75,7 +75,7 @@ class Walk {
     this.#captures = plan.template && createCaptures(plan.template.references.length);
   }
 
-  /** The value at the top, and that nothing follows it. */
+  /** Walks the value at the top, and checks that nothing follows it. */
   whole(start: number, envelope: Node | undefined): void {
     const body = this.#body;
     let end: number;
@@ -94,7 +94,7 @@ class Walk {
     return this.#plan.template !== undefined || takes(this.#plan.elementNode(index), byteAt(this.#body, at));
   }
 
-  /** What the rule's paths begin at. */
+  /** Walks a value at which the rule's paths begin. */
   #element(index: number | undefined, at: number, depth: number): number {
     const node = this.#plan.elementNode(index);
     const { template } = this.#plan;
@@ -111,7 +111,7 @@ class Walk {
     return node === undefined ? skipValue(this.#text, at, depth) : this.#value(node, at, depth);
   }
 
-  /** A value that `node` takes. */
+  /** Walks a value that `node` takes. */
   #value(node: Node, at: number, depth: number): number {
     if (node.captures.length === 0 || this.#captures === undefined) return this.#plainValue(node, at, depth);
     const start = this.output.flush();
@@ -149,7 +149,7 @@ class Walk {
       return i + 1;
     }
     const { names, rest } = node;
-    /** Where the member before ended, if it was taken, so that what separates them can be taken with them. */
+    /** The end of the previous member if it was taken, so that the separator can be taken with it. */
     let takenUpTo = at + 1;
     let isFirst = true;
     for (;;) {
@@ -187,7 +187,7 @@ class Walk {
     return i + 1;
   }
 
-  /** @param node undefined: of an array whose elements the rule's paths begin at */
+  /** @param node undefined for an array at whose elements the rule's paths begin */
   #array(node: Node | undefined, at: number, depth: number): number {
     if (depth >= MAX_DEPTH) throw tooDeep();
     if (node !== undefined) this.#openLists(node);
@@ -233,14 +233,14 @@ function elementOf({ indexes, rest }: Node, index: number): Node | undefined {
   return indexes?.has(index) ? indexes.get(index) : rest;
 }
 
-/** @param first byte of the value */
+/** @param first the first byte of the value */
 function takes(node: Node | undefined, first: number): boolean {
   if (node === undefined) return false;
   if (first === OPEN_OBJECT) return node.takesObjects;
   return first === OPEN_ARRAY ? node.takesArrays : node.takesScalars;
 }
 
-/** The edge of a key whose bytes are what it means. */
+/** Finds the edge of a key without escapes. */
 function find(names: NameTable, body: Buffer, start: number, end: number): NamedEdge | undefined {
   const edges = names.byLength[end - start];
   if (edges === undefined) return undefined;
@@ -254,7 +254,7 @@ function find(names: NameTable, body: Buffer, start: number, end: number): Named
   return undefined;
 }
 
-/** @param start of the key, its quote included */
+/** @param start the start of the key, including its quote */
 function findEscaped(names: NameTable, body: Buffer, start: number, end: number): NamedEdge | undefined {
   return names.byKey.get(JSON.parse(body.toString('utf8', start, end)) as string);
 }

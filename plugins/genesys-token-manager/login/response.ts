@@ -2,9 +2,9 @@
  * Classifies an answer of the login service: a token, a failure that may pass, or a permanent refusal. Pure. Reasons
  * are made for log lines: short, one line, without secret or token.
  */
+import { oneLine } from '../../shared/one-line.js';
 
 /** A token as login granted it. */
-import { oneLine } from '../../shared/one-line.js';
 export interface GrantedToken {
   kind: 'granted';
   /** The token, which is safe to put into a header. */
