@@ -46,7 +46,7 @@ const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 /** The parameters that the plugin sets itself. */
 const OWN_PARAMS = new Set(['grant_type', 'client_id', 'client_secret', 'scope']);
 
-/** A breaker is open for at most this many times `open_seconds`, and ten minutes (or `open_seconds` if longer). */
+/** The longest open time: this many times `open_seconds`, but at most ten minutes (or `open_seconds` if longer). */
 const MAX_OPEN_FACTOR = 32;
 const MAX_OPEN_MS = 600_000;
 

@@ -1,7 +1,6 @@
 /**
  * Templates: JSON documents whose strings may refer to values of the body, as `{{ path }}`. A string that is one
- * reference becomes the value itself, byte for byte. In other strings, the value's text is inserted. Compiled when an
- * instance starts.
+ * reference becomes the value, byte for byte. Other strings get the value's text. Compiled when an instance starts.
  */
 
 import type { Output } from '../json/output.js';

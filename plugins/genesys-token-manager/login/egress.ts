@@ -51,7 +51,7 @@ export function readEgress(
   };
 }
 
-/** Makes the agent. It is loaded with the first token request, like node-fetch, to save memory at the start. */
+/** Makes the agent. Its package is loaded with the first token request, as node-fetch is, to start small. */
 async function makeAgent(proxy: URL | undefined, ca: string | undefined, tokenUrl: URL): Promise<Agent> {
   const { rootCertificates, checkServerIdentity, TLSSocket } = await import('node:tls');
   const authorities = ca === undefined ? {} : { ca: [...rootCertificates, ca] };

@@ -232,7 +232,7 @@ function none(failure: HeldFailure, nowMs: number): NoToken {
   return { kind: 'none', reason: failure.reason, retryAfterMs: Math.max(0, failure.retryAtMs - nowMs) };
 }
 
-/** Returns what is known of a token. A refused one lives no longer, so any other token replaces it. */
+/** Returns what is known of a token. A refused one counts as expired, so any other token replaces it. */
 function knownToken(token: HeldToken | undefined, nowMs: number): KnownToken | undefined {
   return token && { ref: token.ref, remainingMs: token.refused ? 0 : Math.max(0, token.expiresAtMs - nowMs) };
 }
