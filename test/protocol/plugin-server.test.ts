@@ -393,10 +393,16 @@ describe('the process', () => {
     expect(statSync(group.socketPath).mode & 0o777).toBe(0o660);
   });
 
-  it('takes less than 60 MB when it has started', async () => {
+  it('takes less than 70 MB when it has started', async () => {
     const server = await startPluginServer('bin/genesys-token-manager.js');
     running.push(server);
-    expect(server.residentBytes() / 1e6).toBeLessThan(60);
+    // The watchdog's thread takes 8 MB. It may start before or after the process says that it listens.
+    await waitFor('half a second in which the memory does not grow by 1 MB', async () => {
+      const before = server.residentBytes();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return server.residentBytes() - before < 1e6;
+    });
+    expect(server.residentBytes() / 1e6).toBeLessThan(70);
   });
 
   it('lets a running event end on SIGTERM, then leaves and removes its socket', async () => {

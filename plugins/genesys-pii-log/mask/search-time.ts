@@ -6,7 +6,7 @@
 import type { Clock } from '../../shared/clock.js';
 import { OMITTED } from './masks.js';
 import type { PatternRule } from './patterns.js';
-import type { Masking } from './rules.js';
+import type { Tally } from './tally.js';
 import { runWithin } from './time-limit.js';
 
 /** Every entry has this, and so much for each character and pattern. Most take less than a tenth. */
@@ -202,7 +202,7 @@ export class SearchTime {
 }
 
 /** Returns what `show` returns, or that the value is left out because patterns took too long. */
-export function orOmitted({ tally }: Masking, show: () => string): string {
+export function orOmitted({ tally }: { tally: Tally }, show: () => string): string {
   try {
     return show();
   } catch (error) {

@@ -4,7 +4,7 @@
 import type { Models } from 'purecloud-platform-client-v2';
 import { json, notFound } from '../answer.js';
 import { asCallConversation } from '../data/conversations.js';
-import type { WithId } from '../data/organization.js';
+import type { WithId } from '../data/entity.js';
 import { pageOf } from './paging.js';
 import { type ApiRoute, type ApiServices, choiceParameter } from './route.js';
 

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Models } from 'purecloud-platform-client-v2';
 import { type Answer, badRequest, json, notFound } from '../answer.js';
-import type { WithId } from '../data/organization.js';
+import type { WithId } from '../data/entity.js';
 import { defaultQueueSettings } from '../data/queues.js';
 import { pageOf, parsePaging } from './paging.js';
 import {

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Models } from 'purecloud-platform-client-v2';
 import { type Answer, ApiError, badRequest, json, notFound } from '../answer.js';
-import type { WithId } from '../data/organization.js';
+import type { WithId } from '../data/entity.js';
 import { expandUser } from '../data/users.js';
 import { pageOf, parsePaging } from './paging.js';
 import {

@@ -3,8 +3,8 @@
  * makes them sensitive: numbers, names, free attributes.
  */
 import type { Models } from 'purecloud-platform-client-v2';
+import type { Division, WithId } from './entity.js';
 import { fictionalNumber, fictionalPerson } from './names.js';
-import type { Division, WithId } from './organization.js';
 import { createRandom } from './random.js';
 
 /** Generates inbound calls that were connected to an agent. */

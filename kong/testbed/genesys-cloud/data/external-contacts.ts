@@ -2,8 +2,8 @@
  * External contacts of the simulated organisation, in the shape of the SDK's `ExternalContact`.
  */
 import type { Models } from 'purecloud-platform-client-v2';
+import type { Division, WithId } from './entity.js';
 import { displayNumber, fictionalNumber, fictionalPerson } from './names.js';
-import type { Division, WithId } from './organization.js';
 import { createRandom } from './random.js';
 
 export function generateExternalContacts(

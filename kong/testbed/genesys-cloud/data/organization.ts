@@ -4,19 +4,11 @@
  */
 import type { Models } from 'purecloud-platform-client-v2';
 import { generateConversations } from './conversations.js';
+import type { Division, WithId } from './entity.js';
 import { generateExternalContacts } from './external-contacts.js';
 import { generateQueues } from './queues.js';
 import { createRandom } from './random.js';
 import { generateUsers } from './users.js';
-
-/** An entity that the simulator knows by id. */
-export type WithId<T> = T & { id: string };
-
-export interface Division {
-  id: string;
-  name: string;
-  selfUri: string;
-}
 
 /** All that a region holds. Maps keep the order of creation. */
 export interface OrganizationData {

@@ -2,8 +2,8 @@
  * Queues of the simulated organisation and their members, in the shape of the SDK's `Queue`.
  */
 import type { Models } from 'purecloud-platform-client-v2';
+import type { Division, WithId } from './entity.js';
 import { DEPARTMENTS } from './names.js';
-import type { Division, WithId } from './organization.js';
 import { createRandom } from './random.js';
 
 const LINES = ['Voice', 'Email', 'Chat', 'Callback', 'Overflow'] as const;

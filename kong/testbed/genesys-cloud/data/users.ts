@@ -3,8 +3,8 @@
  * for it is made in `expandUser`.
  */
 import type { Models } from 'purecloud-platform-client-v2';
+import type { Division, WithId } from './entity.js';
 import { DEPARTMENTS, displayNumber, fictionalNumber, fictionalPerson, TITLES } from './names.js';
-import type { Division, WithId } from './organization.js';
 import { createRandom } from './random.js';
 
 /** Generates users; all of them are active. */
