@@ -14,8 +14,43 @@ const ROOT = resolve(import.meta.dirname, '..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };
 
 describe('kong-genesys-cloud', () => {
-  it('prints lines of kong.conf', async () => {
-    expect(await run(['--plugins', 'genesys-quota'], HERE)).toBe(
+  const quotaAlone = ['--processes', 'each', '--plugins', 'genesys-quota'];
+
+  it('prints lines of kong.conf, with one process for all plugins', async () => {
+    const command =
+      '/usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-plugins.js --socket /usr/local/kong/genesys-plugins.socket --plugins genesys-quota,genesys-login';
+    expect(await run(['--plugins', 'genesys-quota,genesys-login'], HERE)).toBe(
+      [
+        'nginx_proxy_proxy_buffers = 176 64k',
+        'nginx_location_proxy_buffers = 8 8k',
+        'nginx_http_lua_socket_read_timeout = 35s',
+        'nginx_http_lua_socket_send_timeout = 35s',
+        'plugins = bundled,genesys-quota,genesys-login',
+        'pluginserver_names = genesys-quota,genesys-login',
+        'pluginserver_genesys_quota_socket = /usr/local/kong/genesys-plugins.socket',
+        `pluginserver_genesys_quota_start_cmd = ${command}`,
+        `pluginserver_genesys_quota_query_cmd = ${command} --dump --plugin genesys-quota`,
+        'pluginserver_genesys_login_socket = /usr/local/kong/genesys-plugins.socket',
+        `pluginserver_genesys_login_query_cmd = ${command} --dump --plugin genesys-login`,
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('names the plugins of the process only where they are not all', async () => {
+    expect(await run([], HERE)).not.toContain('--plugins');
+  });
+
+  it('gives a plugin a second name in Kong, and leaves out a phase', async () => {
+    const plugins = 'genesys-pii-log,unbuffered=genesys-pii-log:without-bodies';
+    expect(await run(['--plugins', plugins], HERE)).toContain(`--plugins ${plugins} --dump --plugin unbuffered\n`);
+    expect(await run(['--processes', 'each', '--plugins', plugins], HERE)).toContain(
+      '/dist/bin/genesys-pii-log.js --socket /usr/local/kong/unbuffered.socket --name unbuffered --without-bodies --dump\n',
+    );
+  });
+
+  it('prints lines of kong.conf for one process a plugin', async () => {
+    expect(await run(quotaAlone, HERE)).toBe(
       [
         'nginx_proxy_proxy_buffers = 176 64k',
         'nginx_location_proxy_buffers = 8 8k',
@@ -32,7 +67,7 @@ describe('kong-genesys-cloud', () => {
   });
 
   it('prints variables and Helm values, with further flags', async () => {
-    const args = ['--plugins', 'genesys-quota', '--prefix', '/kong', '--', '--secrets-dir', '/run/secrets'];
+    const args = [...quotaAlone, '--prefix', '/kong', '--', '--secrets-dir', '/run/secrets'];
     const command = '/kong/genesys-quota.socket --secrets-dir /run/secrets';
     expect(await run(['--format', 'env', ...args], HERE)).toContain(`\nKONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD=`);
     expect(await run(['--format', 'env', ...args], HERE)).toContain(`${command} --dump\n`);
@@ -48,7 +83,7 @@ describe('kong-genesys-cloud', () => {
   });
 
   it('redirects what plugin servers print, and no dump', async () => {
-    const lines = (await run(['--plugins', 'genesys-quota', '--log', '/proc/1/fd/2'], HERE)).split('\n');
+    const lines = (await run([...quotaAlone, '--log', '/proc/1/fd/2'], HERE)).split('\n');
     const ends = (name: string): string | undefined => lines.find((line) => line.includes(name))?.slice(-25);
     expect(ends('_start_cmd')).toBe('cket >> /proc/1/fd/2 2>&1');
     expect(ends('_query_cmd')).toMatch(/ --dump$/);
@@ -56,6 +91,10 @@ describe('kong-genesys-cloud', () => {
 
   it.each([
     [['--plugins', 'genesys-quotas'], '--plugins genesys-quotas'],
+    [['--plugins', 'genesys-quota:without-all'], '--plugins genesys-quota:without-all: after the colon without-bodies'],
+    [['--plugins', 'genesys-quota,genesys-quota:without-log'], 'genesys-quota is there twice'],
+    [['--plugins', 'A=genesys-quota'], '--plugins A: small letters, digits, hyphens'],
+    [['--processes', 'two'], '--processes two: one or each'],
     [['--format', 'xml'], '--format xml'],
     [['--prefix', 'relative'], '--prefix relative'],
     [['--node', '/usr/my node'], '--node /usr/my node'],
@@ -68,7 +107,7 @@ describe('kong-genesys-cloud', () => {
 
 describe('kong-genesys-cloud --ready', () => {
   const prefix = mkdtempSync(join(tmpdir(), 'ready-'));
-  const args = ['--ready', '--plugins', 'genesys-quota,genesys-login', '--prefix', prefix];
+  const args = ['--ready', '--processes', 'each', '--plugins', 'genesys-quota,genesys-login', '--prefix', prefix];
   const listen = async (plugin: string, onConnection: (socket: Socket) => void): Promise<Server> => {
     const server = createServer(onConnection);
     await new Promise<void>((resolve) => server.listen(join(prefix, `${plugin}.socket`), resolve));

@@ -68,7 +68,7 @@ async function startLocal(
     port,
     env,
     ignorePlugins: LEFT_OUT_LOCALLY,
-    pluginServers: PLUGINS.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
+    pluginServers: pluginServerCommands(PLUGINS, folder),
     onRequest: ({ method, path, consumer, status, ms }) => {
       console.log(`${method} ${path}  ${consumer ?? '-'}  ${status}  ${Math.round(ms)} ms`);
     },
@@ -98,7 +98,7 @@ async function startKong(
 
 /** A gateway accepts before its plugin servers do, and answers 500 until then. */
 async function pluginServersListen(folder: string): Promise<void> {
-  const sockets = PLUGINS.map((plugin) => pluginServerCommands(plugin, folder).socket);
+  const sockets = [...new Set(pluginServerCommands(PLUGINS, folder).map(({ socket }) => socket))];
   await waitFor('the plugin servers', async () => (await deafSockets(sockets)).length === 0, 60_000);
 }
 

@@ -4,7 +4,8 @@
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { PLUGIN_NAMES, type PluginName } from '../plugin-list.js';
+import { PLUGIN_NAMES } from '../plugin-list.js';
+import { readPlugins } from '../plugin-server/hosted-plugin.js';
 import {
   asEnvironment,
   asHelmValues,
@@ -16,11 +17,14 @@ import { deafSockets } from './readiness.js';
 
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 
-export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins NAME,...] [--prefix DIR] [--log FILE]
-                          [-- FLAG ...]
+export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins PLUGIN,...] [--processes one|each]
+                          [--prefix DIR] [--log FILE] [-- FLAG ...]
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
-  --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all)
+  --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all);
+             genesys-quota:without-log leaves a phase out; unbuffered=genesys-pii-log:without-bodies is one more
+             plugin for Kong
+  --processes  one process for all plugins (default), or one for each
   --prefix   Kong's prefix, in which the sockets lie (/usr/local/kong)
   --node     the node executable (the one that runs this)
   --package  the package's folder (the one that this lies in)
@@ -36,7 +40,7 @@ export async function run(args: readonly string[], here: Here): Promise<string> 
   const { settings, format, ready } = readArguments(args, here);
   if (!ready) return format(settings);
   const sockets = settings.filter(([name]) => name.endsWith('_socket')).map(([, path]) => path);
-  const deaf = await deafSockets(sockets);
+  const deaf = await deafSockets([...new Set(sockets)]);
   if (deaf.length > 0) throw new Error(`not ready: nobody answers on ${deaf.join(', ')}`);
   return '';
 }
@@ -51,6 +55,7 @@ function readArguments(args: readonly string[], here: Here) {
       ready: { type: 'boolean', default: false },
       format: { type: 'string', default: 'conf' },
       plugins: { type: 'string', default: PLUGIN_NAMES.join(',') },
+      processes: { type: 'string', default: 'one' },
       prefix: { type: 'string', default: '/usr/local/kong' },
       node: { type: 'string', default: here.node },
       package: { type: 'string', default: here.packageFolder },
@@ -59,8 +64,11 @@ function readArguments(args: readonly string[], here: Here) {
   });
   const format = Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
   if (format === undefined) throw new Error(`--format ${values.format}: ${Object.keys(FORMATS).join(', ')}`);
+  const { processes } = values;
+  if (processes !== 'one' && processes !== 'each') throw new Error(`--processes ${processes}: one or each`);
   const settings = pluginServerSettings({
-    plugins: readPlugins(values.plugins),
+    plugins: readPlugins(values.plugins, PLUGIN_NAMES),
+    processes,
     node: readPath('node', values.node),
     packageFolder: readPath('package', values.package),
     prefix: readPath('prefix', values.prefix),
@@ -68,14 +76,6 @@ function readArguments(args: readonly string[], here: Here) {
     log: values.log === undefined ? undefined : readPath('log', values.log),
   });
   return { settings, format, ready: values.ready };
-}
-
-function readPlugins(text: string): PluginName[] {
-  return text.split(',').map((name) => {
-    const known = PLUGIN_NAMES.find((candidate) => candidate === name);
-    if (known === undefined) throw new Error(`--plugins ${name}: ${PLUGIN_NAMES.join(', ')}`);
-    return known;
-  });
 }
 
 /** Kong splits commands at spaces, and has no way to quote one. */

@@ -2,11 +2,15 @@
  * What Kong must be told to run the plugins of this package: lines for kong.conf, or variables for a container. Paths are
  * absolute, since Kong gives a plugin server neither PATH nor any other variable. Pure.
  */
-import { NODE_OPTIONS, type PluginName } from '../plugin-list.js';
+import { join } from 'node:path';
 import { patienceSeconds } from '../plugin-server/deadline.js';
+import type { PluginChoice } from '../plugin-server/hosted-plugin.js';
+import { commandsOfOneProcess, commandsOfOwnProcess, type PluginServerCommands } from '../plugin-server-commands.js';
 
 export interface InstallSettings {
-  plugins: readonly PluginName[];
+  plugins: readonly PluginChoice[];
+  /** One process for all plugins, or one for each. */
+  processes: 'one' | 'each';
   /** The node executable. */
   node: string;
   /** The package's folder, the one with `dist` in it. */
@@ -40,35 +44,34 @@ export function nginxSettings(deadlineSeconds?: number): Setting[] {
   ];
 }
 
-/** The settings, in the order of kong.conf. */
-export function pluginServerSettings({ plugins, node, packageFolder, prefix, flags, log }: InstallSettings): Setting[] {
+/** Returns the settings, in the order of kong.conf. */
+export function pluginServerSettings(settings: InstallSettings): Setting[] {
+  const { plugins, processes, node, packageFolder, prefix, flags, log } = settings;
+  const place = { node, dist: join(packageFolder, 'dist'), folder: prefix };
+  const commands =
+    processes === 'one'
+      ? commandsOfOneProcess(plugins, place, flags)
+      : plugins.map((plugin) => commandsOfOwnProcess(plugin, place, flags));
+  return [...nginxSettings(deadlineOf(flags)), ...settingsOf(commands, log)];
+}
+
+/** Returns Kong's settings for plugin servers. @param log a file for what their processes print */
+export function settingsOf(commands: readonly PluginServerCommands[], log?: string): Setting[] {
+  const names = commands.map(({ name }) => name);
   return [
-    ...nginxSettings(deadlineOf(flags)),
-    ['plugins', ['bundled', ...plugins].join(',')],
-    ['pluginserver_names', plugins.join(',')],
-    ...plugins.flatMap((plugin): Setting[] => {
-      const setting = `pluginserver_${plugin.replaceAll('-', '_')}`;
-      const socket = `${prefix}/${plugin}.socket`;
-      const command = [
-        node,
-        ...NODE_OPTIONS,
-        `${packageFolder}/dist/bin/${plugin}.js`,
-        '--socket',
-        socket,
-        ...flags,
-      ].join(' ');
-      return [
-        [`${setting}_socket`, socket],
-        [`${setting}_start_cmd`, log === undefined ? command : withLog(command, log)],
-        [`${setting}_query_cmd`, `${command} --dump`],
-      ];
+    ['plugins', ['bundled', ...names].join(',')],
+    ['pluginserver_names', names.join(',')],
+    ...commands.flatMap(({ name, socket, startCommand, queryCommand }): Setting[] => {
+      const setting = `pluginserver_${name.replaceAll('-', '_')}`;
+      const start: Setting[] = startCommand === undefined ? [] : [[`${setting}_start_cmd`, withLog(startCommand, log)]];
+      return [[`${setting}_socket`, socket], ...start, [`${setting}_query_cmd`, queryCommand]];
     }),
   ];
 }
 
-/** A start command that appends to a file what its process prints: Kong runs it by a shell. */
-export function withLog(startCommand: string, path: string): string {
-  return `${startCommand} >> ${path} 2>&1`;
+/** Appends what a process prints to a file: Kong runs the command by a shell. */
+function withLog(startCommand: string, path: string | undefined): string {
+  return path === undefined ? startCommand : `${startCommand} >> ${path} 2>&1`;
 }
 
 /** @throws Error for a deadline that no plugin server takes */

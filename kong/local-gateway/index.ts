@@ -109,7 +109,10 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       url: `http://127.0.0.1:${http.port}`,
       port: http.port,
       reconfigure: async (config) => configure(config),
-      pluginServerPid: (name) => clients.find(({ info }) => info.Name === name)?.pid,
+      pluginServerPid(name) {
+        const socket = options.pluginServers?.find((server) => server.name === name)?.socket;
+        return clients.find((client) => client.socket === socket && client.pid !== undefined)?.pid;
+      },
       async close() {
         balancer.close();
         // Clients first: a request that loses its service first would be tried again.

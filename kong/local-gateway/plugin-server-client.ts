@@ -4,17 +4,12 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { ConnectionClosed } from '../kong-side/connect.js';
+import type { PluginServerCommands } from '../plugin-server-commands.js';
 import type { PdkHost } from './pdk.js';
 import { createMsgpackRpc, createProtobufRpc, PdkFailure, type Rpc } from './plugin-rpc.js';
 import type { RequestContext } from './request-context.js';
 
-export interface PluginServerDefinition {
-  name: string;
-  /** Absolute path. */
-  socket: string;
-  startCommand?: string;
-  queryCommand: string;
-}
+export type PluginServerDefinition = PluginServerCommands;
 
 /** The first plugin of a dump: the only one that Kong registers. */
 export interface PluginInfo {
@@ -42,6 +37,8 @@ const ENVIRONMENT = { PWD: '/' };
 
 export interface PluginServerClient {
   readonly info: PluginInfo;
+  readonly socket: string;
+  /** The process that this client started; undefined if another one's process serves the socket. */
   readonly pid: number | undefined;
   /**
    * Runs a phase of the plugin. If the connection closes, Kong repeats the event on a new instance.
@@ -62,6 +59,7 @@ export function startPluginServer(definition: PluginServerDefinition, host: PdkH
 
   return {
     info,
+    socket: definition.socket,
     get pid() {
       return process.pid();
     },

@@ -6,7 +6,7 @@
  * time, and the connection that closes, each end the event; after that, calls of its handler fail and nothing is sent.
  */
 import type { Socket } from 'node:net';
-import type { Phase, PluginInstance } from '../../plugins/shared/plugin.js';
+import type { Phase } from '../../plugins/shared/plugin.js';
 import { createKong } from '../pdk/client.js';
 import { decode } from '../pdk/codec.js';
 import { METHODS, type Method, type ReplyLimit } from '../pdk/methods.js';
@@ -18,7 +18,6 @@ import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
 import type { EventOutcome, ObserveEvent } from './metrics.js';
 
 export interface ConnectionOptions {
-  pluginName: string;
   instances: Instances;
   /** How long a handler may take before its event ends with 504. */
   deadlineMs: number;
@@ -38,6 +37,8 @@ export interface Connection {
 
 /** A running event, as far as its calls and its deadline need to know. */
 interface RunningEvent {
+  /** The plugin's name in Kong. */
+  readonly plugin: string;
   readonly phase: Phase;
   /** From then on, calls of the event's handler fail. */
   ended: boolean;
@@ -78,7 +79,7 @@ function failed(error: Error): Promise<never> {
 
 /** Serves Kong on a socket until it closes. Never throws: whatever goes wrong ends in an answer or a closed connection. */
 export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
-  const { instances, log, observeEvent, pluginName } = options;
+  const { instances, log, observeEvent } = options;
   const writer = new FrameWriter();
   const reader = new FrameReader(onFrame, () => waiting[0]?.limit?.frameBytes ?? MAX_FRAME_BYTES);
   let waiting: Waiting[] = [];
@@ -131,7 +132,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     if (cmd_handle_event) {
       handleEvent(sequence, cmd_handle_event.instance_id, cmd_handle_event.event_name);
     } else if (cmd_start_instance) {
-      sendStatus(sequence, instances.start(cmd_start_instance.config));
+      sendStatus(sequence, instances.start(cmd_start_instance.name, cmd_start_instance.config));
     } else if (cmd_close_instance) {
       const id = cmd_close_instance.instance_id;
       answerAbout(sequence, id, instances.close(id));
@@ -139,7 +140,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       const id = cmd_get_instance_status.instance_id;
       answerAbout(sequence, id, instances.get(id));
     } else if (call.cmd_get_plugin_names) {
-      writer.frame(rpcReturnMessage, { sequence, plugin_names: { names: [pluginName] } });
+      writer.frame(rpcReturnMessage, { sequence, plugin_names: { names: [...instances.names] } });
       onAnswered();
     } else {
       throw new Error('Kong sent a call that ProtoBuf:1 does not know');
@@ -158,7 +159,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   function sendStatus(sequence: number, instance: Instance): void {
-    const status = { name: pluginName, instance_id: instance.id, started_at: instance.startedAt };
+    const status = { name: instance.name, instance_id: instance.id, started_at: instance.startedAt };
     writer.frame(rpcReturnMessage, { sequence, instance_status: status });
     onAnswered();
   }
@@ -166,13 +167,14 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   function handleEvent(sequence: number, id: number, phase: string): void {
     const instance = instances.get(id);
     if (instance === undefined) closeForUnknownInstance(id);
-    else if (phase === 'access' || phase === 'response' || phase === 'log') runEvent(sequence, phase, instance.plugin);
+    else if (phase === 'access' || phase === 'response' || phase === 'log') runEvent(sequence, phase, instance);
     else throw new Error(`Kong sent an event of the phase ${phase}, which was not announced`);
   }
 
-  function runEvent(sequence: number, phase: Phase, plugin: PluginInstance): void {
+  function runEvent(sequence: number, phase: Phase, { name, plugin }: Instance): void {
     const fail = (code: FailureCode, error: unknown): void => failEvent(sequence, event, code, error);
     const event: RunningEvent = {
+      plugin: name,
       phase,
       ended: false,
       startedMs: observeEvent === undefined ? 0 : performance.now(),
@@ -199,7 +201,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     // A handler whose connection has gone, or that goes on after its exit, learns of it by a PdkError: nothing to tell.
     if (event.ended && error instanceof PdkError) return;
     const description = error instanceof Error ? error.message : String(error);
-    log(`${pluginName} ${event.phase}: ${error instanceof Error ? (error.stack ?? description) : description}`);
+    log(`${event.plugin} ${event.phase}: ${error instanceof Error ? (error.stack ?? description) : description}`);
     if (event.ended) return;
     event.ended = true;
     observe(event, 'failed');
@@ -208,7 +210,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     running = last;
     deadline.refresh();
     const kong = createKong((...args) => call(last, ...args));
-    void kong.log.err(`${pluginName} ${event.phase}: ${description}`);
+    void kong.log.err(`${event.plugin} ${event.phase}: ${description}`);
     if (event.phase === 'log') tellEnd(sequence, last);
     else answerFailure(kong, event.phase, code).catch(() => socket.destroy());
   }
@@ -217,7 +219,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   function observe(event: RunningEvent, outcome: EventOutcome): void {
     if (observeEvent === undefined || event.observed) return;
     event.observed = true;
-    observeEvent(event.phase, outcome, performance.now() - event.startedMs);
+    observeEvent(event.plugin, event.phase, outcome, performance.now() - event.startedMs);
   }
 
   function end(sequence: number, event: RunningEvent): void {

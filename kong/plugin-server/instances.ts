@@ -1,6 +1,6 @@
 /**
  * The plugin instances of a process. Kong starts one for each plugin configuration and nginx worker, and another when
- * the configuration changes. It refers to them by number.
+ * the configuration changes. It names the plugin once, then refers to the instance by number.
  */
 import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -33,6 +33,8 @@ class ConfigurationRefused extends Error {
 
 export interface Instance {
   id: number;
+  /** The plugin's name in Kong. */
+  name: string;
   plugin: PluginInstance;
   /** Seconds since 1970. */
   startedAt: number;
@@ -40,23 +42,29 @@ export interface Instance {
 
 export interface Instances {
   /**
-   * Starts an instance. If the plugin refuses its configuration, each event fails with the reason. If the start failed,
-   * Kong would answer with an error of its own and log no reason.
+   * Starts an instance. If the plugin refuses its configuration, or there is no such plugin, each event fails with the
+   * reason. If the start failed, Kong would answer with an error of its own and log no reason.
+   * @param name the plugin's name in Kong
    * @param config the configuration as Kong sent it: JSON
    * @throws Error if it is not JSON
    */
-  start(config: Buffer): Instance;
+  start(name: string, config: Buffer): Instance;
   /** Returns undefined for a number that this process never gave out or has dropped. */
   get(id: number): Instance | undefined;
   close(id: number): Instance | undefined;
   readonly size: number;
+  /** The plugins' names in Kong. */
+  readonly names: readonly string[];
 }
 
-/** Makes the table of a plugin's instances. */
-export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Instances {
+/** Makes the table of the instances of plugins. */
+export function createInstances(plugins: readonly Pick<PluginModule, 'Name' | 'Plugin'>[], host: Host): Instances {
+  const classes = new Map(plugins.map(({ Name, Plugin }) => [Name, Plugin]));
   const instances = new LRUCache<number, Instance>({ max: MAX_INSTANCES });
 
-  function construct(config: unknown): { plugin: PluginInstance; ttl: number } {
+  function construct(name: string, config: unknown): { plugin: PluginInstance; ttl: number } {
+    const Plugin = classes.get(name);
+    if (Plugin === undefined) return { plugin: refusal(`this process has no plugin ${name}`), ttl: REFUSED_TTL_MS };
     try {
       return { plugin: new Plugin(config, host), ttl: 0 };
     } catch (error) {
@@ -65,12 +73,12 @@ export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Ins
   }
 
   return {
-    start(config) {
-      const { plugin, ttl } = construct(parseJson(config));
+    start(name, config) {
+      const { plugin, ttl } = construct(name, parseJson(config));
       // Random, so that a number from before a restart does not match another configuration after it.
       let id = randomInt(1, MAX_INSTANCE_ID);
       while (instances.has(id)) id = randomInt(1, MAX_INSTANCE_ID);
-      const instance = { id, plugin, startedAt: Math.floor(Date.now() / 1000) };
+      const instance = { id, name, plugin, startedAt: Math.floor(Date.now() / 1000) };
       instances.set(id, instance, { ttl });
       return instance;
     },
@@ -83,6 +91,7 @@ export function createInstances(Plugin: PluginModule['Plugin'], host: Host): Ins
     get size() {
       return instances.size;
     },
+    names: [...classes.keys()],
   };
 }
 

@@ -1,13 +1,15 @@
 /**
- * The process's metrics in Prometheus' text format: how long events take, the state of the event loop, and the plugin's
+ * The process's metrics in Prometheus' text format: how long events take, the state of the event loop, and the plugins'
  * own metrics. Created only if there is a port for them.
  */
-import type { MetricFamily, Phase } from '../../plugins/shared/plugin.js';
+import type { MetricFamily, MetricSample, Phase } from '../../plugins/shared/plugin.js';
+import type { RunningModule } from './hosted-plugin.js';
 
 /** How an event ended: normally, with an answer of the plugin, or with a failure. */
 export type EventOutcome = 'ended' | 'exit' | 'failed';
 
-export type ObserveEvent = (phase: Phase, outcome: EventOutcome, milliseconds: number) => void;
+/** @param plugin its name in Kong */
+export type ObserveEvent = (plugin: string, phase: Phase, outcome: EventOutcome, milliseconds: number) => void;
 
 export interface Metrics {
   observeEvent: ObserveEvent;
@@ -26,24 +28,27 @@ export const EVENT_DURATION = {
 const DURATION_BUCKETS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5, 30];
 
 /**
- * Makes the metrics of a process.
- * @param name the plugin's name in Kong, a label of every metric
+ * Makes the metrics of a process. Each has a label `plugin`: the plugin's name in Kong, or of what belongs to the process
+ * itself, the process's name.
  */
-export async function createMetrics(name: string, families: readonly MetricFamily[]): Promise<Metrics> {
+export async function createMetrics(processName: string, modules: readonly RunningModule[]): Promise<Metrics> {
   // Loaded on first use: a process without the port saves the memory.
   const { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } = await import('prom-client');
+  const ofProcess = new Registry();
+  // Default labels, as prom-client measures the lag with none before the first answer.
+  ofProcess.setDefaultLabels({ plugin: processName });
+  collectDefaultMetrics({ register: ofProcess });
   const registry = new Registry();
-  registry.setDefaultLabels({ plugin: name });
-  collectDefaultMetrics({ register: registry });
   const durations = new Histogram({
     name: EVENT_DURATION.name,
     help: EVENT_DURATION.help,
-    labelNames: [...EVENT_DURATION.labels],
+    labelNames: [...EVENT_DURATION.labels, 'plugin'],
     buckets: DURATION_BUCKETS_SECONDS,
     registers: [registry],
   });
-  for (const { name: metricName, help, type, labels, read } of families) {
-    const common = { name: metricName, help, labelNames: [...labels], registers: [registry] };
+  for (const { family, read } of familiesOf(modules)) {
+    const { name, help, type, labels } = family;
+    const common = { name, help, labelNames: [...labels, 'plugin'], registers: [registry] };
     if (type === 'gauge') {
       new Gauge({
         ...common,
@@ -63,7 +68,29 @@ export async function createMetrics(name: string, families: readonly MetricFamil
     }
   }
   return {
-    observeEvent: (phase, outcome, milliseconds) => durations.observe({ phase, outcome }, milliseconds / 1000),
-    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    observeEvent: (plugin, phase, outcome, milliseconds) =>
+      durations.observe({ phase, outcome, plugin }, milliseconds / 1000),
+    render: async () => ({
+      contentType: registry.contentType,
+      text: `${await ofProcess.metrics()}${await registry.metrics()}`,
+    }),
   };
+}
+
+/** Joins the families of one name, such as that of the connections to Redis, and adds the label `plugin`. */
+function familiesOf(modules: readonly RunningModule[]): { family: MetricFamily; read: () => MetricSample[] }[] {
+  const members = modules.flatMap(({ name: plugin, metrics = [] }) => metrics.map((family) => ({ family, plugin })));
+  const isFirst = (name: string, index: number): boolean =>
+    members.findIndex(({ family }) => family.name === name) === index;
+  return members
+    .filter(({ family }, index) => isFirst(family.name, index))
+    .map(({ family }) => ({
+      family,
+      read: () =>
+        members
+          .filter((member) => member.family.name === family.name)
+          .flatMap(({ family: { read }, plugin }) =>
+            [...read()].map(({ labels, value }) => ({ labels: { ...labels, plugin }, value })),
+          ),
+    }));
 }

@@ -6,9 +6,10 @@
  * would have to be rewritten, and genesys-token-manager would refuse the result.
  */
 import { statSync } from 'node:fs';
+import { environmentOf, settingsOf } from '../install/plugin-server-settings.js';
 import { PLUGIN_NAMES } from '../plugin-list.js';
-import { type NativeKongOptions, pluginServerSettings } from './native-kong.js';
-import type { ExternalPlugin } from './plugin-servers.js';
+import type { NativeKongOptions } from './native-kong.js';
+import { type ExternalPlugin, pluginServerCommands } from './plugin-servers.js';
 
 /** The path of the configuration in the container. */
 export const DECLARATIVE_CONFIG = '/tmp/kong.json';
@@ -76,12 +77,7 @@ export function containerSettings(
     environment: {
       ...environment,
       KONG_PREFIX: PREFIX,
-      KONG_PLUGINS: ['bundled', ...plugins.map(({ name }) => name)].join(','),
-      KONG_PLUGINSERVER_NAMES: plugins.map(({ name }) => name).join(','),
-      ...Object.assign(
-        {},
-        ...plugins.map((plugin) => pluginServerSettings(plugin, PREFIX, { place: IMAGE, log: LOG })),
-      ),
+      ...environmentOf(settingsOf(pluginServerCommands(plugins, PREFIX, IMAGE), LOG)),
     },
     ...(testUser === undefined ? {} : { user: testUser }),
     folders: [...new Set(plugins.flatMap(({ args = [] }) => args.filter(isFolder)))],

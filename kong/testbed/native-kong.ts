@@ -6,10 +6,10 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { environmentOf, nginxSettings, withLog } from '../install/plugin-server-settings.js';
-import { type ExternalPlugin, type Place, pluginServerCommands } from './plugin-servers.js';
+import { environmentOf, nginxSettings, settingsOf } from '../install/plugin-server-settings.js';
+import { type ExternalPlugin, pluginServerCommands } from './plugin-servers.js';
 import { childrenOf, commandOf, processesThat } from './processes.js';
 
 /** A declarative configuration, as in kong.yml. */
@@ -81,6 +81,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   const write = (content: Declarative): void =>
     writeFileSync(declarative, JSON.stringify({ _format_version: '3.0', ...content }), { mode: 0o600 });
   write(config);
+  const servers = pluginServerCommands(plugins, prefix);
   const kongEnv = {
     ...process.env,
     ...environmentOf(nginxSettings()),
@@ -97,9 +98,7 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     KONG_PROXY_ACCESS_LOG: 'off',
     KONG_ADMIN_ACCESS_LOG: 'off',
     KONG_NGINX_WORKER_PROCESSES: String(workers),
-    KONG_PLUGINS: ['bundled', ...plugins.map(({ name }) => name)].join(','),
-    KONG_PLUGINSERVER_NAMES: plugins.map(({ name }) => name).join(','),
-    ...Object.assign({}, ...plugins.map((plugin) => pluginServerSettings(plugin, prefix, { log: pluginLogPath }))),
+    ...environmentOf(settingsOf(servers, pluginLogPath)),
   };
   const run = promisify(execFile);
   try {
@@ -108,7 +107,8 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     rmSync(prefix, { recursive: true, force: true });
     throw new Error(startFailure(kong, error as NodeJS.ErrnoException & { stderr?: string }));
   }
-  const pluginServerPids = (name: string): number[] => processesServing(prefix, name);
+  const pluginServerPids = (name: string): number[] =>
+    servers.filter((server) => server.name === name).flatMap(({ socket }) => processesServing(socket));
   const pluginServerPid = (name: string): number | undefined => pluginServerPids(name)[0];
   const masterPid = Number(readFileSync(join(prefix, 'pids/nginx.pid'), 'utf8'));
   const workerPids = (): number[] =>
@@ -139,21 +139,6 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   };
 }
 
-/** Returns Kong's settings for a plugin server, as environment. @param log a file for its output */
-export function pluginServerSettings(
-  plugin: ExternalPlugin,
-  folder: string,
-  { place, log }: { place?: Place; log?: string } = {},
-): Record<string, string> {
-  const setting = `KONG_PLUGINSERVER_${plugin.name.toUpperCase().replaceAll('-', '_')}`;
-  const { socket, startCommand, queryCommand } = pluginServerCommands(plugin, folder, place);
-  return {
-    [`${setting}_SOCKET`]: socket,
-    [`${setting}_START_CMD`]: log === undefined ? startCommand : withLog(startCommand, log),
-    [`${setting}_QUERY_CMD`]: queryCommand,
-  };
-}
-
 function textOf(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
@@ -170,14 +155,14 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 /**
- * Finds the processes that serve a plugin's socket in a folder (Linux: by their command lines in /proc).
- * kong-js-pluginserver gets folder and name as separate arguments.
+ * Finds the processes that serve a socket (Linux: by their command lines in /proc). kong-js-pluginserver gets the
+ * socket's folder and name as separate arguments.
  */
-export function processesServing(folder: string, name: string): number[] {
+export function processesServing(socket: string): number[] {
   return processesThat((read) => {
     const command = read('cmdline').split('\0');
     const has = (...words: string[]): boolean => words.every((word) => command.includes(word));
-    const serves = has(join(folder, `${name}.socket`)) || has(folder, `${name}.sock`);
+    const serves = has(socket) || has(dirname(socket), basename(socket));
     return command[0] === process.execPath && serves && !command.some((word) => word.startsWith('--dump'));
   });
 }

@@ -1,17 +1,21 @@
-/** How a gateway starts the servers of this repository's plugins: socket, start command and query command. */
+/**
+ * How a gateway starts the servers of this repository's plugins. The suite's plugins share one process, unless the
+ * environment has `PROCESSES=each`.
+ */
 import { join, resolve } from 'node:path';
 import { NODE_OPTIONS, PLUGIN_NAMES } from '../plugin-list.js';
+import {
+  commandsOfOneProcess,
+  commandsOfOwnProcess,
+  type Place,
+  type PluginServerCommands,
+} from '../plugin-server-commands.js';
 
 /** The dist folder, whether this file runs compiled or not. */
 const DIST = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../../dist' : '../..');
 
-/** Where plugin servers run: the node executable and the build's folder. */
-export interface Place {
-  node: string;
-  dist: string;
-}
-
-const THIS_MACHINE: Place = { node: process.execPath, dist: DIST };
+/** Node and the build on this machine. */
+const THIS_MACHINE: Omit<Place, 'folder'> = { node: process.execPath, dist: DIST };
 
 /** A plugin that a gateway runs in a plugin server. */
 export interface ExternalPlugin {
@@ -20,14 +24,7 @@ export interface ExternalPlugin {
   script: string;
   args?: string[];
   /** Returns the settings of a plugin server that is not ours. */
-  commands?(folder: string): PluginServerCommands;
-}
-
-/** Kong's three settings of a plugin server. */
-export interface PluginServerCommands {
-  socket: string;
-  startCommand: string;
-  queryCommand: string;
+  commands?(folder: string): Omit<PluginServerCommands, 'name'>;
 }
 
 export const PLUGINS: readonly ExternalPlugin[] = PLUGIN_NAMES.map((name) => ({ name, script: `bin/${name}.js` }));
@@ -35,21 +32,44 @@ export const PLUGINS: readonly ExternalPlugin[] = PLUGIN_NAMES.map((name) => ({ 
 /** Kong's own plugins in kong.yml that the local gateway does not have. It ignores them. */
 export const LEFT_OUT_LOCALLY = ['bot-detection', 'cors', 'pre-function', 'prometheus', 'proxy-cache'];
 
-/** Returns the settings for a plugin whose socket is in `folder`. Commands are absolute: Kong gives no PATH. */
+/** Flags that the plugins of a process share. */
+const FLAGS_OF_ALL = new Set(['--deadline', '--secrets-dir', '--log-dir', '--metrics', '--stdout']);
+
+/** Returns the settings of plugin servers whose sockets are in `folder`. */
 export function pluginServerCommands(
-  plugin: ExternalPlugin,
+  plugins: readonly ExternalPlugin[],
   folder: string,
-  place: Place = THIS_MACHINE,
-): PluginServerCommands {
-  if (plugin.commands !== undefined) return plugin.commands(folder);
-  const socket = join(folder, `${plugin.name}.socket`);
-  const command = [
-    place.node,
-    ...NODE_OPTIONS,
-    join(place.dist, plugin.script),
-    '--socket',
-    socket,
-    ...(plugin.args ?? []),
-  ].join(' ');
-  return { socket, startCommand: command, queryCommand: `${command} --dump` };
+  machine = THIS_MACHINE,
+): PluginServerCommands[] {
+  const place = { ...machine, folder };
+  const together = process.env.PROCESSES === 'each' ? [] : plugins.filter(mayShareProcess);
+  const flags = new Set(together.flatMap(({ args = [] }) => pairsOf(args).map((pair) => pair.join(' '))));
+  const choices = together.map(({ name }) => ({ name, module: name, variant: undefined }));
+  const shared = new Map(commandsOfOneProcess(choices, place, [...flags]).map((one) => [one.name, one]));
+  return plugins.map((plugin) => shared.get(plugin.name) ?? ownProcess(plugin, place));
+}
+
+/** Returns the plugins' names, grouped by the process that serves them. */
+export function byProcess(plugins: readonly ExternalPlugin[]): string[][] {
+  const commands = pluginServerCommands(plugins, '/');
+  const sockets = [...new Set(commands.map(({ socket }) => socket))];
+  return sockets.map((socket) => commands.filter((one) => one.socket === socket).map(({ name }) => name));
+}
+
+function ownProcess({ name, script, args = [], commands }: ExternalPlugin, place: Place): PluginServerCommands {
+  if (commands !== undefined) return { name, ...commands(place.folder) };
+  const module = PLUGIN_NAMES.find((known) => script === `bin/${known}.js`);
+  if (module === name) return commandsOfOwnProcess({ name, module, variant: undefined }, place, args);
+  const socket = join(place.folder, `${name}.socket`);
+  const command = [place.node, ...NODE_OPTIONS, join(place.dist, script), '--socket', socket, ...args].join(' ');
+  return { name, socket, startCommand: command, queryCommand: `${command} --dump` };
+}
+
+function mayShareProcess({ name, script, args = [], commands }: ExternalPlugin): boolean {
+  const isOurs = commands === undefined && PLUGIN_NAMES.some((known) => known === name && script === `bin/${name}.js`);
+  return isOurs && pairsOf(args).every(([flag = '']) => FLAGS_OF_ALL.has(flag));
+}
+
+function pairsOf(args: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(args.length / 2) }, (_, index) => args.slice(2 * index, 2 * index + 2));
 }

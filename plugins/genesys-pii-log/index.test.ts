@@ -39,11 +39,15 @@ it('refuses a bad configuration when it starts', () => {
 
 it('takes its flags from the command line', () => {
   const parse = (...args: string[]) => parseCommandLine(['--socket', '/s', ...args], 'genesys-pii-log');
-  expect(parse()).toMatchObject({ logDirs: [], stdoutPath: undefined, variant: undefined });
+  expect(parse()).toMatchObject({
+    logDirs: [],
+    stdoutPath: undefined,
+    plugins: [{ variant: undefined }],
+  });
   expect(parse('--log-dir', '/a', '--log-dir', '/b', '--stdout', '/proc/1/fd/1', '--without-bodies')).toMatchObject({
     logDirs: ['/a', '/b'],
     stdoutPath: '/proc/1/fd/1',
-    variant: 'without-bodies',
+    plugins: [{ variant: 'without-bodies' }],
   });
   expect(() => parse('--log-dir', '/')).toThrow('--log-dir /: the absolute path of a folder, not the root');
   expect(() => parse('--stdout', 'out')).toThrow('--stdout out: an absolute path');

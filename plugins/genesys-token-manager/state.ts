@@ -3,7 +3,7 @@
  * worker, and all instances share this state.
  */
 import type { RunningPart, Steps } from '../runtime/part.js';
-import type { Services } from '../runtime/services.js';
+import type { Services } from '../shared/services.js';
 import { accessStep, type Injection } from './access.js';
 import { createCircuitBreakers } from './circuit-breakers.js';
 import type { Config } from './config.js';

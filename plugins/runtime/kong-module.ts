@@ -7,9 +7,9 @@ import { ConfigError } from '../shared/kong-schema/config-error.js';
 import type { Fields } from '../shared/kong-schema/field.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Phase, PluginClass, PluginInstance, PluginModule } from '../shared/plugin.js';
+import { createServices, type Services } from '../shared/services.js';
 import type { Part, RunningPart } from './part.js';
 import { runPhase } from './run-phase.js';
-import { createServices } from './services.js';
 import type { Step } from './step.js';
 
 /** What a plugin has in addition to its part. */
@@ -26,8 +26,8 @@ export interface PluginIdentity<Config> {
 /** Makes the exports of a plugin's index.ts. The part's state starts with the first instance, or with `start`. */
 export function kongModule<Config>({ name, version, priority, pluginFields, part }: PluginIdentity<Config>) {
   let running: RunningPart<Config> | undefined;
-  const start = (): RunningPart<Config> => {
-    running ??= part.start(createServices());
+  const start = (services?: Services): RunningPart<Config> => {
+    running ??= part.start(services ?? createServices());
     return running;
   };
   const variants = Object.entries(part.optionalPhases ?? {}).map(([flag, { phase, why, neededBy }]) => {

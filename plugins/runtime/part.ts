@@ -5,7 +5,7 @@
 import type { Host } from '../shared/host.js';
 import type { Fields } from '../shared/kong-schema/field.js';
 import type { Phase, RunningPlugin } from '../shared/plugin.js';
-import type { Services } from './services.js';
+import type { Services } from '../shared/services.js';
 import type { Step } from './step.js';
 
 /** The steps of one configuration, by phase. */

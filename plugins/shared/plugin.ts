@@ -5,6 +5,7 @@
 import type { Host } from './host.js';
 import type { Fields } from './kong-schema/field.js';
 import type { Kong } from './pdk.js';
+import type { Services } from './services.js';
 
 /** The phases that our plugin server runs. Kong has more, but in none of those can an external plugin fail closed. */
 export type Phase = 'access' | 'response' | 'log';
@@ -89,8 +90,11 @@ export interface PluginModule extends RunningPlugin {
   EntityChecks?: readonly Record<string, unknown>[] | undefined;
   /** Checks a configuration without starting anything. @throws ConfigError */
   readConfig?(config: unknown, host: Host): unknown;
-  /** Starts the plugin's state, unless it has started. Without a call, it starts with the first instance. */
-  start?(): RunningPlugin;
+  /**
+   * Starts the plugin's state, unless it has started. Without a call, it starts with the first instance.
+   * @param services what the plugins of the process share; of the plugin alone if left out
+   */
+  start?(services?: Services): RunningPlugin;
   Version: string;
   Priority: number;
   Name: string;

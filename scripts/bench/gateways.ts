@@ -41,14 +41,16 @@ async function startKong(options: BenchGatewayOptions): Promise<BenchGateway> {
     url: kong.url,
     gatewayPids: kong.workerPids,
     pluginPid: kong.pluginServerPid,
-    pluginPids: () => options.plugins.flatMap(({ name }) => kong.pluginServerPids(name)),
+    pluginPids: () => [...new Set(options.plugins.flatMap(({ name }) => kong.pluginServerPids(name)))],
     close: kong.close,
   };
 }
 
 async function startLocal({ config, plugins }: BenchGatewayOptions): Promise<BenchGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-gateway-'));
-  const pluginServers = plugins.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) }));
+  const pluginServers = pluginServerCommands(plugins, folder);
+  const pids = (name: string): number[] =>
+    pluginServers.filter((server) => server.name === name).flatMap(({ socket }) => processesServing(socket));
   const child = fork(join(import.meta.dirname, 'local-gateway.js'));
   child.send({ config, pluginServers } satisfies LocalGatewayOrder);
   const [url] = (await Promise.race([
@@ -58,8 +60,8 @@ async function startLocal({ config, plugins }: BenchGatewayOptions): Promise<Ben
   return {
     url,
     gatewayPids: () => (child.pid === undefined ? [] : [child.pid]),
-    pluginPid: (name) => processesServing(folder, name)[0],
-    pluginPids: () => plugins.flatMap(({ name }) => processesServing(folder, name)),
+    pluginPid: (name) => pids(name)[0],
+    pluginPids: () => [...new Set(plugins.flatMap(({ name }) => pids(name)))],
     async close() {
       const exited = once(child, 'exit');
       child.disconnect();

@@ -202,7 +202,7 @@ async function startLocal(config: Declarative, logDir: string): Promise<Soaked> 
   const gateway = await startLocalGateway({
     config,
     port: 0,
-    pluginServers: servers(logDir).map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, logDir) })),
+    pluginServers: pluginServerCommands(servers(logDir), logDir),
     onLog: ({ level, message }) => {
       // Until plugin servers listen, requests fail, and are asked again.
       if (level === 'err' && isReady) console.error(message);

@@ -13,7 +13,12 @@ import {
   type NativeKongOptions,
   startNativeKong,
 } from '../../kong/testbed/native-kong.js';
-import { type ExternalPlugin, LEFT_OUT_LOCALLY, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
+import {
+  byProcess,
+  type ExternalPlugin,
+  LEFT_OUT_LOCALLY,
+  pluginServerCommands,
+} from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 
 export interface Gateway {
@@ -50,7 +55,8 @@ export async function startGateway(options: NativeKongOptions): Promise<Gateway>
   const serving = options.plugins.filter(
     ({ script, commands }) => !script.includes('crashing') && commands === undefined,
   );
-  const areListening = (): boolean => gateway.log().split('listens on').length > serving.length;
+  const processes = byProcess(serving).length;
+  const areListening = (): boolean => gateway.log().split('listens on').length > processes;
   await waitFor('the plugin servers', areListening, 30_000).catch(async (error) => {
     await gateway.close();
     throw error;
@@ -67,7 +73,7 @@ async function startLocal({ config, plugins, env = {}, pluginServerTimeoutMs }: 
     env,
     ignorePlugins: LEFT_OUT_LOCALLY,
     ...(pluginServerTimeoutMs && { pluginServerTimeoutMs }),
-    pluginServers: plugins.map((plugin) => ({ name: plugin.name, ...pluginServerCommands(plugin, folder) })),
+    pluginServers: pluginServerCommands(plugins, folder),
     onLog: ({ level, message }) => lines.push(`[${level}] ${message}`),
   });
   return {

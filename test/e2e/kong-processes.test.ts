@@ -3,10 +3,9 @@
  * servers, so each time new ones take over from those of before.
  */
 import { statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NativeKong } from '../../kong/testbed/native-kong.js';
-import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { PLUGINS, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
 import { childrenOf } from '../../kong/testbed/processes.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
@@ -84,8 +83,8 @@ describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})
   };
   /** Tells one socket on a plugin's path from another: a number alone may be given out again. */
   const socketOf = ({ name }: { name: string }): string | undefined => {
-    const path = join(dirname(kong.errorLogPath), '..', `${name}.socket`);
-    const found = statSync(path, { throwIfNoEntry: false });
+    const commands = pluginServerCommands(PLUGINS, kong.prefix).find((one) => one.name === name);
+    const found = statSync(commands?.socket ?? '', { throwIfNoEntry: false });
     return found && `${found.ino} ${found.mtimeMs}`;
   };
   const workerZero = (): number => {
@@ -94,7 +93,7 @@ describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})
     return Number(parents[0]);
   };
 
-  it('kong reload loses no request, leaves one process a plugin, and asks for one token more', async () => {
+  it('kong reload loses no request, leaves one process for each socket, and asks for one token more', async () => {
     const absences: Takeover['absences'] = [];
     for (const name of ['first', 'second']) {
       const before = servers();

@@ -1,8 +1,7 @@
 /** A plugin server that dies, hangs or never starts: whatever happens, nothing reaches Genesys without the token. */
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deafSockets } from '../../kong/install/readiness.js';
-import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { PLUGINS, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
 import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
@@ -98,7 +97,8 @@ it('stopped for good is not ready, and its requests end with 500 until it is con
   const timeoutMs = 1500;
   setup = await startGenesysGateway({ pluginServerTimeoutMs: timeoutMs });
   expect(await status()).toBe(200);
-  const socket = join(setup.gateway.folder ?? '', `${TOKEN_MANAGER}.socket`);
+  const servers = pluginServerCommands(PLUGINS, setup.gateway.folder ?? '');
+  const socket = servers.find(({ name }) => name === TOKEN_MANAGER)?.socket ?? '';
   expect(await deafSockets([socket])).toEqual([]);
   const stopped = pid();
   process.kill(stopped, 'SIGSTOP');

@@ -22,7 +22,7 @@ const start = async (plugin: string): Promise<PluginServerProcess> => {
   return server;
 };
 const ready = (): Promise<string> =>
-  run(['--ready', '--plugins', 'genesys-quota,genesys-login', '--prefix', prefix], {
+  run(['--ready', '--processes', 'each', '--plugins', 'genesys-quota,genesys-login', '--prefix', prefix], {
     node: process.execPath,
     packageFolder: '/',
   });

@@ -17,7 +17,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'replay-'));
-  server = await startPluginServer('test/support/probe-server.js');
+  server = await startPluginServer('test/support/probe-server.js', ['--name', 'pbprobe']);
 });
 afterAll(async () => {
   await server.stop();

@@ -4,9 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { environmentOf, nginxSettings } from '../../kong/install/plugin-server-settings.js';
-import { pluginServerSettings } from '../../kong/testbed/native-kong.js';
-import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
+import { environmentOf, nginxSettings, settingsOf } from '../../kong/install/plugin-server-settings.js';
+import { type ExternalPlugin, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
 import type { Postgres } from './postgres.js';
 
 export const KONG = process.env.KONG_BIN ?? 'kong';
@@ -34,8 +33,8 @@ export interface KongNodeOptions {
 /** Makes a node with a prefix of its own, and starts nothing. */
 export function createKongNode({ plugins, startsServers, env }: KongNodeOptions): KongNode {
   const prefix = mkdtempSync(join(tmpdir(), 'kong-'));
-  const settings = Object.assign({}, ...plugins.map((plugin) => pluginServerSettings(plugin, prefix)));
-  const kept = Object.entries<string>(settings).filter(([name]) => startsServers || !name.endsWith('_START_CMD'));
+  const settings = environmentOf(settingsOf(pluginServerCommands(plugins, prefix)));
+  const kept = Object.entries(settings).filter(([name]) => startsServers || !name.endsWith('_START_CMD'));
   const options = {
     env: {
       ...process.env,
@@ -44,8 +43,6 @@ export function createKongNode({ plugins, startsServers, env }: KongNodeOptions)
       KONG_STATUS_LISTEN: 'off',
       KONG_ANONYMOUS_REPORTS: 'off',
       KONG_NGINX_WORKER_PROCESSES: '1',
-      KONG_PLUGINS: ['bundled', ...plugins.map(({ name }) => name)].join(','),
-      KONG_PLUGINSERVER_NAMES: plugins.map(({ name }) => name).join(','),
       ...Object.fromEntries(kept),
       ...env,
       KONG_PREFIX: prefix,

@@ -38,15 +38,15 @@ describe('the settings of a container', () => {
     const args = ['--log-dir', folder, '--metrics', '127.0.0.1:1', '--stdout', '/proc/1/fd/1'];
     const { environment, user, folders } = settings([QUOTA, { ...QUOTA, name: 'genesys-quota-b', args }]);
     rmSync(folder, { recursive: true });
-    const command =
-      '/usr/local/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-quota.js';
-    const second = `${command} --socket /tmp/kong/genesys-quota-b.socket ${args.join(' ')}`;
+    const node = '/usr/local/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin';
+    const first = `${node}/genesys-plugins.js --socket /tmp/kong/genesys-plugins.socket --plugins genesys-quota`;
+    const second = `${node}/genesys-quota.js --socket /tmp/kong/genesys-quota-b.socket ${args.join(' ')}`;
     expect({ user, folders }).toEqual({ user: '501:20', folders: [folder] });
     expect(environment).toMatchObject({
       KONG_PREFIX: '/tmp/kong',
       KONG_PLUGINS: 'bundled,genesys-quota,genesys-quota-b',
       KONG_PLUGINSERVER_NAMES: 'genesys-quota,genesys-quota-b',
-      KONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD: `${command} --socket /tmp/kong/genesys-quota.socket >> /proc/1/fd/2 2>&1`,
+      KONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD: `${first} >> /proc/1/fd/2 2>&1`,
       KONG_PLUGINSERVER_GENESYS_QUOTA_B_SOCKET: '/tmp/kong/genesys-quota-b.socket',
       KONG_PLUGINSERVER_GENESYS_QUOTA_B_QUERY_CMD: `${second} --dump`,
     });

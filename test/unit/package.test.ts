@@ -8,6 +8,7 @@ import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 
 /** Of licences that Apache-2.0 software may be delivered with, without conditions on its own source. */
@@ -83,7 +84,9 @@ describe('the package', () => {
         .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('/testing/'))
         .map((path) => `dist/${below}/${path.replace(/\.ts$/, '.js')}`),
     );
-    const single = ['plugin-list', 'kong-side/connect', 'kong-side/protobuf'].map((name) => `dist/kong/${name}.js`);
+    const single = ['plugin-list', 'plugin-server-commands', 'kong-side/connect', 'kong-side/protobuf'].map(
+      (name) => `dist/kong/${name}.js`,
+    );
     const expected = [...sources, ...single, 'LICENSE', 'README.md', 'package.json'];
     expect([...files].sort()).toEqual(expected.sort());
   });
@@ -134,16 +137,18 @@ describe('an installed command', () => {
     expect(readFileSync(join(installed, path), 'utf8').split('\n')[0]).toBe('#!/usr/bin/env node');
   });
 
-  it.each(commands.filter(([name]) => name !== 'kong-genesys-cloud'))('%s describes its plugin', (name) => {
-    expect(JSON.parse(run(join(folder, 'bin', name), '--dump'))).toMatchObject({
-      Protocol: 'ProtoBuf:1',
-      Plugins: [{ Name: name }],
-    });
+  it.each(PLUGIN_NAMES)('%s describes its plugin, as the process for all plugins does', (name) => {
+    const described = run(join(folder, 'bin', name), '--dump');
+    expect(JSON.parse(described)).toMatchObject({ Protocol: 'ProtoBuf:1', Plugins: [{ Name: name }] });
+    expect(run(join(folder, 'bin/genesys-plugins'), '--dump', '--plugin', name)).toBe(described);
   });
 
   it('kong-genesys-cloud prints settings with the paths of where it is installed', () => {
-    const printed = run(join(folder, 'bin/kong-genesys-cloud'));
-    for (const [name, path] of commands.filter(([other]) => other !== 'kong-genesys-cloud')) {
+    const one = run(join(folder, 'bin/kong-genesys-cloud'));
+    expect(one.split('\n').filter((line) => line.includes('_start_cmd = '))).toHaveLength(1);
+    expect(one).toContain(join(installed, 'dist/bin/genesys-plugins.js'));
+    const printed = run(join(folder, 'bin/kong-genesys-cloud'), '--processes', 'each');
+    for (const [name, path] of commands.filter(([other]) => PLUGIN_NAMES.some((plugin) => plugin === other))) {
       expect(printed).toContain(`pluginserver_${name.replaceAll('-', '_')}_start_cmd = `);
       expect(printed).toContain(join(installed, path));
     }

@@ -1,6 +1,6 @@
 /** What is broken, one after the other: every process killed, stopped and slowed, every service refusing, slow, failing and silent. */
 
-import { PLUGINS } from '../../../kong/testbed/plugin-servers.js';
+import { byProcess, PLUGINS } from '../../../kong/testbed/plugin-servers.js';
 import { childrenOf } from '../../../kong/testbed/processes.js';
 import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { GATEWAY_KIND } from '../gateway.js';
@@ -68,7 +68,7 @@ function slowDown(signal: (name: 'SIGSTOP' | 'SIGCONT') => void): () => void {
 export function breakings(surroundings: Surroundings): Breaking[] {
   const { eu, us, gateway } = surroundings;
   return [
-    ...PLUGINS.flatMap(({ name }) => ofPluginServer(surroundings, name)),
+    ...byProcess(PLUGINS).flatMap((names) => ofPluginServer(surroundings, names)),
     ...ofRedis(surroundings),
     ...ofApi(surroundings, eu),
     ...(IS_LONG ? ofApi(surroundings, us) : []),
@@ -78,8 +78,10 @@ export function breakings(surroundings: Surroundings): Breaking[] {
   ];
 }
 
-function ofPluginServer({ gateway }: Surroundings, plugin: string): Breaking[] {
-  const pids = (): number[] => gateway.pluginServerPids(plugin);
+/** @param plugins those that the process serves */
+function ofPluginServer({ gateway }: Surroundings, plugins: string[]): Breaking[] {
+  const plugin = plugins.join(', ');
+  const pids = (): number[] => gateway.pluginServerPids(plugins[0] ?? '');
   const signal = (name: NodeJS.Signals): void => {
     for (const pid of pids()) process.kill(pid, name);
   };
@@ -92,7 +94,7 @@ function ofPluginServer({ gateway }: Surroundings, plugin: string): Breaking[] {
       name: `${plugin} killed`,
       holdMs: 0,
       backWithinMs: BACK_MS + KONG_CLAIM_MS,
-      losesAnswers: WITH_RESPONSE_PHASE.includes(plugin),
+      losesAnswers: WITH_RESPONSE_PHASE.some((name) => plugins.includes(name)),
       begin: () => {
         killed = pids();
         signal('SIGKILL');
@@ -186,7 +188,7 @@ function ofWorker({ gateway }: Surroundings, which: 'keeping' | 'other'): Breaki
     if (found === undefined) throw new Error(`there is no ${which} worker`);
     return found;
   };
-  const pluginServers = (): number[] => PLUGINS.flatMap(({ name }) => gateway.pluginServerPids(name));
+  const pluginServers = (): number[] => byProcess(PLUGINS).flatMap(([name = '']) => gateway.pluginServerPids(name));
   let worker = 0;
   let before: number[] = [];
   let orphans: number[] = [];
@@ -233,10 +235,10 @@ function ofWorker({ gateway }: Surroundings, which: 'keeping' | 'other'): Breaki
       },
       settle: async () => {
         await waitFor(
-          'one process for each plugin, kept by the new worker',
+          'the plugin servers, kept by the new worker',
           () => {
             const running = pluginServers();
-            return running.length === PLUGINS.length && !running.some((one) => orphans.includes(one));
+            return running.length === byProcess(PLUGINS).length && !running.some((one) => orphans.includes(one));
           },
           TAKEOVER_MS,
         );

@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { developmentEnv } from '../../../kong/testbed/development-config.js';
 import { type ClientOptions, type GenesysCloud, startGenesysCloud } from '../../../kong/testbed/genesys-cloud/index.js';
 import { memoryFolder } from '../../../kong/testbed/memory-folder.js';
-import { PLUGINS } from '../../../kong/testbed/plugin-servers.js';
+import { byProcess, PLUGINS } from '../../../kong/testbed/plugin-servers.js';
 import { openFiles, residentBytes } from '../../../kong/testbed/processes.js';
 import { type RedisServer, startRedis } from '../../../kong/testbed/redis-server.js';
 import { type Relay, startRelay } from '../../support/relay.js';
@@ -310,7 +310,7 @@ function configuration({ eu, us, redis, logDir }: Parts): Record<string, unknown
 const TEMPORARY = /\.socket$|_temp\/|\.tmp$/;
 
 function holdingsOf(gateway: Gateway, logDir: string): Holdings {
-  const processes = PLUGINS.map(({ name }): [string, Holdings['processes'][string]] => {
+  const processes = byProcess(PLUGINS).map(([name = '']): [string, Holdings['processes'][string]] => {
     const pids = gateway.pluginServerPids(name);
     const sum = (figure: (pid: number) => number): number => pids.reduce((total, pid) => total + figure(pid), 0);
     return [

@@ -1,5 +1,5 @@
 /** What the parts of a process share. */
-import { createRedisConnections, type OpenRedis } from '../shared/redis/connection.js';
+import { createRedisConnections, type OpenRedis } from './redis/connection.js';
 
 export interface Services {
   /** Returns one connection for the same settings, whichever part asks. */
