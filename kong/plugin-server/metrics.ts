@@ -70,10 +70,13 @@ export async function createMetrics(processName: string, modules: readonly Runni
   return {
     observeEvent: (plugin, phase, outcome, milliseconds) =>
       durations.observe({ phase, outcome, plugin }, milliseconds / 1000),
-    render: async () => ({
-      contentType: registry.contentType,
-      text: `${await ofProcess.metrics()}${await registry.metrics()}`,
-    }),
+    async render() {
+      await Promise.all(modules.map((module) => module.refresh?.()));
+      return {
+        contentType: registry.contentType,
+        text: `${await ofProcess.metrics()}${await registry.metrics()}`,
+      };
+    },
   };
 }
 

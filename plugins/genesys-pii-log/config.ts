@@ -15,6 +15,7 @@ import { compilePattern, type PatternRule } from './mask/patterns.js';
 import { Schema } from './schema.js';
 import type { SinkSettings } from './sinks/registry.js';
 import { readSinks } from './sinks/settings.js';
+import type { ConfigSource } from './writer/observation.js';
 
 /** A parsed configuration. */
 export interface Config {
@@ -27,6 +28,8 @@ export interface Config {
   sinks: SinkSettings[];
   /** Returns a warning about a secret that could not be read again, once. */
   takeWarning(): string | undefined;
+  /** What it was read from. */
+  source: ConfigSource;
 }
 
 type RawConfig = ConfigOf<typeof Schema>;
@@ -66,6 +69,7 @@ export function readConfig(raw: unknown, host: Host): Config {
     format: config.format,
     sinks: readSinks(config.sinks, config.queue_entries, host),
     takeWarning: () => secret?.takeWarning(),
+    source: { raw, host: { secretsDirs: host.secretsDirs, logDirs: host.logDirs, stdoutPath: host.stdoutPath } },
   };
 }
 

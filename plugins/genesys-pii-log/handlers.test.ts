@@ -17,41 +17,42 @@ import { createFakeClock } from './testing/clock.js';
 import { testConfig } from './testing/config.js';
 import { kongEntry } from './testing/entry.js';
 import { createTotals } from './totals.js';
+import { writeEntry } from './writer/write-entry.js';
 
 let requests: Requests;
 let lines: Line[];
+/** The entry that is being written. */
+let writing: Promise<unknown> | undefined;
 /** `ctx.shared` of one request. */
 let shared: Map<string, unknown>;
 let calls: string[];
 beforeEach(() => {
   requests = createRequests(createFakeClock());
   lines = [];
+  writing = undefined;
   shared = new Map();
   calls = [];
 });
 
-const sink = {
-  write: (line: Line) => void lines.push(line),
-  stats: {
-    name: '',
-    received: 0,
-    sent: 0,
-    spilled: 0,
-    dropped: 0,
-    waiting: 0,
-    failures: 0,
-    lastFailure: undefined,
-    spill: undefined,
-  },
-  takeWarning: () => undefined,
-  flush: async () => {},
-  close: () => {},
-};
+const sink = { write: (line: Line) => void lines.push(line) };
 
 function log(overrides: Record<string, unknown> = {}, random = 0.5): Log {
-  const { logsRequestBody: _, sinks: __, ...config } = testConfig(overrides);
-  const of = { requests, marker: 'marker', totals: createTotals(), work: { bytes: 0 }, sinks: [sink] };
-  return { ...config, ...of, extraSearchTime: new ExtraSearchTime(realClock), random: () => random };
+  const config = testConfig(overrides);
+  const settings = { ...config, sinks: [sink], extraSearchTime: new ExtraSearchTime(realClock) };
+  return {
+    ...config,
+    requests,
+    marker: 'marker',
+    totals: createTotals(),
+    reading: { bytes: 0 },
+    handoff: { waitingBytes: 0, takeWarning: () => undefined },
+    target: {
+      write(observation) {
+        writing = writeEntry(observation, settings);
+      },
+    },
+    random: () => random,
+  };
 }
 
 const ctx = {
@@ -115,6 +116,7 @@ async function end(
     },
   };
   await runPhase([logStep(phase)], kong as unknown as Kong);
+  await writing;
   return lines[0] && (JSON.parse(lines[0].json) as Entry);
 }
 

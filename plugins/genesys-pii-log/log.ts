@@ -1,22 +1,22 @@
 /**
- * The log phase: reads what Kong knows of the request, masks it, and hands it to the sinks. The client has its answer by
- * then. Every call is one that Kong carries out in this phase; whatever else goes wrong ends in an entry with less in it.
+ * The log phase: reads what Kong knows of the request, and hands it to the thread that masks and writes (writer/). The
+ * client has its answer by then. Every call is one that Kong carries out in this phase; whatever else goes wrong ends in
+ * an entry with less in it.
  */
-import { type Effect, log as logLine } from '../runtime/effects.js';
-import { type Reader, type Step, step } from '../runtime/step.js';
+import { log as logLine } from '../runtime/effects.js';
+import { GO_ON, type Reader, type Step, step } from '../runtime/step.js';
 import { BodyTooLong } from '../shared/body-too-long.js';
 import { parseMediaType } from '../shared/http/media-type.js';
 import type { Credential, PdkValue } from '../shared/pdk.js';
 import { type CapturedBody, HARD_LIMIT, type LoggedBody, WINDOW } from './body/body.js';
 import { declaredKind } from './body/kind.js';
-import { buildEntry, type EntryPolicy } from './entry/entry.js';
 import { type KongEntry, parseKongEntry } from './entry/kong-entry.js';
-import { type Format, toLine } from './entry/line.js';
-import type { ExtraSearchTime } from './mask/search-time.js';
 import type { Requests } from './requests.js';
 import { RESPONSE_MARKER } from './response.js';
-import type { Sink } from './sinks/sink.js';
 import type { Totals } from './totals.js';
+import type { EntryTarget, Handoff } from './writer/handoff.js';
+import type { Observation } from './writer/observation.js';
+import { withoutContent } from './writer/write-entry.js';
 
 /** What the log phase of one configuration needs. */
 export interface Log {
@@ -24,20 +24,15 @@ export interface Log {
   /** Under this key of `ctx.shared` the access phase left the request's id. */
   marker: string;
   totals: Totals;
-  /** Bytes of answers that the process is masking. */
-  work: { bytes: number };
-  /** What slow patterns may take of the process. */
-  extraSearchTime: ExtraSearchTime;
-  policy: EntryPolicy;
+  /** Bytes of answers that the process is reading. */
+  reading: { bytes: number };
+  handoff: Pick<Handoff, 'waitingBytes' | 'takeWarning'>;
+  target: EntryTarget;
   logsResponseBody: boolean;
   sampleRate: number;
   alwaysLogsErrors: boolean;
-  format: Format;
-  sinks: readonly Sink[];
   /** Uniform in [0, 1). */
   random: () => number;
-  /** Of secrets that could not be read again. */
-  takeWarning: () => string | undefined;
 }
 
 /** Marks an answer of the gateway's own in the place of the service's (genesys-response-filter, kong/plugin-server/failure.ts). */
@@ -46,8 +41,10 @@ const WITHHELD_HEADER = 'x-gateway-response';
 /** Where Kong keeps the headers of a service whose answer it buffers, in nginx' context of the request (kong/init.lua). */
 const BUFFERED_HEADERS = 'buffered_headers';
 
-/** Answers of the service that are being masked hold no more memory than this; of more only the size is logged. */
+/** What is being read and waits to be masked holds no more memory than this; of further answers only the size is logged. */
 const MAX_BYTES_IN_WORK = 64 * 1024 * 1024;
+
+type Body = CapturedBody | LoggedBody;
 
 interface Facts {
   id: PdkValue;
@@ -70,13 +67,15 @@ export function logStep(log: Log): Step {
     (event) => readFacts(event, log.marker),
     async (facts) => {
       try {
-        const isLogged = await writeEntry(facts, log);
-        log.totals.ended(isLogged ? 'logged' : 'sampled_out');
-        return { effects: isLogged ? warningsOf(log) : [] };
+        const observation = await observe(facts, log);
+        if (observation === undefined) log.totals.ended('sampled_out');
+        else log.target.write(observation);
       } catch (error) {
         log.totals.ended('failed');
         throw error;
       }
+      const warning = log.handoff.takeWarning();
+      return warning === undefined ? GO_ON : { effects: [logLine(warning.level, warning.line)] };
     },
   );
 }
@@ -100,53 +99,41 @@ async function readFacts(event: Reader, marker: string): Promise<Facts> {
   };
 }
 
-function warningsOf({ takeWarning, extraSearchTime, sinks }: Log): Effect[] {
-  const warnings = [takeWarning(), extraSearchTime.takeWarning(), ...sinks.map((sink) => sink.takeWarning())];
-  return warnings.flatMap((warning) => (warning === undefined ? [] : [logLine('warn', warning)]));
-}
-
-/** @returns whether there is an entry: not every request is to have one */
-async function writeEntry(facts: Facts, log: Log): Promise<boolean> {
+/** @returns undefined if the request is not to have an entry */
+async function observe(facts: Facts, log: Log): Promise<Observation | undefined> {
   const { id, wasBuffered, source, json, credential } = facts;
-  const { work } = log;
   // A request that another plugin refused first has no mark.
   const request = typeof id === 'string' ? log.requests.end(id) : undefined;
-  const entry = withoutContent(() => parseKongEntry(json));
+  const entry = parse(json);
   const isError = entry.status === undefined || entry.status >= 400;
   const isLogged = log.sampleRate >= 1 || (isError && log.alwaysLogsErrors) || log.random() < log.sampleRate;
-  if (!isLogged) return false;
+  if (!isLogged) return undefined;
   const hasAnswer = log.logsResponseBody && wasBuffered === true && source !== 'error';
-  const size = hasAnswer ? sizeOfAnswer(entry) : 0;
-  work.bytes += size;
-  try {
-    const observed = {
-      kong: entry,
-      source,
-      credentialId: credential?.id === '' ? undefined : credential?.id,
-      requestBody: request?.wasDropped ? ({ truncated: true, omitted: 'overload' } as const) : request?.body,
-      responseBody: hasAnswer ? await answerOf(facts, entry, size, work.bytes > MAX_BYTES_IN_WORK) : undefined,
-    };
-    const built = await buildEntry(observed, log.policy, log.extraSearchTime).catch(failWithoutContent);
-    const line = withoutContent(() => toLine(built, log.format));
-    for (const sink of log.sinks) sink.write(line);
-    log.totals.masked(built.masked);
-    return true;
-  } finally {
-    work.bytes -= size;
-  }
+  return {
+    json,
+    source,
+    credentialId: credential?.id === '' ? undefined : credential?.id,
+    requestBody: request?.wasDropped ? { truncated: true, omitted: 'overload' } : request?.body,
+    responseBody: hasAnswer ? await readAnswer(facts, entry, log) : undefined,
+  };
 }
 
-/** What goes wrong reaches Kong's error log, and messages of errors may hold what was worked on: JSON.parse quotes it. */
-function withoutContent<T>(work: () => T): T {
+function parse(json: string): KongEntry {
   try {
-    return work();
+    return parseKongEntry(json);
   } catch (error) {
-    return failWithoutContent(error);
+    throw withoutContent(error);
   }
 }
 
-function failWithoutContent(error: unknown): never {
-  throw new Error(`no entry was written: ${error instanceof Error ? error.name : 'unknown error'}`);
+async function readAnswer(facts: Facts, entry: KongEntry, { reading, handoff }: Log): Promise<Body | undefined> {
+  const size = sizeOfAnswer(entry);
+  reading.bytes += size;
+  try {
+    return await answerOf(facts, entry, size, reading.bytes + handoff.waitingBytes > MAX_BYTES_IN_WORK);
+  } finally {
+    reading.bytes -= size;
+  }
 }
 
 /** As declared, or as sent, which headers and a filter's work may make more or less of. */
@@ -160,7 +147,7 @@ async function answerOf(
   entry: KongEntry,
   entrySize: number,
   isOverloaded: boolean,
-): Promise<CapturedBody | LoggedBody | undefined> {
+): Promise<Body | undefined> {
   const contentType = header(entry, 'content-type');
   const contentEncoding = header(entry, 'content-encoding');
   const unread = (size: number): CapturedBody => ({ bytes: Buffer.alloc(0), size, contentType, contentEncoding });

@@ -2,18 +2,17 @@
 import { counter, counterBy, gauge, merged, sum } from '../shared/metric-family.js';
 import type { MetricFamily, MetricSample } from '../shared/plugin.js';
 import type { Requests } from './requests.js';
-import type { SinkRegistry } from './sinks/registry.js';
 import type { SinkStats } from './sinks/sink.js';
 import type { Totals } from './totals.js';
 
 /** Makes the metrics of a process. */
-export function createMetrics(requests: Requests, sinks: SinkRegistry, totals: Totals): MetricFamily[] {
+export function createMetrics(requests: Requests, sinks: () => readonly SinkStats[], totals: Totals): MetricFamily[] {
   /** Merges sinks of the same name, which several configurations may have. */
   const bySink = (read: (stats: SinkStats) => Record<string, number>, label: string) =>
     merged(samplesOfSinks(read, label), sum);
 
   function* samplesOfSinks(read: (stats: SinkStats) => Record<string, number>, label: string): Iterable<MetricSample> {
-    for (const stats of sinks.stats) {
+    for (const stats of sinks()) {
       for (const [key, value] of Object.entries(read(stats))) {
         yield { labels: label === '' ? { sink: stats.name } : { sink: stats.name, [label]: key }, value };
       }
@@ -30,7 +29,7 @@ export function createMetrics(requests: Requests, sinks: SinkRegistry, totals: T
     counterBy(
       'outcome',
       'genesys_pii_log_events_total',
-      'Log events of Kong by what became of them: logged, sampled_out, failed (no entry could be made).',
+      'Log events of Kong by what became of them: logged, sampled_out, failed (no entry could be made), dropped (too much waited to be masked).',
       () => Object.entries(totals.outcomes),
     ),
     {

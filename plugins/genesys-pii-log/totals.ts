@@ -1,12 +1,15 @@
 /** What the log phase has done since the process started, for all configurations. Sums only, no content. */
 
-/** What became of a log event: an entry, nothing because of `sample_rate`, or nothing because of an error. */
-export type LogOutcome = 'logged' | 'sampled_out' | 'failed';
+/**
+ * What became of a log event: an entry, nothing because of `sample_rate`, nothing because of an error, or nothing
+ * because too much waited for the thread that masks.
+ */
+export type LogOutcome = 'logged' | 'sampled_out' | 'failed' | 'dropped';
 
 export interface Totals {
-  /** Counts a log event that has ended. */
-  ended(outcome: LogOutcome): void;
-  /** Adds the number of values that were masked in one entry, by rule. */
+  /** Counts log events that have ended. */
+  ended(outcome: LogOutcome, count?: number): void;
+  /** Adds numbers of values that were masked, by rule. */
   masked(counts: Readonly<Record<string, number>>): void;
   readonly outcomes: Readonly<Record<LogOutcome, number>>;
   readonly masks: ReadonlyMap<string, number>;
@@ -17,13 +20,13 @@ const MAX_RULES = 500;
 const OTHER_RULES = 'other';
 
 export function createTotals(): Totals {
-  const outcomes = { logged: 0, sampled_out: 0, failed: 0 };
+  const outcomes = { logged: 0, sampled_out: 0, failed: 0, dropped: 0 };
   const masks = new Map<string, number>();
   return {
     outcomes,
     masks,
-    ended(outcome) {
-      outcomes[outcome]++;
+    ended(outcome, count = 1) {
+      outcomes[outcome] += count;
     },
     masked(counts) {
       for (const [rule, count] of Object.entries(counts)) {

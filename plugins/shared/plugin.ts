@@ -69,6 +69,8 @@ export const VARIANTS = ['without-bodies', 'without-log'] as const;
 export interface RunningPlugin {
   operations?: readonly Operation[];
   metrics?: readonly MetricFamily[];
+  /** Brings the values of `metrics` up to date, if another thread counts. Called before they are read. */
+  refresh?(): Promise<void>;
   /**
    * Writes pending data before the process ends. The process waits for it, within its deadline. It is called after a
    * signal and again after the last event. Calls do not overlap.

@@ -74,7 +74,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** What a module of the package imports, as it is written. */
 function importsOf(file: string): string[] {
   const text = readFileSync(join(installed, file), 'utf8');
-  return [...text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'([^']+)'/g)].map(([, specifier]) => specifier ?? '');
+  return [...text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\bnew URL\()\s*'([^']+)'/g)].map(
+    ([, specifier]) => specifier ?? '',
+  );
 }
 
 describe('the package', () => {
