@@ -7,7 +7,7 @@ import { refused } from '../runtime/refused.js';
 import { type Step, step, type Verdict } from '../runtime/step.js';
 import { refusalOf } from '../shared/http/request-guard.js';
 import type { Config } from './config.js';
-import { type AdmissionSettings, admit } from './limits/admission.js';
+import { admit } from './limits/admission.js';
 import { rateLimitHeaders, refusalAnswer } from './limits/answer.js';
 import type { Holds } from './limits/hold.js';
 import { checksOf, planReads, type RequestFacts, readRequest } from './limits/request.js';
@@ -19,8 +19,8 @@ const LOG_KEY = 'genesys_quota.refused_by';
 
 /** Makes the step of one configuration. */
 export function accessStep(config: Config, namespace: Namespace, holds: Holds): Step {
-  const { maxWaitMs, onRedisError, followUpstream, hideHeaders } = config;
-  const settings: AdmissionSettings = { namespace, holds, maxWaitMs, onRedisError, followUpstream };
+  const { maxWaitMs, onRedisError, followUpstream, leasePercent, hideHeaders } = config;
+  const settings = { namespace, holds, maxWaitMs, onRedisError, followUpstream, leasePercent };
   const plan = planReads(config);
 
   async function decide(request: RequestFacts): Promise<Verdict> {

@@ -52,6 +52,8 @@ export interface Config {
   maxIdentities: number;
   /** Undefined means that this node counts alone. */
   redis: RedisSettings | undefined;
+  /** How much of what is left of a window a node may lease from Redis at once; 0: nothing. */
+  leasePercent: number;
   onRedisError: 'local' | 'reject' | 'allow';
   followUpstream: boolean;
   hideHeaders: boolean;
@@ -86,6 +88,7 @@ export function readConfig(raw: unknown, host: Host): Config {
     namespace: config.namespace ?? `own/${readPluginId(raw)}`,
     maxIdentities: config.max_identities,
     redis: config.policy === 'redis' && config.redis ? readRedisSettings(config.redis, 'redis', host) : undefined,
+    leasePercent: config.policy === 'redis' ? (config.redis?.lease_percent ?? 0) : 0,
     onRedisError: config.on_redis_error,
     followUpstream: config.follow_upstream,
     hideHeaders: config.hide_headers,

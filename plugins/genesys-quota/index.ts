@@ -5,7 +5,7 @@ import { readConfig } from './config.js';
 import { createHolds } from './limits/hold.js';
 import { logStep } from './log.js';
 import { createMetrics } from './metrics.js';
-import { createNamespaces } from './namespaces.js';
+import { createNamespaces, giveBack } from './namespaces.js';
 import { createOperations } from './operations.js';
 import { Schema as fields, PluginSchema as pluginFields } from './schema.js';
 
@@ -37,7 +37,11 @@ export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plug
         metrics: createMetrics(namespaces.all),
         operations: createOperations(namespaces.all),
         async shutdown() {
-          await Promise.all(namespaces.all().map(({ usage }) => usage.flush()));
+          await Promise.all(
+            namespaces.all().map(async ({ usage, shared }) => {
+              await Promise.all([usage.flush(), shared && giveBack(shared, true)]);
+            }),
+          );
         },
       };
     },

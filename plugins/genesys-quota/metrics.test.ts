@@ -74,6 +74,10 @@ it('has one series for a namespace, though its configurations name Redis differe
   expect(series.sort()).toEqual([
     'genesys_quota_decisions_total admitted 6',
     'genesys_quota_identities 0',
+    'genesys_quota_leases_total leased 0',
+    'genesys_quota_leases_total returned 0',
+    'genesys_quota_leases_total spent 0',
+    'genesys_quota_redis_trips_total 0',
     'genesys_quota_redis_up 0',
     'genesys_quota_upstream_allowed_requests 600',
     'genesys_quota_upstream_closed 0',

@@ -28,6 +28,13 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
     }
   }
 
+  function* samplesOfLeases(): Iterable<MetricSample> {
+    for (const { name, shared } of all()) {
+      for (const [outcome, value] of Object.entries(shared?.leases.totals ?? {}))
+        yield { labels: { namespace: name, outcome }, value };
+    }
+  }
+
   /** Makes a gauge without a series while Genesys says nothing. Tokens are no label: each renewal has a new name. */
   const ofAllowance = (name: string, help: string, read: Read<Allowance>, merge: Merge): MetricFamily => {
     const readAllowance = ({ hints }: Namespace) => {
@@ -75,6 +82,24 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
       ({ highestUse }) => highestUse,
       Math.max,
     ),
+    {
+      name: 'genesys_quota_redis_trips_total',
+      help: 'How often Redis was asked to count. With lease_percent, far fewer than requests. Only with policy redis.',
+      type: 'counter',
+      labels: ['namespace'],
+      read: () =>
+        merged(
+          samplesOf(({ shared }) => shared?.trips),
+          sum,
+        ),
+    },
+    {
+      name: 'genesys_quota_leases_total',
+      help: 'Cost that was leased from Redis, spent here, or given back to it. Only with policy redis.',
+      type: 'counter',
+      labels: ['namespace', 'outcome'],
+      read: () => merged(samplesOfLeases(), sum),
+    },
     gauge(
       'genesys_quota_redis_up',
       '1 while Redis can be used, 0 while it is away. Only with policy redis.',

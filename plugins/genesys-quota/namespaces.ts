@@ -2,10 +2,14 @@
  * What a process keeps for each namespace as long as it runs: counters, what Genesys has closed, use by consumer.
  * Instances come and go with nginx workers and configurations. Their namespace stays.
  */
+
+import { realClock } from '../shared/clock.js';
 import type { OpenRedis, RedisConnection } from '../shared/redis/connection.js';
+import type { RedisSettings } from '../shared/redis/settings.js';
 import type { Config } from './config.js';
 import { type Closures, createClosures } from './genesys-limits/closures.js';
 import { createHints, type Hints } from './genesys-limits/hints.js';
+import { createLeases, type Leases } from './limits/leases.js';
 import { createLocalCounters, type LocalCounters } from './limits/local-counters.js';
 import { createRedisCounters, type RedisCounters } from './limits/redis-counters.js';
 import { createRedisFaults } from './limits/redis-faults.js';
@@ -16,12 +20,36 @@ export interface Namespace {
   /** This node's counters. With Redis, they are used while it is away. */
   local: LocalCounters;
   /** Undefined with `policy: local`. */
-  shared: { redis: RedisConnection; counters: RedisCounters; faults: ReturnType<typeof createRedisFaults> } | undefined;
+  shared: Shared | undefined;
   closures: Closures;
   hints: Hints;
   usage: Usage;
   /** Requests by decision: the name of the limit that refused them, or the kind of admission. */
   decisions: Map<string, number>;
+}
+
+/** Counters in Redis, for all nodes. */
+export interface Shared {
+  redis: RedisConnection;
+  counters: RedisCounters;
+  faults: ReturnType<typeof createRedisFaults>;
+  leases: Leases;
+  /** How often Redis was asked to count. */
+  trips: number;
+}
+
+/** How often leases that are no longer used are looked for. */
+const SWEEP_MS = 1000;
+
+/** Gives back what this node has leased and does not use. Never fails: what Redis does not take stays counted. */
+export async function giveBack({ leases, counters }: Shared, all: boolean): Promise<void> {
+  await Promise.all(
+    leases.due(all).map(async (check) => {
+      const trip = leases.begin([check], 0);
+      await counters.admit([check], 0, 'ignore', trip.asks).catch(() => {});
+      leases.end([check], trip, undefined);
+    }),
+  );
 }
 
 /** Makes the namespaces of a process. Different Redis settings in one namespace mean separate counters. */
@@ -32,17 +60,26 @@ export function createNamespaces(openRedis: OpenRedis) {
   const startedMs = Date.now() - performance.now();
   const clockUs = (): number => Math.floor((startedMs + performance.now()) * 1000);
 
+  function open(settings: RedisSettings, name: string): Shared {
+    const redis = openRedis(settings);
+    const leases = createLeases(() => performance.now());
+    const shared = { redis, counters: createRedisCounters(redis, name), faults: createRedisFaults(), leases, trips: 0 };
+    const sweep = (): void => void giveBack(shared, false).finally(() => realClock.startTimer(SWEEP_MS, sweep));
+    realClock.startTimer(SWEEP_MS, sweep);
+    return shared;
+  }
+
   function create({ namespace: name, redis: settings }: Config): Namespace {
     // Counters of removed configurations get no more requests, so they never expire by themselves.
     for (const { local } of namespaces.values()) local.dropIdle();
-    const redis = settings && openRedis(settings);
+    const shared = settings && open(settings, name);
     return {
       name,
       local: createLocalCounters(clockUs),
-      shared: redis && { redis, counters: createRedisCounters(redis, name), faults: createRedisFaults() },
+      shared,
       closures: createClosures(),
       hints: createHints(),
-      usage: createUsage(name, redis),
+      usage: createUsage(name, shared?.redis),
       decisions: new Map(),
     };
   }

@@ -201,7 +201,25 @@ export const Schema = [
       description: 'Where requests are counted: in this node, or in Redis for all nodes together.',
     },
   },
-  { redis: { type: 'record', required: false, fields: REDIS_FIELDS, description: 'Required with `policy: redis`.' } },
+  {
+    redis: {
+      type: 'record',
+      required: false,
+      fields: [
+        ...REDIS_FIELDS,
+        {
+          lease_percent: {
+            type: 'integer',
+            default: 0,
+            between: [0, 50],
+            description:
+              'A node may take so much of what is left of a window in one trip and spend it without another; 0 counts every request in Redis.',
+          },
+        },
+      ],
+      description: 'Required with `policy: redis`.',
+    },
+  },
   {
     on_redis_error: {
       type: 'string',

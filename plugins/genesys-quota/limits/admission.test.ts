@@ -10,6 +10,7 @@ import { createUsage } from '../usage.js';
 import { type Admission, type AdmissionSettings, admit } from './admission.js';
 import type { Check } from './counting.js';
 import { createHolds } from './hold.js';
+import { createLeases } from './leases.js';
 import { createLocalCounters } from './local-counters.js';
 import type { RedisCounters } from './redis-counters.js';
 import { createRedisFaults } from './redis-faults.js';
@@ -27,7 +28,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters)
   const namespace: Namespace = {
     name: `n${names}`,
     local: createLocalCounters(() => Date.now() * 1000),
-    shared: shared && { counters: shared, redis, faults },
+    shared: shared && { counters: shared, redis, faults, leases: createLeases(() => performance.now()), trips: 0 },
     closures: createClosures(),
     hints: createHints(),
     usage: createUsage('n', undefined),
@@ -38,6 +39,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters)
     holds: createHolds(),
     maxWaitMs: 0,
     onRedisError: 'local',
+    leasePercent: 0,
     followUpstream: true,
     ...changes,
   };
@@ -146,7 +148,7 @@ describe('what Genesys has closed', () => {
           modes.push(mode);
           if (mode === 'report') return { kind: 'reported', closures: [closure] };
           const reading = { admitted: true, nowUs: Date.now() * 1000, counters: [] };
-          return { kind: 'counted', reading, closures: [closure] };
+          return { kind: 'counted', reading, closures: [closure], leases: [] };
         },
       },
     );

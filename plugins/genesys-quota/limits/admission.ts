@@ -21,7 +21,8 @@ export type Admission =
   | { kind: 'unavailable' };
 
 /** What decides on the requests of one configuration. */
-export interface AdmissionSettings extends Pick<Config, 'maxWaitMs' | 'onRedisError' | 'followUpstream'> {
+export interface AdmissionSettings
+  extends Pick<Config, 'maxWaitMs' | 'onRedisError' | 'followUpstream' | 'leasePercent'> {
   namespace: Pick<Namespace, 'name' | 'local' | 'shared' | 'closures' | 'hints'>;
   holds: Holds;
 }
@@ -102,11 +103,13 @@ function closedForMs(upstreamUri: string, { closures }: AdmissionSettings['names
 }
 
 /** Counts where `policy` says. While Redis is away, does what `on_redis_error` says. */
-async function count(ask: Ask, { namespace, onRedisError }: AdmissionSettings): Promise<Attempt> {
+async function count(ask: Ask, { namespace, onRedisError, leasePercent }: AdmissionSettings): Promise<Attempt> {
   const { name, local, shared, closures } = namespace;
   if (shared === undefined) return judged(local.admit(ask.checks, ask.maxDelayUs), name);
   if (ask.checks.length === 0 && ask.mode === 'ignore') return UNCOUNTED;
-  const answer = await askRedis(ask, shared);
+  const leased = leasePercent > 0 ? shared.leases.spend(ask.checks) : undefined;
+  if (leased !== undefined) return judged(leased, name);
+  const answer = await askRedis(ask, shared, leasePercent);
   if (answer === undefined) {
     if (onRedisError === 'local') return judged(local.admit(ask.checks, ask.maxDelayUs), name);
     return onRedisError === 'allow' ? UNCOUNTED : UNAVAILABLE;
@@ -119,13 +122,20 @@ async function count(ask: Ask, { namespace, onRedisError }: AdmissionSettings): 
 async function askRedis(
   { checks, maxDelayUs, mode }: Ask,
   shared: NonNullable<Namespace['shared']>,
+  leasePercent: number,
 ): Promise<RedisAnswer | undefined> {
   await shared.redis.firstContact(FIRST_CONTACT_MS);
+  const trip = leasePercent > 0 ? shared.leases.begin(checks, leasePercent) : undefined;
+  shared.trips++;
+  let answer: RedisAnswer | undefined;
   try {
-    return await shared.counters.admit(checks, maxDelayUs, mode);
+    answer = await shared.counters.admit(checks, maxDelayUs, mode, trip?.asks);
+    return answer;
   } catch (error) {
     if (!(error instanceof RedisUnavailable)) shared.faults.note((error as Error).message);
     return undefined;
+  } finally {
+    if (trip !== undefined) shared.leases.end(checks, trip, answer?.kind === 'counted' ? answer : undefined);
   }
 }
 

@@ -8,6 +8,7 @@ import { redisScript } from '../../shared/redis/script.js';
 import type { Closure } from '../genesys-limits/closures.js';
 import { closuresKey, parseClosures } from '../genesys-limits/shared-closures.js';
 import { type Check, counterOf, generationMs, type Reading } from './counting.js';
+import type { Lease, LeaseAsk } from './leases.js';
 
 /**
  * What to do with closures that other nodes have shared. `report`: return them instead of counting. `learn`: return
@@ -19,13 +20,20 @@ export interface RedisCounters {
   /**
    * Counts one request against all checks at once, or against none of them. Atomic.
    * @param maxDelayUs how long a spike arrest may delay the request, whose place is then reserved
+   * @param asks for each check, what to lease and to give back; left out: nothing
    * @throws RedisUnavailable, or the error that Redis answers
    */
-  admit(checks: readonly Check[], maxDelayUs: number, mode: ClosureMode): Promise<RedisAnswer>;
+  admit(
+    checks: readonly Check[],
+    maxDelayUs: number,
+    mode: ClosureMode,
+    asks?: readonly LeaseAsk[],
+  ): Promise<RedisAnswer>;
 }
 
 export type RedisAnswer =
-  | { kind: 'counted'; reading: Reading; closures: readonly Closure[] }
+  /** `leases` are in the order of the checks; empty if none was asked for. */
+  | { kind: 'counted'; reading: Reading; closures: readonly Closure[]; leases: readonly Lease[] }
   /** Nothing was counted. Check these closures first. */
   | { kind: 'reported'; closures: readonly Closure[] };
 
@@ -35,9 +43,11 @@ export type RedisAnswer =
  * KEYS: the closures of the namespace; then for each check its counter, the counter of identities without a place, and
  * the census of identities.
  * ARGV: the longest delay in µs; the ClosureMode; then for each check its kind, limit or emission, burst (or 0), cost,
- * generation in ms, and the most identities.
+ * generation in ms, and the most identities; then of leases how much is wanted, the most of what is left in percent (or
+ * 0), what is given back, and the generation and birth of the counter that it comes from.
  *
- * A counter is `generation value value-before`. A census is `generation touched alive`: an identity is alive if it was
+ * A counter is `generation value value-before`, and with leases its birth: a time that is lost with Redis' data, so that
+ * nothing is given back to a counter that never had it. A census is `generation touched alive`: an identity is alive if it was
  * counted in this generation or in the one before.
  */
 const ADMIT = redisScript(`
@@ -54,43 +64,56 @@ end
 local function read(key, this)
   local value = redis.call('GET', key)
   if not value then return this, 0, 0, false end
-  local g, a, b = string.match(value, '^(%d+) (%d+) (%d+)$')
+  local g, a, b, birth = string.match(value, '^(%d+) (%d+) (%d+) ?(%d*)$')
   g, a, b = tonumber(g), tonumber(a), tonumber(b)
   -- A clock that was set back stands still until it is there again.
-  if g >= this then return g, a, b, true end
-  if g == this - 1 and a > 0 then return this, 0, a, true end
+  if g >= this then return g, a, b, true, birth end
+  if g == this - 1 and a > 0 then return this, 0, a, true, birth end
   return this, 0, 0, false
 end
 
-local function write(key, g, a, b, ms)
-  redis.call('SET', key, string.format('%.0f %.0f %.0f', g, a, b), 'PX', string.format('%.0f', 2 * ms))
+local function write(key, g, a, b, ms, birth)
+  local value = string.format('%.0f %.0f %.0f', g, a, b)
+  if birth and birth ~= '' then value = value .. ' ' .. birth end
+  redis.call('SET', key, value, 'PX', string.format('%.0f', 2 * ms))
 end
 
 local slots, fits = {}, 1
-for i = 1, (#ARGV - 2) / 6 do
-  local at, key = 6 * i - 4, 3 * i - 1
+for i = 1, (#ARGV - 2) / 11 do
+  local at, key = 11 * i - 9, 3 * i - 1
   local kind, size, burst, cost = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   local s = {kind = kind, size = size, cost = cost, ms = tonumber(ARGV[at + 5]), key = KEYS[key]}
   local this, max = math.floor(now_ms / s.ms), tonumber(ARGV[at + 6])
   local alive
-  s.g, s.a, s.b, alive = read(s.key, this)
+  s.g, s.a, s.b, alive, s.birth = read(s.key, this)
+  s.want, s.percent = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
   if max > 0 and s.a == 0 then
     local g, touched, living = read(KEYS[key + 2], this)
     if alive or living < max then
       s.census = {KEYS[key + 2], g, touched + 1, alive and living or living + 1}
     else
       s.key = KEYS[key + 1]
-      s.g, s.a, s.b = read(s.key, this)
+      s.g, s.a, s.b, alive, s.birth = read(s.key, this)
+      -- Shared by many identities, of whom one must not lease it.
+      s.percent = 0
     end
   end
+  local back = tonumber(ARGV[at + 9])
+  if back > 0 and s.key == KEYS[key] and s.birth == ARGV[at + 11] then
+    local from = tonumber(ARGV[at + 10])
+    if s.g == from then s.a = math.max(0, s.a - back) end
+    if s.g == from + 1 then s.b = math.max(0, s.b - back) end
+    s.changed = true
+  end
+  if s.percent > 0 and (s.birth or '') == '' then s.birth = string.format('%.0f', now_us) end
   if kind == 'spike' then
     s.tat = math.max(s.a, s.b)
     if math.max(s.tat, now_us) + size - size * burst - now_us > tonumber(ARGV[1]) then fits = 0 end
   elseif kind == 'fixed' then
     if s.a + cost > size then fits = 0 end
   else
-    local elapsed = math.max(0, now_ms - s.g * s.ms)
-    if s.b * (s.ms - elapsed) + (s.a + cost) * s.ms > size * s.ms then fits = 0 end
+    s.carried = s.b * (s.ms - math.max(0, now_ms - s.g * s.ms))
+    if s.carried + (s.a + cost) * s.ms > size * s.ms then fits = 0 end
   end
   slots[i] = s
 end
@@ -102,13 +125,20 @@ for _, s in ipairs(slots) do
       s.tat = math.max(s.tat, now_us) + s.size
       write(s.key, s.g, s.tat, 0, s.ms)
     else
-      s.a = s.a + s.cost
-      write(s.key, s.g, s.a, s.b, s.ms)
+      local left = s.size - math.ceil((s.carried or 0) / s.ms) - s.a - s.cost
+      s.leased = math.max(0, math.min(s.want, math.floor(left * s.percent / 100)))
+      s.a = s.a + s.cost + s.leased
+      write(s.key, s.g, s.a, s.b, s.ms, s.birth)
     end
     if s.census then write(s.census[1], s.census[2], s.census[3], s.census[4], s.ms) end
+  elseif s.changed then
+    write(s.key, s.g, s.a, s.b, s.ms, s.birth)
   end
   answer[#answer + 1] = s.tat or s.a
   answer[#answer + 1] = s.b
+  answer[#answer + 1] = s.leased or 0
+  answer[#answer + 1] = s.g
+  answer[#answer + 1] = s.birth or ''
 end
 return answer`);
 
@@ -121,17 +151,22 @@ export function createRedisCounters(redis: RedisConnection, namespace: string): 
   const closed = closuresKey(redis.keyPrefix, namespace);
 
   return {
-    async admit(checks, maxDelayUs, mode) {
+    async admit(checks, maxDelayUs, mode, asks) {
       const keys = checks.flatMap(({ group, id }) => {
         const family = `${prefix}${group}`;
         return [`${family}:${id}`, `${family}:*`, `${family}:#`];
       });
-      const args = checks.flatMap((check) => [...argsOf(check), generationMs(check), check.maxIdentities]);
+      const args = checks.flatMap((check, i) => {
+        const { want, percent, back, generation, birth } = asks?.[i] ?? NO_LEASE;
+        return [...argsOf(check), generationMs(check), check.maxIdentities, want, percent, back, generation, birth];
+      });
       const answer = await redis.run((commands) => ADMIT.run(commands, [closed, ...keys], [maxDelayUs, mode, ...args]));
       return parseAnswer(answer, checks);
     },
   };
 }
+
+const NO_LEASE: LeaseAsk = { want: 0, percent: 0, back: 0, generation: 0, birth: '' };
 
 /** Returns a check's kind, limit or emission, burst and cost, in the script's order. */
 function argsOf(check: Check): (string | number)[] {
@@ -139,10 +174,19 @@ function argsOf(check: Check): (string | number)[] {
   return [check.kind, check.limit, 0, check.cost];
 }
 
+/** The numbers that the script answers for each check. */
+const ANSWERS = 5;
+
 function parseAnswer(answer: unknown, checks: readonly Check[]): RedisAnswer {
-  const [verdict, nowUs, entries, ...numbers] = answer as [number, number, unknown[], ...number[]];
+  const [verdict, nowUs, entries, ...rest] = answer as [number, number, unknown[], ...(number | string)[]];
   const closures = parseClosures(entries, nowUs / 1000);
   if (verdict === 2) return { kind: 'reported', closures };
-  const counters = checks.map((check, i) => counterOf(check, numbers[2 * i] ?? 0, numbers[2 * i + 1] ?? 0));
-  return { kind: 'counted', reading: { admitted: verdict === 1, nowUs, counters }, closures };
+  const at = (check: number, field: number): number => Number(rest[ANSWERS * check + field] ?? 0);
+  const leases = checks.map((_, i): Lease => {
+    const birth = String(rest[ANSWERS * i + 4] ?? '');
+    return { amount: at(i, 2), generation: at(i, 3), birth };
+  });
+  // What is leased is counted there, and not yet here.
+  const counters = checks.map((check, i) => counterOf(check, at(i, 0) - at(i, 2), at(i, 1)));
+  return { kind: 'counted', reading: { admitted: verdict === 1, nowUs, counters }, closures, leases };
 }
