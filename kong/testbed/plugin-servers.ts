@@ -15,7 +15,7 @@ import {
 const DIST = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../../dist' : '../..');
 
 /** Node and the build on this machine. */
-const THIS_MACHINE: Omit<Place, 'folder'> = { node: process.execPath, dist: DIST };
+export const THIS_MACHINE: Omit<Place, 'folder'> = { node: process.execPath, dist: DIST };
 
 /** A plugin that a gateway runs in a plugin server. */
 export interface ExternalPlugin {

@@ -37,11 +37,14 @@ export async function runLoad(what: LoadRequest, connections: number, durationMs
   const endMs = startedMs + durationMs;
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      const socket = await open(Number(port), hostname);
-      try {
-        await runConnection(socket, request, endMs, answers);
-      } finally {
-        socket.destroy();
+      // nginx closes a connection after so many requests (keepalive_requests), and says so in the last answer.
+      for (let isOver = false; !isOver; ) {
+        const socket = await open(Number(port), hostname);
+        try {
+          isOver = await runConnection(socket, request, endMs, answers);
+        } finally {
+          socket.destroy();
+        }
       }
     }),
   );
@@ -66,17 +69,19 @@ function open(port: number, host: string): Promise<Socket> {
   });
 }
 
-function runConnection(socket: Socket, request: string, endMs: number, answers: Answers): Promise<void> {
+/** @returns whether the time is over; false if the connection ended with an answer that said so */
+function runConnection(socket: Socket, request: string, endMs: number, answers: Answers): Promise<boolean> {
   return new Promise((resolve, reject) => {
     let sentMs = 0;
     let head = '';
     /** Of the body; undefined while the head is not whole, and for chunks. */
     let bytesLeft: number | undefined;
     let isChunked = false;
+    let isLast = false;
     let tail: Buffer = NOTHING;
     const send = (): void => {
       if (performance.now() > endMs) {
-        resolve();
+        resolve(true);
         return;
       }
       sentMs = performance.now();
@@ -95,7 +100,8 @@ function runConnection(socket: Socket, request: string, endMs: number, answers: 
         if (!tail.equals(LAST_CHUNK)) return;
       }
       answers.latenciesMs.push(performance.now() - sentMs);
-      send();
+      if (isLast) resolve(false);
+      else send();
     };
     socket.on('data', (chunk: Buffer) => {
       if (bytesLeft !== undefined || isChunked) {
@@ -106,6 +112,7 @@ function runConnection(socket: Socket, request: string, endMs: number, answers: 
       const end = head.indexOf('\r\n\r\n');
       if (end < 0) return;
       const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+      isLast = /\r\nconnection: close/i.test(head.slice(0, end + 2));
       isChunked = /\r\ntransfer-encoding: chunked/i.test(head.slice(0, end + 2));
       if (!head.startsWith('HTTP/1.1 200')) answers.failed += 1;
       if (length === undefined && !isChunked) {

@@ -4,6 +4,7 @@
  * requests unless `--requests` says otherwise.
  */
 import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { kongMissing } from '../../kong/testbed/native-kong.js';
 import { answerHelp, readArguments } from '../arguments.js';
 import { benchPiiLog } from './cases/pii-log.js';
@@ -18,6 +19,8 @@ import { benchPluginServer } from './plugin-server.js';
 import { nginxMissing } from './static-upstream.js';
 
 const RESULTS = 'bench-results.json';
+/** A machine with nothing else to do has less (uptime(1)). */
+const BUSY_LOAD = 0.5;
 const USUAL_PARTS = ['server', 'filter-alone', 'token', 'quota', 'filter', 'log', 'suite', 'start'];
 const PARTS = [...USUAL_PARTS, 'memory'];
 const USAGE = `usage: npm run bench -- [--gateway kong|local] [--only PART,...] [--requests N]; parts: ${PARTS.join(', ')}`;
@@ -39,7 +42,10 @@ if (fault !== undefined || kind === undefined) {
   process.exit(1);
 }
 
-const results: Record<string, unknown> = { node: process.version, gateway: kind };
+const [load = 0] = loadavg();
+if (load > BUSY_LOAD)
+  console.warn(`this machine is busy (load ${load.toFixed(1)}): ratios are less exact, and other figures mean nothing`);
+const results: Record<string, unknown> = { node: process.version, gateway: kind, load };
 await benchAlone(results);
 await benchOn(kind, results);
 writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
@@ -95,7 +101,11 @@ async function benchOn(gateway: GatewayKind, into: Record<string, unknown>): Pro
       `on ${gateway === 'kong' ? 'Kong, one nginx worker' : 'the local gateway'}; medians; processor time a request`,
     );
     console.table(cases.flatMap(tableRows));
-    into.cases = cases.map(({ rows, ...rest }) => ({ ...rest, rows: Object.fromEntries(rows) }));
+    into.cases = cases.map(({ rows, ratios, ...rest }) => ({
+      ...rest,
+      ratios: Object.fromEntries(ratios),
+      rows: Object.fromEntries(rows),
+    }));
   }
   if (chosen.includes('start')) {
     const start = Object.fromEntries(await benchStart(gateway));
@@ -113,11 +123,13 @@ async function benchOn(gateway: GatewayKind, into: Record<string, unknown>): Pro
   }
 }
 
-function tableRows({ name, connections, rows }: CaseResult): Record<string, string | number>[] {
+function tableRows({ name, connections, rows, ratios }: CaseResult): Record<string, string | number>[] {
   return [...rows].map(([row, result]) => ({
     case: name,
     connections,
     row,
+    ratio: round(ratios.get(row)?.ratio ?? Number.NaN, 2),
+    of: ratios.get(row)?.of ?? '',
     'requests/s': Math.round(result.requestsPerSecond),
     failed: result.failed,
     'p50 ms': round(result.p50Ms, 2),

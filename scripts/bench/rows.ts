@@ -23,6 +23,8 @@ export interface Row {
   path: string;
   /** Plugins of the row's route, as in kong.yml. */
   plugins: { name: string; config: Record<string, unknown> }[];
+  /** The row that this one is to be compared with; left out: Lua, or the first. */
+  comparedWith?: string;
   /** Whether the row does its work: measured is only what says so. */
   accepts?: (body: string) => boolean;
 }

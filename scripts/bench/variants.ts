@@ -2,8 +2,10 @@
  * One plugin module in two plugin servers of one gateway: kong-pdk's, where it keeps its own name, and ours, where it is
  * called otherwise.
  */
+
+import { commandsOfOneProcess } from '../../kong/plugin-server-commands.js';
 import { kongJsPluginServer } from '../../kong/testbed/kong-js-pluginserver.js';
-import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
+import { type ExternalPlugin, THIS_MACHINE } from '../../kong/testbed/plugin-servers.js';
 
 /** The name of a plugin in our plugin server. */
 export function ourName(plugin: string): string {
@@ -19,6 +21,40 @@ export function bothServers(plugins: readonly string[], args: string[] = []): Ex
 export function ourServer(plugin: string, args: string[] = [], name = ourName(plugin)): ExternalPlugin {
   return { name, script: `bin/${plugin}.js`, args: ['--name', name, ...args] };
 }
+
+/** The name of a plugin in the process that all plugins share. */
+export function sharedName(plugin: string): string {
+  return `${plugin}-shared`;
+}
+
+/** One process for all of the plugins. */
+export function sharedServer(plugins: readonly string[], args: string[] = []): ExternalPlugin[] {
+  const choices = plugins.map((module) => ({ name: sharedName(module), module, variant: undefined }));
+  return choices.map(({ name }) => ({
+    name,
+    script: 'bin/genesys-plugins.js',
+    commands(folder) {
+      const all = commandsOfOneProcess(choices, { ...THIS_MACHINE, folder }, args);
+      const own = all.find((one) => one.name === name);
+      if (own === undefined) throw new Error(`no command for ${name}`);
+      return own;
+    },
+  }));
+}
+
+/** The name of the plugin that does nothing. */
+export const IDLE = 'idle';
+export const IDLE_WITHOUT_LOG = 'idle-without-log';
+
+/** Plugins that do nothing, with the log phase and without: the limit of what any plugin can reach. */
+export const IDLE_SERVERS: readonly ExternalPlugin[] = [
+  { name: IDLE, script: 'scripts/bench/idle-server.js' },
+  {
+    name: IDLE_WITHOUT_LOG,
+    script: 'scripts/bench/idle-server.js',
+    args: ['--name', IDLE_WITHOUT_LOG, '--without-log'],
+  },
+];
 
 function kongJsServer(plugin: string): ExternalPlugin {
   const module = plugin === 'genesys-pii-log' ? 'scripts/bench/kong-js-pii-log.js' : `plugins/${plugin}/index.js`;

@@ -10,7 +10,7 @@ import type { GatewayKind } from '../gateways.js';
 import { LUA_ENV, LUA_FILTER, LUA_TOKEN, luaLog, postFunction } from '../lua.js';
 import { isFilteredPage, KEPT_FIELDS, pageOfBytes } from '../pages.js';
 import type { Case, Row } from '../rows.js';
-import { bothServers, ourName } from '../variants.js';
+import { bothServers, ourName, sharedName, sharedServer } from '../variants.js';
 import { type CaseResult, onKong, resultOf } from './result.js';
 
 export const SUITE = ['genesys-pii-log', 'genesys-quota', 'genesys-token-manager', 'genesys-response-filter'] as const;
@@ -76,10 +76,11 @@ function suiteOf(kind: GatewayKind, bytes: number, tokenUrl: string, folder: str
       row('no plugin'),
       ...onKong(kind, row('Lua', lua, limit)),
       row('kong-js-pluginserver', ...plugins('theirs.log', (plugin) => plugin)),
-      row('ours', ...plugins('ours.log', ourName)),
+      row('ours, a process each', ...plugins('ours.log', ourName)),
+      { ...row('ours, one process', ...plugins('shared.log', sharedName)), comparedWith: 'ours, a process each' },
     ],
     files: { '/open': { body }, '/guarded': { body, needsToken: true } },
-    servers: bothServers(SUITE, ['--log-dir', folder]),
+    servers: [...bothServers(SUITE, ['--log-dir', folder]), ...sharedServer(SUITE, ['--log-dir', folder])],
     roundMs: 2000,
     env: LUA_ENV,
   };

@@ -3,7 +3,7 @@ import { DEFAULT_CLIENT, startGenesysCloud } from '../../../kong/testbed/genesys
 import type { GatewayKind } from '../gateways.js';
 import { LUA_ENV, LUA_TOKEN, postFunction } from '../lua.js';
 import type { Row } from '../rows.js';
-import { bothServers, ourName, ourServer } from '../variants.js';
+import { bothServers, IDLE, IDLE_SERVERS, IDLE_WITHOUT_LOG, ourName, ourServer } from '../variants.js';
 import { type CaseResult, onKong, resultOf } from './result.js';
 
 const PLUGIN = 'genesys-token-manager';
@@ -25,12 +25,14 @@ export async function benchTokenManager(kind: GatewayKind): Promise<CaseResult> 
       rows: [
         { name: 'no plugin', path: '/open', plugins: [] },
         ...onKong(kind, row('Lua', postFunction(LUA_TOKEN))),
+        { name: 'limit', path: '/open', plugins: [{ name: IDLE, config: {} }] },
+        { name: 'limit --without-log', path: '/open', plugins: [{ name: IDLE_WITHOUT_LOG, config: {} }] },
         row('kong-js-pluginserver', { name: PLUGIN, config }),
-        row('ours', { name: ourName(PLUGIN), config }),
-        row('ours --without-log', { name: WITHOUT_LOG, config }),
+        { ...row('ours', { name: ourName(PLUGIN), config }), comparedWith: 'limit' },
+        { ...row('ours --without-log', { name: WITHOUT_LOG, config }), comparedWith: 'limit --without-log' },
       ],
       files: { '/open': { body: BODY }, '/guarded': { body: BODY, needsToken: true } },
-      servers: [...bothServers([PLUGIN]), ourServer(PLUGIN, ['--without-log'], WITHOUT_LOG)],
+      servers: [...bothServers([PLUGIN]), ourServer(PLUGIN, ['--without-log'], WITHOUT_LOG), ...IDLE_SERVERS],
       connections: 16,
       rounds: 5,
       roundMs: 2000,
