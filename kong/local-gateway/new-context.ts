@@ -43,6 +43,7 @@ export function newContext(request: IncomingMessage, response: ServerResponse, r
     headers,
     route,
     strippedPrefix: prefix.replace(/\/$/, ''),
+    uriCaptures: match?.captures ?? {},
     service,
     shared: new Map(),
     nginxCtx: new Map(),

@@ -189,7 +189,7 @@ const IMPLEMENTATIONS: Implementation<typeof METHODS> = {
       writeFileSync(path, body, { mode: 0o600 });
       return { content: undefined, body_filepath: path, error: undefined };
     },
-    getUriCaptures: () => ({ unnamed: [], named: {} }),
+    getUriCaptures: ({ uriCaptures }) => ({ unnamed: [], named: { ...uriCaptures } }),
   },
   response: {
     getStatus: (context) => (context.phase === 'log' ? context.sentStatus : (context.answer?.status ?? 0)),

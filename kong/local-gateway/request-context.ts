@@ -35,6 +35,8 @@ export interface RequestContext {
   route: RouteEntity;
   /** What `strip_path` removed from the path, or an empty string. */
   strippedPrefix: string;
+  /** What named groups of the route's path matched. */
+  uriCaptures: Readonly<Record<string, string>>;
   service: ServiceEntity;
   consumer?: ConsumerEntity;
   credentialId?: string;

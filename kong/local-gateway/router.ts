@@ -6,6 +6,8 @@ export interface Match {
   route: RouteEntity;
   /** The part of the path that `strip_path` removes. */
   prefix: string;
+  /** What named groups of the path's expression matched. */
+  captures: Readonly<Record<string, string>>;
 }
 
 export interface Routed {
@@ -35,9 +37,9 @@ export function sortRoutes({ routes }: Snapshot): RouteEntity[] {
 export function findRoute(routes: readonly RouteEntity[], request: Routed): Match | undefined {
   if (!isReadable(routes, request)) return undefined;
   for (const route of routes) {
-    const prefix = matchPaths(route, request.path);
-    if (prefix === undefined || !matchRest(route, request)) continue;
-    return { route, prefix };
+    const matched = matchPaths(route, request.path);
+    if (matched === undefined || !matchRest(route, request)) continue;
+    return { route, ...matched };
   }
   return undefined;
 }
@@ -59,16 +61,16 @@ function isReadable(routes: readonly RouteEntity[], { path, headers }: Routed): 
   }
 }
 
-function matchPaths(route: RouteEntity, path: string): string | undefined {
-  if (!route.paths?.length) return '';
+function matchPaths(route: RouteEntity, path: string): Omit<Match, 'route'> | undefined {
+  if (!route.paths?.length) return { prefix: '', captures: {} };
   const matches = route.paths.flatMap((pattern) => {
     if (pattern.startsWith('~')) {
       const found = new RegExp(`^(?:${pattern.slice(1).replaceAll('(?P<', '(?<')})`).exec(path);
-      return found === null ? [] : [found[0]];
+      return found === null ? [] : [{ prefix: found[0], captures: { ...found.groups } }];
     }
-    return path.startsWith(pattern) ? [pattern] : [];
+    return path.startsWith(pattern) ? [{ prefix: pattern, captures: {} }] : [];
   });
-  return matches.sort((a, b) => b.length - a.length)[0];
+  return matches.sort((a, b) => b.prefix.length - a.prefix.length)[0];
 }
 
 function matchRest(route: RouteEntity, { method, host, headers }: Routed): boolean {

@@ -105,7 +105,7 @@ describe('a request that names more than its connection', () => {
 
     it.each(NAMING)('with %s is refused, whatever its body', async (_what, lines) => {
       for (const framing of ['chunked', 'plain'] as const) {
-        const target = { method: 'POST', path: '/api/v2/analytics/x/query', framing };
+        const target = { method: 'POST', path: '/api/v2/analytics/conversations/details/query', framing };
         const good = { ...target, lines: [...key('reader'), json], body: '{}' };
         const hostile = attacked.message({ ...target, lines: [...key('reader'), json, ...lines], body: SMUGGLED });
         await expectNothingReaches(attacked, hostile.bytes, good);
@@ -124,7 +124,15 @@ describe('a request that names more than its connection', () => {
         () => ({ method: 'PUT', path: '/api/v2/users/1', lines: key('writer'), framing: 'chunked', body: '{}' }),
       ],
       ['write with a token', () => ({ method: 'PATCH', path: '/api/v2/users/1', lines: bearer(), framing: 'chunked' })],
-      ['bulk query', () => ({ method: 'POST', path: '/api/v2/analytics/x', lines: key('reader'), framing: 'chunked' })],
+      [
+        'bulk query',
+        () => ({
+          method: 'POST',
+          path: '/api/v2/analytics/conversations/details/query',
+          lines: key('reader'),
+          framing: 'chunked',
+        }),
+      ],
       ['directory', () => ({ path: '/directory', lines: key('both') })],
       ['named path', () => ({ path: '/api/v2/routing/queues', lines: key('named') })],
       ['reference data', () => ({ path: '/api/v2/routing/skills', lines: key('both') })],
@@ -152,7 +160,7 @@ describe('a request that names more than its connection', () => {
     );
 
     it.skipIf(GATEWAY_KIND !== 'kong')(`is refused ${OVER_HTTP2}`, () =>
-      expectRefusedOverHttp2(attacked, '/api/v2/analytics/x/query'),
+      expectRefusedOverHttp2(attacked, '/api/v2/analytics/conversations/details/query'),
     );
 
     it.each(ALLOWED)('passes if it does not: %s', async (value) => {

@@ -219,7 +219,12 @@ describe('in the configuration that ships', () => {
     ['a write with a key', (lines) => ({ ...post, path: '/api/v2/users/x', lines: [...lines, json] }), 'key'],
     [
       'a query with a key',
-      (lines) => ({ ...post, path: '/api/v2/analytics/x', framing: 'chunked', lines: [...lines, json] }),
+      (lines) => ({
+        ...post,
+        path: '/api/v2/analytics/conversations/details/query',
+        framing: 'chunked',
+        lines: [...lines, json],
+      }),
       'key',
     ],
     ['a call of a Data Action', (lines) => ({ ...post, path: '/external/crm/x', lines: [...lines, json] }), 'key'],
@@ -243,7 +248,7 @@ describe('in the configuration that ships', () => {
     for (const target of [
       { path: '/api/v2/users/x' },
       { ...post, path: '/api/v2/users' },
-      { ...post, path: '/api/v2/analytics/x' },
+      { ...post, path: '/api/v2/analytics/conversations/details/query' },
     ]) {
       const { bytes } = message({ ...target, lines: [...lines(), ...overrides, 'Cookie: said=said'] });
       expect((await exchange(gateway.url, [bytes]))[0]?.status).toBe(200);

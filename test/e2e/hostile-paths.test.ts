@@ -94,7 +94,8 @@ describe('a path with a way out of its prefix', () => {
     afterAll(() => attacked?.close());
 
     it.each<[string, string, string, keyof typeof KEYS]>([
-      ['an acl', 'POST', '/api/v2/analytics', 'reader'],
+      ['an acl', 'POST', '/api/v2/analytics', 'both'],
+      ['an acl and 30 s for an answer', 'GET', '/api/v2/analytics', 'reader'],
       ['an acl and a path of its own at the service', 'GET', '/directory', 'reader'],
       ['an acl and a static credential, for Data Actions', 'POST', '/external/crm', 'both'],
     ])('is refused where it has %s', async (_what, method, prefix, who) => {

@@ -264,7 +264,7 @@ describe('the audit log, with its entry no more a comment', () => {
     const routes = entries.map(({ status, route }) => [status, route?.name] as const);
     expect(routes.toSorted(([one], [other]) => Number(one) - Number(other))).toEqual([
       [200, 'genesys-cloud-reads'],
-      [400, 'genesys-cloud-bulk'],
+      [400, 'genesys-cloud-queries'],
       [401, 'genesys-cloud-reads'],
       [404, undefined],
     ]);

@@ -57,7 +57,8 @@ export const requestTransformer: GatewayPlugin = {
 };
 
 const HEADER_NAME = /^[A-Za-z0-9_-]+$/;
-const UNKNOWN_TEMPLATE = 'the local gateway renders only $(headers.<name>) and $(query_params.<name>)';
+const UNKNOWN_TEMPLATE =
+  'the local gateway renders only $(headers.<name>), $(query_params.<name>) and $(uri_captures.<name>)';
 
 function* faults(config: TransformerConfig): Iterable<string> {
   const { uri } = config.replace;

@@ -1,13 +1,15 @@
 /**
- * The templates of request-transformer. Kong runs any Lua between `$(` and `)`. Only `headers.<name>` and
- * `query_params.<name>` work here, also with brackets and quotes. A configuration with anything else is refused.
+ * The templates of request-transformer. Kong runs any Lua between `$(` and `)`. Only `headers.<name>`,
+ * `query_params.<name>` and `uri_captures.<name>` work here, also with brackets and quotes. A configuration with anything
+ * else is refused.
  */
 import { fromText } from '../headers.js';
 import type { RequestContext } from '../request-context.js';
 import type { QueryArgs } from '../uri.js';
 import { headerValues, queryArgs } from './request-values.js';
 
-const EXPRESSION = /\$\(\s*(headers|query_params)(?:\.([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])\s*\)/g;
+const EXPRESSION =
+  /\$\(\s*(headers|query_params|uri_captures)(?:\.([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])\s*\)/g;
 
 /** The result for a value given several times: Lua prints a table's address, which is of no use. */
 const LUA_TABLE = 'table: 0x000000000000';
@@ -35,6 +37,7 @@ export function createRenderer(context: RequestContext): (template: string) => s
       headers ??= context.headers.clone();
       return headerValues(headers, name);
     }
+    if (table === 'uri_captures') return [context.uriCaptures[name] ?? []].flat();
     query ??= queryArgs(context);
     return (query[name] ?? []).map((value) => (value === true ? value : fromText(value)));
   };
