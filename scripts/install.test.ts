@@ -23,6 +23,7 @@ describe('kong-genesys-cloud', () => {
       [
         'nginx_proxy_proxy_buffers = 176 64k',
         'nginx_location_proxy_buffers = 8 8k',
+        'nginx_proxy_proxy_next_upstream = error',
         'nginx_http_lua_socket_read_timeout = 35s',
         'nginx_http_lua_socket_send_timeout = 35s',
         'plugins = bundled,genesys-quota,genesys-login',
@@ -54,6 +55,7 @@ describe('kong-genesys-cloud', () => {
       [
         'nginx_proxy_proxy_buffers = 176 64k',
         'nginx_location_proxy_buffers = 8 8k',
+        'nginx_proxy_proxy_next_upstream = error',
         'nginx_http_lua_socket_read_timeout = 35s',
         'nginx_http_lua_socket_send_timeout = 35s',
         'plugins = bundled,genesys-quota',
@@ -72,7 +74,7 @@ describe('kong-genesys-cloud', () => {
     expect(await run(['--format', 'env', ...args], HERE)).toContain(`\nKONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD=`);
     expect(await run(['--format', 'env', ...args], HERE)).toContain(`${command} --dump\n`);
     expect(await run(['--format', 'helm', ...args], HERE)).toMatch(
-      /^env:\n(.*\n){4} {2}plugins: "bundled,genesys-quota"\n/,
+      /^env:\n(.*\n){5} {2}plugins: "bundled,genesys-quota"\n/,
     );
   });
 

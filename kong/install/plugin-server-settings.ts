@@ -38,6 +38,9 @@ export function nginxSettings(deadlineSeconds?: number): Setting[] {
     ['nginx_proxy_proxy_buffers', '176 64k'],
     // For answers that Kong does not buffer, since a slow client would make nginx hold 11 MiB for each.
     ['nginx_location_proxy_buffers', '8 8k'],
+    // `retries` of a service are for connections that fail. With nginx's default, also for timeouts, a client would wait
+    // four times as long as it was told, and Genesys would work four times for one request that is counted.
+    ['nginx_proxy_proxy_next_upstream', 'error'],
     // Kong itself sets no limit to how long it waits for a plugin server: nginx's 60 s would hold.
     ['nginx_http_lua_socket_read_timeout', patience],
     ['nginx_http_lua_socket_send_timeout', patience],

@@ -86,7 +86,8 @@ export function createProxy(balancer: Balancer) {
         Object.assign(current, { state: 'failed', code: error.kind === 'timeout' ? 504 : 502 });
         const repeatable =
           context.body !== undefined && !(error.wasSent && NON_IDEMPOTENT.has(context.upstream.method));
-        const isLast = attempt >= context.service.retries || !repeatable;
+        // As the settings of nginx that we print: a timeout is not tried again.
+        const isLast = attempt >= context.service.retries || !repeatable || error.kind === 'timeout';
         if (upstream && target) balancer.report(upstream, target, reportOf(error, isLast));
         if (!isLast) continue;
         return failed('error', nginxError(context, error.kind === 'timeout' ? 504 : 502));

@@ -154,6 +154,16 @@ describe('a target that', () => {
     expect(JSON.parse(text).message).toBe('The upstream server is timing out');
   });
 
+  it('does not answer in time is not asked again, and no other is either', async () => {
+    one.behave = 'hang';
+    two.behave = 'hang';
+    await gateway.reconfigure(
+      config([{ target: one.address }, { target: two.address }], {}, { read_timeout: 500, retries: 3 }),
+    );
+    expect((await send()).status).toBe(504);
+    expect([...one.seen, ...two.seen]).toHaveLength(1);
+  });
+
   it('is the only one and refuses connections is a 502', async () => {
     await gateway.reconfigure(config([{ target: await deadAddress() }], {}, { retries: 1 }));
     const { status, text } = await send();
