@@ -13,7 +13,7 @@ interface Given extends Partial<CapturedBody> {
 
 async function log(content: string | Buffer, given: Given = {}): Promise<LoggedBody & { tally: Tally }> {
   const { max = 16384, config, ...about } = given;
-  const masking = testMasking(config);
+  const masking = testMasking({ values: 'detect', ...config });
   const bytes = Buffer.from(content as string);
   const body = { bytes, size: bytes.length, contentType: 'application/json', contentEncoding: undefined, ...about };
   return { ...(await logBody(body, masking, max)), tally: masking.tally };

@@ -5,18 +5,20 @@
 
 import type { Beginning } from '../../shared/http/content-coding.js';
 import { type MediaType, parseMediaType } from '../../shared/http/media-type.js';
+import { AllowedJsonMasker } from '../mask/allowed-json.js';
 import { maskBeginning } from '../mask/beginning.js';
 import { JsonMasker } from '../mask/json.js';
+import type { JsonMaskerOptions } from '../mask/json-reader.js';
 import { findTextHits } from '../mask/labels.js';
 import { parseDocument } from '../mask/paths.js';
 import type { Masking } from '../mask/rules.js';
 import { Tally } from '../mask/tally.js';
-import { maskText } from '../mask/text.js';
+import { maskMediaType, maskName } from '../mask/values.js';
 import { decompress, decompressBrotli } from './decompress.js';
 import { formDocument, maskForm } from './form.js';
 import { type BodyKind, declaredKind } from './kind.js';
 import { listParts } from './multipart.js';
-import { otherWork, SLICE } from './slices.js';
+import { otherWork, QUICK_SLICE, SLICE } from './slices.js';
 
 /** A body as it went over the wire. */
 export interface CapturedBody {
@@ -47,7 +49,9 @@ export interface LoggedBody {
     | 'overload'
     | 'unreadable'
     | 'too_large_for_jsonpath'
-    | 'slow_pattern';
+    | 'slow_pattern'
+    /** With `values: allow`. */
+    | 'free_text';
 }
 
 /** Larger bodies are not read: only their size is logged. */
@@ -66,7 +70,7 @@ export async function logBody(body: CapturedBody, masking: Masking, maxBytes: nu
   const media = parseMediaType(body.contentType);
   const about = {
     size: body.size,
-    ...(media.type === '' ? {} : { contentType: maskText(media.type.slice(0, 100), masking) }),
+    ...(media.type === '' ? {} : { contentType: maskMediaType(media.type, masking) }),
   };
   if (body.size > HARD_LIMIT) return { ...about, truncated: true, omitted: 'too_large' };
   const declared = declaredKind(media);
@@ -79,7 +83,7 @@ export async function logBody(body: CapturedBody, masking: Masking, maxBytes: nu
   const read = await readText(beginning, media, declared);
   if (typeof read === 'string')
     return { ...about, kind: 'binary', truncated: false, ...(read === 'binary' ? {} : { omitted: read }) };
-  await otherWork();
+  if (read.text.length > SLICE) await otherWork();
   const logged = await logText(read, declared, masking, maxBytes);
   return { ...about, ...logged };
 }
@@ -111,7 +115,7 @@ function decodeText({ bytes, isCut }: Beginning, charset: string | undefined): T
     return 'charset';
   }
   if (text.includes('\0')) return 'binary';
-  const broken = text.slice(0, 4096).split('\ufffd').length - 1;
+  const broken = text.includes('\ufffd') ? text.slice(0, 4096).split('\ufffd').length - 1 : 0;
   // What is no text cannot be proven clean.
   if (broken > 8 + Math.min(text.length, 4096) / 50) return 'binary';
   return { text, isCut: isCut || bytes.length > WINDOW };
@@ -136,10 +140,13 @@ async function logText(
   if (declared === 'json' || /^\s*[[{]/.test(read.text)) {
     const logged = await logJson(read, masking, maxBytes);
     if (logged !== undefined) return logged;
-    // Where paths would lead in it cannot be known.
-    if (!masking.rules.paths.isEmpty) return { kind: 'json', truncated: true, omitted: 'unreadable' };
+    // Where paths would lead in it cannot be known, nor which names its values have.
+    if (masking.rules.allowed !== undefined || !masking.rules.paths.isEmpty) {
+      return { kind: 'json', truncated: true, omitted: 'unreadable' };
+    }
   }
   if (declared === 'form') return logForm(read, masking, maxBytes);
+  if (masking.rules.allowed !== undefined) return { kind: 'text', truncated: false, omitted: 'free_text' };
   const { text, isCut } = maskBeginning(read.text, maxBytes, masking, findTextHits);
   // The end of the window is an end only if the body ends there.
   const unfinished = read.isCut && !isCut;
@@ -161,15 +168,23 @@ async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number
   }
   const tally = new Tally();
   const options = { maxOutput: maxBytes + 1, isCut, ...(pointers === undefined ? {} : { pointers }) };
-  const masker = new JsonMasker(text, { ...masking, tally }, options);
-  let result = masker.run(SLICE);
+  const masker = jsonMasker(text, { ...masking, tally }, options);
+  const slice = masking.rules.allowed === undefined ? SLICE : QUICK_SLICE;
+  let result = masker.run(slice);
   while (result === 'going on') {
     await otherWork();
-    result = masker.run(SLICE);
+    result = masker.run(slice);
   }
   if (result === 'invalid') return undefined;
   masking.tally.addAll(tally);
   return { kind: 'json', ...cut(masker.output, maxBytes, result !== 'done') };
+}
+
+function jsonMasker(text: string, masking: Masking, options: JsonMaskerOptions): AllowedJsonMasker | JsonMasker {
+  const { allowed } = masking.rules;
+  return allowed === undefined
+    ? new JsonMasker(text, masking, options)
+    : new AllowedJsonMasker(text, masking, options, allowed);
 }
 
 async function logForm(read: Text, masking: Masking, maxBytes: number): Promise<LoggedText> {
@@ -192,8 +207,8 @@ function logParts(
 ): Pick<LoggedBody, 'parts' | 'truncated' | 'omitted'> {
   if (boundary === undefined || boundary === '') return { truncated: false, omitted: 'unreadable' };
   const parts = listParts(bytes, boundary).map(({ name, contentType, isFile, size }) => ({
-    ...(name === undefined ? {} : { name: maskText(name, masking) }),
-    ...(contentType === undefined ? {} : { contentType: maskText(contentType.slice(0, 100), masking) }),
+    ...(name === undefined ? {} : { name: maskName(name, masking) }),
+    ...(contentType === undefined ? {} : { contentType: maskMediaType(contentType, masking) }),
     ...(isFile ? { file: true as const } : {}),
     size,
   }));
@@ -204,8 +219,10 @@ const ENCODER = new TextEncoder();
 
 /** Returns the first bytes of a text that is masked. No character is cut in two, and no half of one is left. */
 function cut(text: string, maxBytes: number, isCut: boolean): { content: string; truncated: boolean } {
-  const bytes = new Uint8Array(Math.min(maxBytes, text.length * 3));
-  const { read, written } = ENCODER.encodeInto(text, bytes);
-  if (read === text.length) return { content: text.toWellFormed(), truncated: isCut };
+  if (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes) {
+    return { content: text.toWellFormed(), truncated: isCut };
+  }
+  const bytes = new Uint8Array(maxBytes);
+  const { written } = ENCODER.encodeInto(text, bytes);
   return { content: Buffer.from(bytes.buffer, 0, written).toString('utf8'), truncated: true };
 }

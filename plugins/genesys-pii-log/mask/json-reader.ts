@@ -167,6 +167,10 @@ export abstract class JsonReader<F extends Frame> {
     return code === OPEN_BRACE || code === OPEN_BRACKET;
   }
 
+  protected atObject(): boolean {
+    return this.text.charCodeAt(this.index) === OPEN_BRACE;
+  }
+
   /** Enters a container, or leaves out what is too deep. */
   protected enter(frame: (isObject: boolean) => F): void {
     if (this.#stack.length >= MAX_DEPTH) {

@@ -162,11 +162,11 @@ export class JsonMasker extends JsonReader<DetectFrame> {
 }
 
 /** The detectors for numbers that are versions: four of them are no address. */
-export function withoutIp({ kinds }: Rules): ReadonlySet<Kind> {
+function withoutIp({ kinds }: Rules): ReadonlySet<Kind> {
   return new Set([...kinds].filter((kind) => kind !== 'ip'));
 }
 
-export function isVersionName(name: string): boolean {
+function isVersionName(name: string): boolean {
   return /version$/.test(normaliseName(name.slice(-32)));
 }
 

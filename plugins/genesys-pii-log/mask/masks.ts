@@ -20,6 +20,8 @@ export interface Mask {
   opaque(value: string): string;
   /** Whether values of different domains get different masks, so that what a value is must be known. */
   tellsKinds: boolean;
+  /** Whether every value gets the same. */
+  isConstant: boolean;
 }
 
 /** The key of the hashes. */
@@ -35,14 +37,14 @@ const SHORTEST_PARTIAL = 8;
 /** No more is ever shown, however long the value is. */
 const MOST_SHOWN = 4;
 
-const REDACT: Mask = { of: () => REDACTED, opaque: () => REDACTED, tellsKinds: false };
+const REDACT: Mask = { of: () => REDACTED, opaque: () => REDACTED, tellsKinds: false, isConstant: true };
 
 /** The mask of a configuration. @param hashKey as it is now; asked for only to hash */
 export function createMask(kind: 'redact' | 'hash' | 'partial', hashKey: () => HashKey): Mask {
   if (kind === 'redact') return REDACT;
-  if (kind === 'partial') return { of: partial, opaque: () => REDACTED, tellsKinds: false };
+  if (kind === 'partial') return { of: partial, opaque: () => REDACTED, tellsKinds: false, isConstant: false };
   const of = (value: string, domain: Domain): string => hash(value, domain, hashKey());
-  return { of, opaque: (value) => of(value, 'text'), tellsKinds: true };
+  return { of, opaque: (value) => of(value, 'text'), tellsKinds: true, isConstant: false };
 }
 
 function hash(value: string, domain: Domain, { key, id }: HashKey): string {
