@@ -8,7 +8,7 @@ import { type MediaType, parseMediaType } from '../../shared/http/media-type.js'
 import { AllowedJsonMasker } from '../mask/allowed-json.js';
 import { maskBeginning } from '../mask/beginning.js';
 import { JsonMasker } from '../mask/json.js';
-import type { JsonMaskerOptions } from '../mask/json-reader.js';
+import type { Explain, JsonMaskerOptions } from '../mask/json-reader.js';
 import { findTextHits } from '../mask/labels.js';
 import { parseDocument } from '../mask/paths.js';
 import type { Masking } from '../mask/rules.js';
@@ -64,9 +64,15 @@ const MAX_JSONPATH_BYTES = 64 * 1024;
 /**
  * Masks a body.
  * @param maxBytes of content that is logged, in UTF-8
+ * @param explain is told why each value of JSON is shown or masked, with `values: allow`
  * @throws SlowPattern if patterns take too long
  */
-export async function logBody(body: CapturedBody, masking: Masking, maxBytes: number): Promise<LoggedBody> {
+export async function logBody(
+  body: CapturedBody,
+  masking: Masking,
+  maxBytes: number,
+  explain?: Explain,
+): Promise<LoggedBody> {
   const media = parseMediaType(body.contentType);
   const about = {
     size: body.size,
@@ -84,7 +90,7 @@ export async function logBody(body: CapturedBody, masking: Masking, maxBytes: nu
   if (typeof read === 'string')
     return { ...about, kind: 'binary', truncated: false, ...(read === 'binary' ? {} : { omitted: read }) };
   if (read.text.length > SLICE) await otherWork();
-  const logged = await logText(read, declared, masking, maxBytes);
+  const logged = await logText(read, declared, masking, maxBytes, explain);
   return { ...about, ...logged };
 }
 
@@ -133,12 +139,13 @@ async function logText(
   declared: BodyKind | undefined,
   masking: Masking,
   maxBytes: number,
+  explain: Explain | undefined,
 ): Promise<LoggedText> {
   if (read.text === '')
     return { ...(declared === undefined ? {} : { kind: declared }), content: '', truncated: read.isCut };
   // Clients that send JSON as a form are common.
   if (declared === 'json' || /^\s*[[{]/.test(read.text)) {
-    const logged = await logJson(read, masking, maxBytes);
+    const logged = await logJson(read, masking, maxBytes, explain);
     if (logged !== undefined) return logged;
     // Where paths would lead in it cannot be known, nor which names its values have.
     if (masking.rules.allowed !== undefined || !masking.rules.paths.isEmpty) {
@@ -155,7 +162,12 @@ async function logText(
 }
 
 /** Undefined if it is no JSON. */
-async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number): Promise<LoggedText | undefined> {
+async function logJson(
+  { text, isCut }: Text,
+  masking: Masking,
+  maxBytes: number,
+  explain: Explain | undefined,
+): Promise<LoggedText | undefined> {
   const { paths } = masking.rules;
   let pointers: ReadonlyMap<string, string> | undefined;
   if (paths.needsDocument) {
@@ -167,7 +179,12 @@ async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number
     pointers = await paths.pointersIn(document);
   }
   const tally = new Tally();
-  const options = { maxOutput: maxBytes + 1, isCut, ...(pointers === undefined ? {} : { pointers }) };
+  const options = {
+    maxOutput: maxBytes + 1,
+    isCut,
+    ...(pointers === undefined ? {} : { pointers }),
+    ...(explain && { explain }),
+  };
   const masker = jsonMasker(text, { ...masking, tally }, options);
   const slice = masking.rules.allowed === undefined ? SLICE : QUICK_SLICE;
   let result = masker.run(slice);

@@ -178,9 +178,10 @@ export class AllowedJsonMasker extends JsonReader<AllowFrame> {
     const start = this.index;
     const word = this.word();
     const token = word ?? this.numberToken();
-    if (word === 'null') this.keep(start);
-    else if (rule !== undefined) this.#mask(start, rule, pointer);
-    else if (word !== undefined) this.keep(start);
+    if (word === 'null' || (word !== undefined && rule === undefined)) {
+      this.keep(start);
+      this.options.explain?.(pointer, true, 'true, false and null always are');
+    } else if (rule !== undefined) this.#mask(start, rule, pointer);
     else this.#number(token, start, key, isKept, pointer);
   }
 

@@ -30,9 +30,12 @@ export interface JsonMaskerOptions {
   pointers?: ReadonlyMap<string, string>;
   /** Within how many texts this one stands. */
   nesting?: number;
-  /** Is told of every value: its JSON Pointer, whether it is shown, and why. Only with `values: allow`. */
-  explain?: (pointer: string, isShown: boolean, why: string) => void;
+  /** Only with `values: allow`. */
+  explain?: Explain;
 }
+
+/** Is told of a value: its JSON Pointer, whether it is shown, and why. */
+export type Explain = (pointer: string, isShown: boolean, why: string) => void;
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what JSON does not allow in a string
