@@ -10,6 +10,8 @@ const TIME =
   '(?:19|20)\\d\\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])T(?:[01]\\d|2[0-4]):[0-5]\\d(?::[0-6]\\d(?:[.,]\\d{1,9})?)?(?:Z|[+-](?:0\\d|1[0-4]):?[0-5]\\d)?';
 const DURATION =
   '-?P(?=[\\dT])(?:\\d{1,4}[YMWD]){0,4}(?:T(?=\\d)(?:\\d{1,6}[HM]){0,2}(?:\\d{1,6}(?:[.,]\\d{1,3})?S)?)?';
+/** As Genesys writes times. */
+const USUAL_TIME = /^20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const TIMES = new RegExp(`^${TIME}(?:/(?:${TIME}|${DURATION}))?$`);
 const DURATIONS = new RegExp(`^${DURATION}(?:/${TIME})?$`);
 /** With its region: two letters may be a name. */
@@ -51,6 +53,7 @@ function shapeOfShort(text: string): Shape | undefined {
   const { length } = text;
   const first = text.charCodeAt(0);
   if (first >= 0x30 && first <= 0x39) {
+    if (length === 24 && USUAL_TIME.test(text)) return 'time';
     if (length >= 16 && TIMES.test(text)) return 'time';
     if (length <= 6 && VERSION.test(text)) return 'version';
   }
