@@ -10,7 +10,8 @@ import { DEFAULT_FIELDS, DEFAULT_FIELDS_OF_ALLOW } from './defaults.js';
 import type { EntryPolicy } from './entry/entry.js';
 import type { Format } from './entry/line.js';
 import { createAllowed } from './mask/allow.js';
-import { createFieldNames } from './mask/fields.js';
+import { createFieldNames, type FieldNames } from './mask/fields.js';
+import { FREE_TEXT_FIELDS } from './mask/genesys-models.js';
 import { createMask, type HashKey, keyIdOf } from './mask/masks.js';
 import { compilePaths, type PathRules } from './mask/paths.js';
 import { compilePattern, type PatternRule } from './mask/patterns.js';
@@ -52,7 +53,7 @@ export function readConfig(raw: unknown, host: Host): Config {
   const isAllow = config.values === 'allow';
   const rules = {
     allowed: isAllow ? readAllowed(config.keep_fields) : undefined,
-    fields: createFieldNames(config.fields ?? (isAllow ? DEFAULT_FIELDS_OF_ALLOW : DEFAULT_FIELDS)),
+    fields: fieldNamesOf(config.fields, isAllow),
     paths: readPaths(config.paths),
     patterns: config.patterns.map(readPattern),
     kinds: new Set(config.detectors),
@@ -87,6 +88,11 @@ function readPaths(texts: readonly string[]): PathRules {
     withPath(`paths[${index}]`, () => compilePaths([text]));
   }
   return compilePaths(texts);
+}
+
+function fieldNamesOf(configured: readonly string[] | undefined, isAllow: boolean): FieldNames {
+  if (configured !== undefined) return createFieldNames(configured);
+  return isAllow ? createFieldNames(DEFAULT_FIELDS_OF_ALLOW) : createFieldNames(DEFAULT_FIELDS, FREE_TEXT_FIELDS);
 }
 
 function readAllowed(entries: readonly string[]): Allowed {

@@ -108,6 +108,9 @@ export const DEFAULT_FIELDS = [
   'html_body',
   'transcript',
   'notes',
+  'latitude',
+  'longitude',
+  'coordinates',
 ];
 
 /** Fields of Genesys Cloud's models that are records: with `values: allow` each name in them decides for itself. */

@@ -31,7 +31,7 @@ beforeAll(async () => {
   mirror = await startMirrorService();
   operator = `127.0.0.1:${await freePort()}`;
   const sinks = [{ type: 'file', path: audit.path }];
-  const config = { values: 'detect', sinks, patterns: [PATTERN], max_body_bytes: 131_072 };
+  const config = { values: 'detect', fields: [], sinks, patterns: [PATTERN], max_body_bytes: 131_072 };
   const plugins = [{ name: 'genesys-pii-log', config }];
   gateway = await startGateway({
     config: { services: [{ name: 'mirror', url: mirror.url, routes: [{ name: 'all', paths: ['/m'], plugins }] }] },

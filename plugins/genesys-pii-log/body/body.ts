@@ -50,7 +50,7 @@ export interface LoggedBody {
     | 'unreadable'
     | 'too_large_for_jsonpath'
     | 'slow_pattern'
-    /** With `values: allow`. */
+    /** Text with `values: allow`, tables and YAML always. */
     | 'free_text';
 }
 
@@ -90,9 +90,12 @@ export async function logBody(
   if (typeof read === 'string')
     return { ...about, kind: 'binary', truncated: false, ...(read === 'binary' ? {} : { omitted: read }) };
   if (read.text.length > SLICE) await otherWork();
-  const logged = await logText(read, declared, masking, maxBytes, explain);
+  const logged = await logText(read, declared, masking, maxBytes, explain, NAMELESS.test(media.type));
   return { ...about, ...logged };
 }
+
+/** A table has its names in another line than its values, so names say nothing; YAML may, too. */
+const NAMELESS = /[/+](?:csv|tab-separated-values|x-yaml|yaml)$/;
 
 interface Text {
   text: string;
@@ -140,6 +143,7 @@ async function logText(
   masking: Masking,
   maxBytes: number,
   explain: Explain | undefined,
+  isTable: boolean,
 ): Promise<LoggedText> {
   if (read.text === '')
     return { ...(declared === undefined ? {} : { kind: declared }), content: '', truncated: read.isCut };
@@ -153,7 +157,7 @@ async function logText(
     }
   }
   if (declared === 'form') return logForm(read, masking, maxBytes);
-  if (masking.rules.allowed !== undefined) return { kind: 'text', truncated: false, omitted: 'free_text' };
+  if (masking.rules.allowed !== undefined || isTable) return { kind: 'text', truncated: false, omitted: 'free_text' };
   const { text, isCut } = maskBeginning(read.text, maxBytes, masking, findTextHits);
   // The end of the window is an end only if the body ends there.
   const unfinished = read.isCut && !isCut;

@@ -25,6 +25,8 @@ interface DetectFrame extends Frame {
 export interface ValueRule {
   rule: string;
   credential: boolean;
+  /** Whether it is for texts alone, and not for records. */
+  isText?: boolean;
 }
 
 /** What a key says, as often as it comes. */
@@ -97,9 +99,16 @@ export class JsonMasker extends JsonReader<DetectFrame> {
     const path = hit ?? this.options.pointers?.get(pointer);
     const rule = inherited ?? (path === undefined ? undefined : { rule: `path:${path}`, credential: false });
     if (this.atContainer()) {
-      this.enter((isObject) => ({ isObject, index: 0, empty: true, rule, trail, pointer }));
+      this.enter((isObject) => ({
+        isObject,
+        index: 0,
+        empty: true,
+        rule: isObject && rule?.isText ? undefined : rule,
+        trail,
+        pointer,
+      }));
     } else if (this.peek() === '"') this.#string(rule, key);
-    else this.#scalar(rule);
+    else this.#scalar(rule?.isText ? undefined : rule);
   }
 
   #string(rule: ValueRule | undefined, key: KnownKey | undefined): void {
@@ -174,7 +183,7 @@ export function valueRuleOf(rule: FieldRule | undefined): ValueRule | undefined 
   if (rule === undefined) return undefined;
   return rule.kind === 'credential'
     ? { rule: 'credential', credential: true }
-    : { rule: `field:${rule.name}`, credential: false };
+    : { rule: `field:${rule.name}`, credential: false, ...(rule.isText ? { isText: true } : {}) };
 }
 
 /** Masks a value for its name or place, and counts it. */
@@ -211,17 +220,21 @@ export function maskJsonString(text: string, masking: Masking, nesting: number, 
 }
 
 /** Without one of these there is no name before a value: a form, XML or broken JSON as a string, as services echo them. */
-const MAY_BE_LABELLED = /[=<]|["']\s{0,8}:/;
+const MAY_BE_LABELLED = /[=<]|["'A-Za-z_]\d?\s{0,8}:/;
 
 function findHitsOf(text: string, masking: Masking): Hit[] {
   return MAY_BE_LABELLED.test(text) ? findTextHits(text, masking) : findHits(text, masking.rules);
 }
 
+/** With a whole part that is too short for somebody's number. */
+const FRACTION = /^-?\d{1,6}\.\d+$/;
+
 /** A number that is a card's, a telephone's or a pattern's; any other stays as it is written. */
 export function maskNumber(token: string, masking: Masking): string {
   const patterned = masking.rules.patterns.length === 0 ? token : applyPatterns(token, masking);
   if (patterned !== token) return patterned;
-  if (token.length < 7) return token;
+  // One with a fraction is a measure, such as a coordinate: masked by its name, where it is one of a place.
+  if (token.length < 7 || FRACTION.test(token)) return token;
   const [hit] = findHits(digitsOf(token), masking.rules);
   return hit === undefined ? token : maskOfHit(hit, masking);
 }
@@ -230,5 +243,5 @@ export function maskNumber(token: string, masking: Masking): string {
 function digitsOf(token: string): string {
   if (!/[.eE]/.test(token)) return token.replace('-', '');
   const value = Math.abs(Number(token));
-  return Number.isInteger(value) && value < 1e21 ? String(value) : token;
+  return value < 1e21 ? String(value) : token;
 }

@@ -92,7 +92,7 @@ it('loses its bodies first, then its headers, never its JSON', async () => {
   };
   const observed = { kong, source: 'service', credentialId: undefined, requestBody: undefined, responseBody: body };
   const line = toLine(
-    await buildEntry(observed, testConfig({ values: 'detect' }).policy, new ExtraSearchTime(realClock)),
+    await buildEntry(observed, testConfig({ values: 'detect', fields: [] }).policy, new ExtraSearchTime(realClock)),
     'native',
   );
   const at = (maxMessageBytes: number): Record<string, unknown> & { response?: { body?: object; headers: object } } => {
