@@ -218,6 +218,11 @@ describe('a body', () => {
     ['{"id":"jane.roe","queueId":"q-17"}', `{"id":"${R}","queueId":"q-17"}`],
     ['{"ssn":123456789,"extension":1234,"n":123456}', `{"ssn":"${R}","extension":"${R}","n":123456}`],
     ['{"startTime":1736672400000,"phone2":1736672400000}', `{"startTime":1736672400000,"phone2":"${R}"}`],
+    ['{"born":"1985-04-12T00:00:00Z","at":"2026-04-12T00:00:00Z"}', `{"born":"${R}","at":"2026-04-12T00:00:00Z"}`],
+    [
+      '{"state":"password: hunter2","type":"ghp_abcdefghijklmnopqrstuvwxyz0123456789"}',
+      `{"state":"${R}","type":"${R}"}`,
+    ],
     ['{"dateOfBirth":"1985-04-12T00:00:00Z"}', `{"dateOfBirth":"${R}"}`],
     ['{"state":"a\\u0062c","type":"\\u006a@x.de"}', `{"state":"a\\u0062c","type":"${R}"}`],
   ])('%s', async (content, expected) => {

@@ -4,6 +4,7 @@
  */
 import { normaliseName } from './fields.js';
 import { KEPT_FIELDS, OPEN_MAPS } from './genesys-models.js';
+import { findTextHits } from './labels.js';
 import { compilePaths } from './paths.js';
 import type { Allowed, Masking } from './rules.js';
 import { applyPatterns, findHits } from './text.js';
@@ -56,7 +57,7 @@ export function judgeKept(text: string, isId: boolean, masking: Masking): Judgem
   if (text.length > LONGEST || NO_CODE.test(text)) return { rule: UNLISTED };
   if (isId && !/^[\w.:|@*-]*\d[\w.:|@*-]*$/.test(text)) return { rule: UNLISTED };
   const shown = applyPatterns(text, masking);
-  const [hit] = findHits(shown, masking.rules);
+  const [hit] = findTextHits(shown, masking);
   if (hit !== undefined) return { rule: isDetected(hit.kind) ? `detector:${hit.kind}` : hit.kind };
   return mayBeToken(shown) ? { rule: 'credential' } : { shown };
 }

@@ -6,12 +6,13 @@ import { API_WORDS } from './genesys-models.js';
 
 export type Shape = 'uuid' | 'hex id' | 'time' | 'duration' | 'API path' | 'locale' | 'media type' | 'version';
 
+/** Of this century's later years: an older one at midnight is often a date of birth. */
 const TIME =
-  '(?:19|20)\\d\\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])T(?:[01]\\d|2[0-4]):[0-5]\\d(?::[0-6]\\d(?:[.,]\\d{1,9})?)?(?:Z|[+-](?:0\\d|1[0-4]):?[0-5]\\d)?';
+  '20[1-9]\\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])T(?:[01]\\d|2[0-4]):[0-5]\\d(?::[0-6]\\d(?:[.,]\\d{1,9})?)?(?:Z|[+-](?:0\\d|1[0-4]):?[0-5]\\d)?';
 const DURATION =
   '-?P(?=[\\dT])(?:\\d{1,4}[YMWD]){0,4}(?:T(?=\\d)(?:\\d{1,6}[HM]){0,2}(?:\\d{1,6}(?:[.,]\\d{1,3})?S)?)?';
 /** As Genesys writes times. */
-const USUAL_TIME = /^20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z$/;
+const USUAL_TIME = /^20[1-9]\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const TIMES = new RegExp(`^${TIME}(?:/(?:${TIME}|${DURATION}))?$`);
 const DURATIONS = new RegExp(`^${DURATION}(?:/${TIME})?$`);
 /** With its region: two letters may be a name. */
