@@ -304,6 +304,40 @@ describe('a request line', () => {
   });
 });
 
+it.each(['one', 'two', 'three'])(
+  'a line and headers of anything show nothing but what is harmless (%s)',
+  async (seed) => {
+    const random = createRandom(`allow line ${seed}`);
+    const value = (): string => text(random).replace(/[^\x20-\x7e]/g, '');
+    const isShown = (shown: string): boolean => shown === R || shown === '' || isNeutral(shown);
+    const decode = (encoded: string): string => decodeURIComponent(encoded.replaceAll('+', ' '));
+    for (let round = 0; round < 300; round++) {
+      const names = ['pageSize', 'q', 'state', 'id', 'name', value() || 'x'];
+      const query = names.map((name) => `${encodeURIComponent(name)}=${encodeURIComponent(value())}`).join('&');
+      const segments = Array.from({ length: 4 }, () => encodeURIComponent(value() || 'users'));
+      const listed = ['accept', 'user-agent', 'host', 'vary', 'date', 'retry-after', 'x-request-id', 'etag'];
+      const headers = Object.fromEntries([...listed, 'x-note', value() || 'x'].map((name) => [name, value()]));
+      const entry = await entryOf({ uri: `/${segments.join('/')}?${query}`, headers });
+      for (const segment of (entry.path ?? '').split('/').map(decode)) {
+        expect(isShown(segment) || WORDS.has(segment) || /^\d{1,6}$/.test(segment), `${segments}: ${segment}`).toBe(
+          true,
+        );
+      }
+      for (const pair of (entry.query ?? '').split('&')) {
+        const [name = '', shown = ''] = pair.split('=').map(decode);
+        const isKept = policy.rules.keptParams.has(name.toLowerCase()) && isClean(shown);
+        expect(isShown(shown) || isKept, `${query}: ${pair}`).toBe(true);
+        expect(name === R || (/^[A-Za-z_$@][\w$-]*$/.test(name) && isClean(name)), `${query}: ${pair}`).toBe(true);
+      }
+      for (const [name, shown] of Object.entries(entry.request.headers)) {
+        const isKept = listed.includes(name) && isClean(shown);
+        expect(isShown(shown) || isKept, `${name}: ${shown}`).toBe(true);
+        expect(name === R || (/^[a-z_$@][\w$-]*$/.test(name) && isClean(name)), name).toBe(true);
+      }
+    }
+  },
+);
+
 it('headers are shown if they are listed, and are what they say', async () => {
   const headers = {
     accept: 'application/json',

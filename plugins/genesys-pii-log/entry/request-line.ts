@@ -38,7 +38,9 @@ function maskUnlessWord(segment: string, before: string, ofRoute: ReadonlySet<st
   if (segment === '' || isPathWord(segment) || ofRoute.has(segment)) return segment;
   // Numbers one after the other may be the groups of a telephone number.
   if (SMALL_NUMBER.test(segment) && !/^\d/.test(before)) return segment;
-  return maskUnlessAllowed(decodePercent(segment), false, masking, 'path');
+  const decoded = decodePercent(segment);
+  const masked = maskUnlessAllowed(decoded, false, masking, 'path');
+  return masked === decoded ? segment : masked;
 }
 
 function maskSegment(segment: string, masking: Masking): string {

@@ -23,9 +23,16 @@ export function createAllowed(entries: readonly string[]): Allowed {
   if (names.some((name) => NOBODYS.has(normaliseName(name)))) {
     throw new Error('is the name that lists of names and values have for any value; name the path to it instead');
   }
-  const kept = new Set([...names, ...(entries.includes(GENESYS) ? KEPT_FIELDS : [])].map(normaliseName));
-  return { keeps: (name) => kept.has(normaliseName(name)), paths: compilePaths(paths) };
+  const own = new Set(names.map(normaliseName));
+  const ofModels = entries.includes(GENESYS) ? OF_MODELS : own;
+  const keeps = (name: string): boolean => {
+    const normal = normaliseName(name);
+    return own.has(normal) || ofModels.has(normal);
+  };
+  return { keeps, paths: compilePaths(paths) };
 }
+
+const OF_MODELS: ReadonlySet<string> = new Set(KEPT_FIELDS.map(normaliseName));
 
 /** `[{"name": "firstName", "value": "Zoe"}]`, JSON Patch and SCIM hold every field's value under this name. */
 const NOBODYS = new Set(['value', 'values']);
