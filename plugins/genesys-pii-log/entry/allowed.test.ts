@@ -45,7 +45,7 @@ function faultsOf(value: unknown, key: string, isOpen: boolean): string[] {
   if (typeof value === 'object' && value !== null) {
     const inMap = isOpen || MAPS.has(normaliseName(key));
     return Object.entries(value).flatMap(([name, member]) => [
-      ...(/^[A-Za-z_$@][\w$-]*$/.test(name) && isClean(name) ? [] : name === R ? [] : [`name ${name}`]),
+      ...(isPlainName(name) || name === R ? [] : [`name ${name}`]),
       ...faultsOf(member, name, inMap),
     ]);
   }
@@ -56,6 +56,9 @@ function faultsOf(value: unknown, key: string, isOpen: boolean): string[] {
   if (typeof value !== 'string' || value === '' || value === R || isNeutral(value)) return [];
   return isKept && isClean(value) ? [] : [`${key}: ${value}`];
 }
+
+const isPlainName = (name: string): boolean =>
+  (/^[A-Za-z_$@][\w$-]*$/.test(name) && isClean(name)) || new RegExp(`^${UUID}$`, 'i').test(name);
 
 const isTime = (key: string, value: number): boolean => /Time$|Date$/.test(key) && /^1\d{12}$/.test(`${value}`);
 
@@ -214,6 +217,10 @@ describe('a body', () => {
     ['{"state":"mail a@b.de"}', `{"state":"${R}"}`],
     ['{"attributes":{"state":"pregnant","flag":true}}', `{"attributes":{"state":"${R}","flag":true}}`],
     ['{"context":{"state":"pregnant","flag":true,"n":3}}', `{"context":{"state":"${R}","flag":true,"n":3}}`],
+    [
+      '{"4f2a1b3c-1111-4222-8333-123456789012":{"state":"x"}}',
+      '{"4f2a1b3c-1111-4222-8333-123456789012":{"state":"x"}}',
+    ],
     ['{"jane@example.com":1,"Jane Roe":2,"t2125550100":3}', `{"${R}":1,"${R}":2,"${R}":3}`],
     ['{"id":"jane.roe","queueId":"q-17"}', `{"id":"${R}","queueId":"q-17"}`],
     ['{"ssn":123456789,"extension":1234,"n":123456}', `{"ssn":"${R}","extension":"${R}","n":123456}`],
@@ -327,12 +334,12 @@ it.each(['one', 'two', 'three'])(
         const [name = '', shown = ''] = pair.split('=').map(decode);
         const isKept = policy.rules.keptParams.has(name.toLowerCase()) && isClean(shown);
         expect(isShown(shown) || isKept, `${query}: ${pair}`).toBe(true);
-        expect(name === R || (/^[A-Za-z_$@][\w$-]*$/.test(name) && isClean(name)), `${query}: ${pair}`).toBe(true);
+        expect(name === R || isPlainName(name), `${query}: ${pair}`).toBe(true);
       }
       for (const [name, shown] of Object.entries(entry.request.headers)) {
         const isKept = listed.includes(name) && isClean(shown);
         expect(isShown(shown) || isKept, `${name}: ${shown}`).toBe(true);
-        expect(name === R || (/^[a-z_$@][\w$-]*$/.test(name) && isClean(name)), name).toBe(true);
+        expect(name === R || isPlainName(name), name).toBe(true);
       }
     }
   },

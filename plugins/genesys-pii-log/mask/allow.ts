@@ -7,7 +7,8 @@ import { KEPT_FIELDS, OPEN_MAPS } from './genesys-models.js';
 import { findTextHits } from './labels.js';
 import { compilePaths } from './paths.js';
 import type { Allowed, Masking } from './rules.js';
-import { applyPatterns, findHits } from './text.js';
+import { shapeOf } from './shapes.js';
+import { applyPatterns, findHits, type Hit } from './text.js';
 
 /** In `keep_fields`, stands for the names of Genesys' models. */
 export const GENESYS = 'genesys';
@@ -65,15 +66,16 @@ export function judgeKept(text: string, isId: boolean, masking: Masking): Judgem
   if (isId && !/^[\w.:|@*-]*\d[\w.:|@*-]*$/.test(text)) return { rule: UNLISTED };
   const shown = applyPatterns(text, masking);
   const [hit] = findTextHits(shown, masking);
-  if (hit !== undefined) return { rule: isDetected(hit.kind) ? `detector:${hit.kind}` : hit.kind };
+  if (hit !== undefined) return { rule: ruleOf(hit) };
   return mayBeToken(shown) ? { rule: 'credential' } : { shown };
 }
 
 /** Counts what is on no list. */
 export const UNLISTED = 'unlisted';
 
-function isDetected(kind: string): boolean {
-  return !['query', 'credential', 'encoded', 'binary', 'field'].includes(kind);
+function ruleOf({ kind, name }: Hit): string {
+  if (kind === 'field') return `field:${name}`;
+  return ['query', 'credential', 'encoded', 'binary'].includes(kind) ? kind : `detector:${kind}`;
 }
 
 function mayBeToken(text: string): boolean {
@@ -90,6 +92,8 @@ const MANY_DIGITS = /(?:\d\D*){7}/;
 
 /** Whether a name of a field, a parameter or a header is shown. @throws SlowPattern if patterns take too long */
 export function isShownName(name: string, masking: Masking): boolean {
+  // Maps by id are common.
+  if (shapeOf(name) === 'uuid') return applyPatterns(name, masking) === name;
   if (!PLAIN_NAME.test(name) || MANY_DIGITS.test(name) || mayBeToken(name)) return false;
   return applyPatterns(name, masking) === name && findHits(name, masking.rules).length === 0;
 }
