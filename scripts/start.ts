@@ -17,9 +17,15 @@ import {
 } from '../kong/testbed/development-config.js';
 import { DEFAULT_CLIENT, startGenesysCloud } from '../kong/testbed/genesys-cloud/index.js';
 import { startNativeKong } from '../kong/testbed/native-kong.js';
-import { LEFT_OUT_LOCALLY, PLUGINS, pluginServerCommands } from '../kong/testbed/plugin-servers.js';
+import {
+  type ExternalPlugin,
+  LEFT_OUT_LOCALLY,
+  PLUGINS,
+  pluginServerCommands,
+} from '../kong/testbed/plugin-servers.js';
 import { waitFor } from '../kong/testbed/wait-for.js';
 import { answerHelp } from './arguments.js';
+import { addAuditLog, openAuditView } from './start-audit.js';
 import { readCredentials, readSettings, type Settings, USAGE } from './start-settings.js';
 
 /** What has been started, to be stopped in reverse. */
@@ -41,13 +47,18 @@ async function start(): Promise<void> {
   // What everyone knows opens a simulator only.
   const access = credentials === undefined ? DEMO_ACCESS : randomAccess();
   const config = developmentConfig(destination, access);
+  addAuditLog(config);
+  const audit = openAuditView(console.log);
+  stops.push(async () => audit.close());
   const env = {
     ...developmentEnv(),
     GENESYS_CLIENT_ID: credentials?.clientId ?? DEFAULT_CLIENT.clientId,
     GENESYS_CLIENT_SECRET: credentials?.clientSecret ?? DEFAULT_CLIENT.clientSecret,
   };
   const url =
-    settings.gateway === 'kong' ? await startKong(settings, config, env) : await startLocal(settings, config, env);
+    settings.gateway === 'kong'
+      ? await startKong(settings, config, env, audit.plugins)
+      : await startLocal(settings, config, env, audit.plugins);
   printExamples(url, access, destination);
 }
 
@@ -60,6 +71,7 @@ async function startLocal(
   { port }: Settings,
   config: Record<string, unknown>,
   env: Record<string, string>,
+  plugins: readonly ExternalPlugin[],
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'genesys-gateway-'));
   stops.push(async () => rmSync(folder, { recursive: true, force: true }));
@@ -68,7 +80,7 @@ async function startLocal(
     port,
     env,
     ignorePlugins: LEFT_OUT_LOCALLY,
-    pluginServers: pluginServerCommands(PLUGINS, folder),
+    pluginServers: pluginServerCommands(plugins, folder),
     onRequest: ({ method, path, consumer, status, ms }) => {
       console.log(`${method} ${path}  ${consumer ?? '-'}  ${status}  ${Math.round(ms)} ms`);
     },
@@ -87,8 +99,9 @@ async function startKong(
   { port }: Settings,
   config: Record<string, unknown>,
   env: Record<string, string>,
+  plugins: readonly ExternalPlugin[],
 ): Promise<string> {
-  const kong = await startNativeKong({ config, plugins: PLUGINS, env, port });
+  const kong = await startNativeKong({ config, plugins, env, port });
   stops.push(() => kong.close());
   await pluginServersListen(kong.prefix);
   console.log(`Gateway (Kong)  ${kong.url}`);

@@ -17,7 +17,9 @@ import { deafSockets } from './readiness.js';
 
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 
-export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins PLUGIN,...] [--processes one|each]
+export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route NAME [--content-type TYPE] < BODY
+         prints what genesys-pii-log would log of a body on a route, and why each value is shown or masked
+       kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins PLUGIN,...] [--processes one|each]
                           [--prefix DIR] [--log FILE] [-- FLAG ...]
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart

@@ -6,12 +6,16 @@ import type { Host } from '../shared/host.js';
 import { ConfigError } from '../shared/kong-schema/config-error.js';
 import { type ConfigOf, parseConfig } from '../shared/kong-schema/parse-config.js';
 import { openSecret, type Secret } from '../shared/secret.js';
+import { DEFAULT_FIELDS, DEFAULT_FIELDS_OF_ALLOW } from './defaults.js';
 import type { EntryPolicy } from './entry/entry.js';
 import type { Format } from './entry/line.js';
-import { createFieldNames } from './mask/fields.js';
+import { createAllowed } from './mask/allow.js';
+import { createFieldNames, type FieldNames } from './mask/fields.js';
+import { FREE_TEXT_FIELDS } from './mask/genesys-models.js';
 import { createMask, type HashKey, keyIdOf } from './mask/masks.js';
 import { compilePaths, type PathRules } from './mask/paths.js';
 import { compilePattern, type PatternRule } from './mask/patterns.js';
+import type { Allowed } from './mask/rules.js';
 import { Schema } from './schema.js';
 import type { SinkSettings } from './sinks/registry.js';
 import { readSinks } from './sinks/settings.js';
@@ -46,8 +50,10 @@ export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw);
   const secret = readHashKey(config, host);
   const hashKey = keyOf(secret, config.hash_key_id);
+  const isAllow = config.values === 'allow';
   const rules = {
-    fields: createFieldNames(config.fields),
+    allowed: isAllow ? readAllowed(config.keep_fields) : undefined,
+    fields: fieldNamesOf(config.fields, isAllow),
     paths: readPaths(config.paths),
     patterns: config.patterns.map(readPattern),
     kinds: new Set(config.detectors),
@@ -82,6 +88,18 @@ function readPaths(texts: readonly string[]): PathRules {
     withPath(`paths[${index}]`, () => compilePaths([text]));
   }
   return compilePaths(texts);
+}
+
+function fieldNamesOf(configured: readonly string[] | undefined, isAllow: boolean): FieldNames {
+  if (configured !== undefined) return createFieldNames(configured);
+  return isAllow ? createFieldNames(DEFAULT_FIELDS_OF_ALLOW) : createFieldNames(DEFAULT_FIELDS, FREE_TEXT_FIELDS);
+}
+
+function readAllowed(entries: readonly string[]): Allowed {
+  for (const [index, entry] of entries.entries()) {
+    withPath(`keep_fields[${index}]`, () => createAllowed([entry]));
+  }
+  return createAllowed(entries);
 }
 
 function readPattern(pattern: RawConfig['patterns'][number], index: number): PatternRule {

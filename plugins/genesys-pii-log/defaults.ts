@@ -1,5 +1,10 @@
 /** What is masked and what is shown by default. Made for Genesys Cloud's models and headers. */
 
+import { GENESYS } from './mask/allow.js';
+
+/** Names of fields whose values are shown. */
+export const DEFAULT_KEEP_FIELDS = [GENESYS];
+
 /** People's names, numbers and addresses in Genesys Cloud's models. Case and separators are ignored. */
 export const DEFAULT_FIELDS = [
   'name',
@@ -103,7 +108,29 @@ export const DEFAULT_FIELDS = [
   'html_body',
   'transcript',
   'notes',
+  'latitude',
+  'longitude',
+  'coordinates',
 ];
+
+/** Fields of Genesys Cloud's models that are records: with `values: allow` each name in them decides for itself. */
+const RECORDS = new Set([
+  'address',
+  'addresses',
+  'email',
+  'emails',
+  'primary_contact_info',
+  'contact_info',
+  'contact',
+  'external_contact',
+  'external_contacts',
+  'attributes',
+  'participant_attributes',
+  'custom_fields',
+]);
+
+/** With `values: allow`, what is masked whatever its shape: dates of birth, short numbers. */
+export const DEFAULT_FIELDS_OF_ALLOW = DEFAULT_FIELDS.filter((name) => !RECORDS.has(name));
 
 /** Headers that describe a message or identify its request. Everything else is masked. */
 export const DEFAULT_HEADERS = [

@@ -3,7 +3,7 @@
  * configuration is derived from it. Rules that the language cannot express are in config.ts.
  */
 import type { Field, Fields } from '../shared/kong-schema/field.js';
-import { DEFAULT_FIELDS, DEFAULT_HEADERS, DEFAULT_QUERY_PARAMS } from './defaults.js';
+import { DEFAULT_HEADERS, DEFAULT_KEEP_FIELDS, DEFAULT_QUERY_PARAMS } from './defaults.js';
 import { KINDS } from './mask/finding.js';
 
 const NAME = { type: 'string', len_min: 1, len_max: 128 } as const satisfies Field;
@@ -128,12 +128,29 @@ const SINK = {
 /** The fields of `config`. */
 export const Schema = [
   {
+    values: {
+      type: 'string',
+      default: 'allow',
+      one_of: ['allow', 'detect'],
+      description:
+        '`allow`: only values that are known to be harmless are shown, by `keep_fields` and by their shape. `detect`: all are shown but those that names, patterns and detectors find.',
+    },
+  },
+  {
+    keep_fields: {
+      type: 'array',
+      default: DEFAULT_KEEP_FIELDS,
+      elements: { type: 'string', len_min: 1, len_max: 500 },
+      description:
+        "With `allow`, names of fields whose values are shown, at any depth, or paths to them as in `paths`; they still pass the detectors. `genesys` is the states, types, ids, times and counts of Genesys' models. A path also shows what `fields` names.",
+    },
+  },
+  {
     fields: {
       type: 'array',
-      default: DEFAULT_FIELDS,
       elements: NAME,
       description:
-        'Names of fields that are masked at any depth; `customer_name`, `customerName`, `Customer-Name` are the same. Of a record every leaf is masked, its structure and names stay. An empty list means none.',
+        'Names of fields that are masked at any depth, whatever else is said; `customer_name`, `customerName`, `Customer-Name` are the same. Of a record every leaf is masked, its structure and names stay. Left out, a list of names, numbers and addresses; an empty list means none.',
     },
   },
   {

@@ -7,7 +7,8 @@ import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { kongMissing } from '../../kong/testbed/native-kong.js';
 import { answerHelp, readArguments } from '../arguments.js';
-import { benchPiiLog } from './cases/pii-log.js';
+import type { Alone } from './alone.js';
+import { benchMaskAlone, benchPiiLog } from './cases/pii-log.js';
 import { benchQuota } from './cases/quota.js';
 import { benchFilterAlone, benchResponseFilter } from './cases/response-filter.js';
 import type { CaseResult } from './cases/result.js';
@@ -21,7 +22,7 @@ import { nginxMissing } from './static-upstream.js';
 const RESULTS = 'bench-results.json';
 /** A machine with nothing else to do has less (uptime(1)). */
 const BUSY_LOAD = 0.5;
-const USUAL_PARTS = ['server', 'filter-alone', 'token', 'quota', 'filter', 'log', 'suite', 'start'];
+const USUAL_PARTS = ['server', 'filter-alone', 'mask-alone', 'token', 'quota', 'filter', 'log', 'suite', 'start'];
 const PARTS = [...USUAL_PARTS, 'memory'];
 const USAGE = `usage: npm run bench -- [--gateway kong|local] [--only PART,...] [--requests N]; parts: ${PARTS.join(', ')}`;
 
@@ -77,15 +78,17 @@ async function benchAlone(into: Record<string, unknown>): Promise<void> {
     console.table(rounded(bench.memory));
     into.pluginServer = bench;
   }
-  if (chosen.includes('filter-alone')) {
-    const bench = await benchFilterAlone();
-    for (const { bytes, filterMs, parseAndStringifyMs } of bench) {
-      const ratio = (filterMs / parseAndStringifyMs).toFixed(2);
-      const parse = `JSON.parse and JSON.stringify (${parseAndStringifyMs.toFixed(3)} ms)`;
-      console.log(`the filter alone on ${bytes} bytes: ${filterMs.toFixed(3)} ms, ${ratio} of ${parse}`);
-    }
-    into.filterAlone = bench;
+  if (chosen.includes('filter-alone')) into.filterAlone = printAlone('the filter', await benchFilterAlone());
+  if (chosen.includes('mask-alone')) into.maskAlone = printAlone('masking', await benchMaskAlone());
+}
+
+function printAlone(what: string, bench: Alone[]): Alone[] {
+  for (const { bytes, workMs, parseAndStringifyMs } of bench) {
+    const ratio = (workMs / parseAndStringifyMs).toFixed(2);
+    const parse = `JSON.parse and JSON.stringify (${parseAndStringifyMs.toFixed(4)} ms)`;
+    console.log(`${what} alone on ${bytes} bytes: ${workMs.toFixed(4)} ms, ${ratio} of ${parse}`);
   }
+  return bench;
 }
 
 /** What goes through a gateway: the table, start-up and memory. */

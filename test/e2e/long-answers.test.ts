@@ -49,7 +49,7 @@ beforeAll(async () => {
   service = await startService();
   const plugins = [
     { name: FILTER, config: { rules: [{ keep: ['id'] }] } },
-    { name: LOG, config: { sinks: [{ type: 'file', path: audit.path }] } },
+    { name: LOG, config: { values: 'detect', sinks: [{ type: 'file', path: audit.path }] } },
   ];
   const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
   gateway = await startGateway({

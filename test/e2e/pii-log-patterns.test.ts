@@ -30,7 +30,8 @@ beforeAll(async () => {
   audit = openAuditLog(join(folder, 'audit.log'));
   mirror = await startMirrorService();
   operator = `127.0.0.1:${await freePort()}`;
-  const config = { sinks: [{ type: 'file', path: audit.path }], patterns: [PATTERN], max_body_bytes: 131_072 };
+  const sinks = [{ type: 'file', path: audit.path }];
+  const config = { values: 'detect', fields: [], sinks, patterns: [PATTERN], max_body_bytes: 131_072 };
   const plugins = [{ name: 'genesys-pii-log', config }];
   gateway = await startGateway({
     config: { services: [{ name: 'mirror', url: mirror.url, routes: [{ name: 'all', paths: ['/m'], plugins }] }] },

@@ -2,6 +2,7 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { allowedMs } from '../../../test/support/allowed-time.js';
+import { DEFAULT_FIELDS } from '../defaults.js';
 import type { Tally } from '../mask/tally.js';
 import { testMasking } from '../testing/config.js';
 import { type CapturedBody, type LoggedBody, logBody } from './body.js';
@@ -13,7 +14,7 @@ interface Given extends Partial<CapturedBody> {
 
 async function log(content: string | Buffer, given: Given = {}): Promise<LoggedBody & { tally: Tally }> {
   const { max = 16384, config, ...about } = given;
-  const masking = testMasking(config);
+  const masking = testMasking({ values: 'detect', fields: DEFAULT_FIELDS, ...config });
   const bytes = Buffer.from(content as string);
   const body = { bytes, size: bytes.length, contentType: 'application/json', contentEncoding: undefined, ...about };
   return { ...(await logBody(body, masking, max)), tally: masking.tally };
@@ -347,5 +348,57 @@ describe('others', () => {
 
   it('above the hard limit only the size is logged', async () => {
     expect(await log('', { size: 20_000_000 })).toMatchObject({ size: 20_000_000, omitted: 'too_large' });
+  });
+});
+
+describe('with the defaults of detect', () => {
+  const contentOf = async (text: string, contentType = 'application/json') => {
+    const bytes = Buffer.from(text);
+    const masking = testMasking({ values: 'detect' });
+    return logBody({ bytes, size: bytes.length, contentType, contentEncoding: undefined }, masking, 16_384);
+  };
+
+  it.each([
+    ['{"text":"Hi, I am Jane Roe, living at 12 Main Street"}', `{"text":"${R}"}`],
+    [
+      '{"transcripts":[{"phrases":[{"text":"I am Jane","n":1}]}]}',
+      `{"transcripts":[{"phrases":[{"text":"${R}","n":1}]}]}`,
+    ],
+    [
+      '{"note":"x","comments":"y","message":{"state":"ok"},"body":"z"}',
+      `{"note":"${R}","comments":"${R}","message":{"state":"ok"},"body":"${R}"}`,
+    ],
+    ['{"phrases":["I am Jane",{"n":"x"}]}', `{"phrases":["${R}",{"n":"x"}]}`],
+    ['{"a":"password: hunter2"}', `{"a":"password: ${R}"}`],
+    ['{"a":"{password: \\"hunter2\\"}"}', `{"a":"{password: ${R}}"}`],
+    ['{"a":"secret: one two\\nstate: open"}', `{"a":"secret: ${R}\\nstate: open"}`],
+    ['{"a":"Authorization: Basic amFuZTpodW50ZXIy"}', `{"a":"Authorization: ${R}"}`],
+    ['{"a":"send Basic amFuZTpodW50ZXIy please"}', `{"a":"send Basic ${R} please"}`],
+    ['{"a":"Basic information is here"}', '{"a":"Basic information is here"}'],
+    ['{"a":"see https://x/y: ok"}', '{"a":"see https://x/y: ok"}'],
+    ['{"a":"customer: ok, customerName: Ann Smith; id: 3"}', `{"a":"customer: ok, customerName: ${R}; id: 3"}`],
+    ['{"a":"-----BEGIN PRIVATE KEY-----\\nMIIB\\n-----END PRIVATE KEY----- x"}', `{"a":"${R} x"}`],
+    ['{"a":"-----BEGIN RSA PRIVATE KEY-----\\nMIIB"}', `{"a":"${R}"}`],
+    ['{"a":"key AKIAIOSFODNN7EXAMPLE or ghp_abcdefghijklmnopqrstuvwxyz0123456789"}', `{"a":"key ${R} or ${R}"}`],
+    [
+      '{"x":-77.034040723966,"latitude":-77.034040723966,"coordinates":[1.5]}',
+      `{"x":-77.034040723966,"latitude":"${R}","coordinates":["${R}"]}`,
+    ],
+    ['{"x":4111111111111111.5}', `{"x":"${R}"}`],
+  ])('%s', async (text, expected) => {
+    expect((await contentOf(text)).content).toBe(expected);
+  });
+
+  it.each([
+    ['text/csv', 'firstName,lastName\nZoe,Roe\n'],
+    ['application/yaml', 'people:\n  - [Zoe, Roe]\n'],
+  ])('%s is its size and type', async (contentType, text) => {
+    expect(await contentOf(text, contentType)).toEqual({
+      kind: 'text',
+      size: text.length,
+      contentType,
+      truncated: false,
+      omitted: 'free_text',
+    });
   });
 });

@@ -5,18 +5,20 @@
 
 import type { Beginning } from '../../shared/http/content-coding.js';
 import { type MediaType, parseMediaType } from '../../shared/http/media-type.js';
+import { AllowedJsonMasker } from '../mask/allowed-json.js';
 import { maskBeginning } from '../mask/beginning.js';
 import { JsonMasker } from '../mask/json.js';
+import type { Explain, JsonMaskerOptions } from '../mask/json-reader.js';
 import { findTextHits } from '../mask/labels.js';
 import { parseDocument } from '../mask/paths.js';
 import type { Masking } from '../mask/rules.js';
 import { Tally } from '../mask/tally.js';
-import { maskText } from '../mask/text.js';
+import { maskMediaType, maskName } from '../mask/values.js';
 import { decompress, decompressBrotli } from './decompress.js';
 import { formDocument, maskForm } from './form.js';
 import { type BodyKind, declaredKind } from './kind.js';
 import { listParts } from './multipart.js';
-import { otherWork, SLICE } from './slices.js';
+import { otherWork, QUICK_SLICE, SLICE } from './slices.js';
 
 /** A body as it went over the wire. */
 export interface CapturedBody {
@@ -47,7 +49,9 @@ export interface LoggedBody {
     | 'overload'
     | 'unreadable'
     | 'too_large_for_jsonpath'
-    | 'slow_pattern';
+    | 'slow_pattern'
+    /** Text with `values: allow`, tables and YAML always. */
+    | 'free_text';
 }
 
 /** Larger bodies are not read: only their size is logged. */
@@ -60,13 +64,19 @@ const MAX_JSONPATH_BYTES = 64 * 1024;
 /**
  * Masks a body.
  * @param maxBytes of content that is logged, in UTF-8
+ * @param explain is told why each value of JSON is shown or masked, with `values: allow`
  * @throws SlowPattern if patterns take too long
  */
-export async function logBody(body: CapturedBody, masking: Masking, maxBytes: number): Promise<LoggedBody> {
+export async function logBody(
+  body: CapturedBody,
+  masking: Masking,
+  maxBytes: number,
+  explain?: Explain,
+): Promise<LoggedBody> {
   const media = parseMediaType(body.contentType);
   const about = {
     size: body.size,
-    ...(media.type === '' ? {} : { contentType: maskText(media.type.slice(0, 100), masking) }),
+    ...(media.type === '' ? {} : { contentType: maskMediaType(media.type, masking) }),
   };
   if (body.size > HARD_LIMIT) return { ...about, truncated: true, omitted: 'too_large' };
   const declared = declaredKind(media);
@@ -79,10 +89,13 @@ export async function logBody(body: CapturedBody, masking: Masking, maxBytes: nu
   const read = await readText(beginning, media, declared);
   if (typeof read === 'string')
     return { ...about, kind: 'binary', truncated: false, ...(read === 'binary' ? {} : { omitted: read }) };
-  await otherWork();
-  const logged = await logText(read, declared, masking, maxBytes);
+  if (read.text.length > SLICE) await otherWork();
+  const logged = await logText(read, declared, masking, maxBytes, explain, NAMELESS.test(media.type));
   return { ...about, ...logged };
 }
+
+/** A table has its names in another line than its values, so names say nothing; YAML may, too. */
+const NAMELESS = /[/+](?:csv|tab-separated-values|x-yaml|yaml)$/;
 
 interface Text {
   text: string;
@@ -111,7 +124,7 @@ function decodeText({ bytes, isCut }: Beginning, charset: string | undefined): T
     return 'charset';
   }
   if (text.includes('\0')) return 'binary';
-  const broken = text.slice(0, 4096).split('\ufffd').length - 1;
+  const broken = text.includes('\ufffd') ? text.slice(0, 4096).split('\ufffd').length - 1 : 0;
   // What is no text cannot be proven clean.
   if (broken > 8 + Math.min(text.length, 4096) / 50) return 'binary';
   return { text, isCut: isCut || bytes.length > WINDOW };
@@ -129,17 +142,22 @@ async function logText(
   declared: BodyKind | undefined,
   masking: Masking,
   maxBytes: number,
+  explain: Explain | undefined,
+  isTable: boolean,
 ): Promise<LoggedText> {
   if (read.text === '')
     return { ...(declared === undefined ? {} : { kind: declared }), content: '', truncated: read.isCut };
   // Clients that send JSON as a form are common.
   if (declared === 'json' || /^\s*[[{]/.test(read.text)) {
-    const logged = await logJson(read, masking, maxBytes);
+    const logged = await logJson(read, masking, maxBytes, explain);
     if (logged !== undefined) return logged;
-    // Where paths would lead in it cannot be known.
-    if (!masking.rules.paths.isEmpty) return { kind: 'json', truncated: true, omitted: 'unreadable' };
+    // Where paths would lead in it cannot be known, nor which names its values have.
+    if (masking.rules.allowed !== undefined || !masking.rules.paths.isEmpty) {
+      return { kind: 'json', truncated: true, omitted: 'unreadable' };
+    }
   }
   if (declared === 'form') return logForm(read, masking, maxBytes);
+  if (masking.rules.allowed !== undefined || isTable) return { kind: 'text', truncated: false, omitted: 'free_text' };
   const { text, isCut } = maskBeginning(read.text, maxBytes, masking, findTextHits);
   // The end of the window is an end only if the body ends there.
   const unfinished = read.isCut && !isCut;
@@ -148,7 +166,12 @@ async function logText(
 }
 
 /** Undefined if it is no JSON. */
-async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number): Promise<LoggedText | undefined> {
+async function logJson(
+  { text, isCut }: Text,
+  masking: Masking,
+  maxBytes: number,
+  explain: Explain | undefined,
+): Promise<LoggedText | undefined> {
   const { paths } = masking.rules;
   let pointers: ReadonlyMap<string, string> | undefined;
   if (paths.needsDocument) {
@@ -160,16 +183,29 @@ async function logJson({ text, isCut }: Text, masking: Masking, maxBytes: number
     pointers = await paths.pointersIn(document);
   }
   const tally = new Tally();
-  const options = { maxOutput: maxBytes + 1, isCut, ...(pointers === undefined ? {} : { pointers }) };
-  const masker = new JsonMasker(text, { ...masking, tally }, options);
-  let result = masker.run(SLICE);
+  const options = {
+    maxOutput: maxBytes + 1,
+    isCut,
+    ...(pointers === undefined ? {} : { pointers }),
+    ...(explain && { explain }),
+  };
+  const masker = jsonMasker(text, { ...masking, tally }, options);
+  const slice = masking.rules.allowed === undefined ? SLICE : QUICK_SLICE;
+  let result = masker.run(slice);
   while (result === 'going on') {
     await otherWork();
-    result = masker.run(SLICE);
+    result = masker.run(slice);
   }
   if (result === 'invalid') return undefined;
   masking.tally.addAll(tally);
   return { kind: 'json', ...cut(masker.output, maxBytes, result !== 'done') };
+}
+
+function jsonMasker(text: string, masking: Masking, options: JsonMaskerOptions): AllowedJsonMasker | JsonMasker {
+  const { allowed } = masking.rules;
+  return allowed === undefined
+    ? new JsonMasker(text, masking, options)
+    : new AllowedJsonMasker(text, masking, options, allowed);
 }
 
 async function logForm(read: Text, masking: Masking, maxBytes: number): Promise<LoggedText> {
@@ -192,8 +228,8 @@ function logParts(
 ): Pick<LoggedBody, 'parts' | 'truncated' | 'omitted'> {
   if (boundary === undefined || boundary === '') return { truncated: false, omitted: 'unreadable' };
   const parts = listParts(bytes, boundary).map(({ name, contentType, isFile, size }) => ({
-    ...(name === undefined ? {} : { name: maskText(name, masking) }),
-    ...(contentType === undefined ? {} : { contentType: maskText(contentType.slice(0, 100), masking) }),
+    ...(name === undefined ? {} : { name: maskName(name, masking) }),
+    ...(contentType === undefined ? {} : { contentType: maskMediaType(contentType, masking) }),
     ...(isFile ? { file: true as const } : {}),
     size,
   }));
@@ -204,8 +240,10 @@ const ENCODER = new TextEncoder();
 
 /** Returns the first bytes of a text that is masked. No character is cut in two, and no half of one is left. */
 function cut(text: string, maxBytes: number, isCut: boolean): { content: string; truncated: boolean } {
-  const bytes = new Uint8Array(Math.min(maxBytes, text.length * 3));
-  const { read, written } = ENCODER.encodeInto(text, bytes);
-  if (read === text.length) return { content: text.toWellFormed(), truncated: isCut };
+  if (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes) {
+    return { content: text.toWellFormed(), truncated: isCut };
+  }
+  const bytes = new Uint8Array(maxBytes);
+  const { written } = ENCODER.encodeInto(text, bytes);
   return { content: Buffer.from(bytes.buffer, 0, written).toString('utf8'), truncated: true };
 }

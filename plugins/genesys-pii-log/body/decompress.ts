@@ -9,6 +9,7 @@ const GZIP = Buffer.from([0x1f, 0x8b]);
  * @returns undefined if it cannot be undone
  */
 export function decompress(beginning: Beginning, encoding: string, maxBytes: number): Promise<Beginning | undefined> {
+  if (encoding === '' && beginning.bytes[0] !== GZIP[0]) return Promise.resolve(beginning);
   const codings = codingsOf([encoding]);
   // The header may be gone: a plugin that rewrites the answer removes it, but the service's own answer is logged.
   const isUnsaid = codings.length === 0 && beginning.bytes.subarray(0, 2).equals(GZIP);

@@ -3,6 +3,7 @@ import { maskJsonString, maskWhole } from '../mask/json.js';
 import { REDACTED } from '../mask/masks.js';
 import { pointerTo } from '../mask/paths.js';
 import type { Masking } from '../mask/rules.js';
+import { maskName, maskUnlessAllowed } from '../mask/values.js';
 import { otherWork, SLICE } from './slices.js';
 
 interface Masked {
@@ -71,7 +72,9 @@ function maskParameter(
   pointers: ReadonlyMap<string, string> | undefined,
   room: number,
 ): Masked {
-  const shownName = encode(maskJsonString(name, masking, 0, room).text);
+  const shownName = encode(
+    masking.rules.allowed ? maskName(name, masking) : maskJsonString(name, masking, 0, room).text,
+  );
   if (value === undefined) return { text: shownName, isCut: false };
   const masked = value === '' ? { text: '', isCut: false } : maskValue(name, value, masking, pointers, room);
   return { text: `${shownName}=${encode(masked.text)}`, isCut: masked.isCut };
@@ -84,14 +87,20 @@ function maskValue(
   pointers: ReadonlyMap<string, string> | undefined,
   room: number,
 ): Masked {
-  const { fields, paths } = masking.rules;
+  const { allowed, fields, paths } = masking.rules;
   const rule = fields.ruleOfPath(name);
   if (rule?.kind === 'credential') {
     masking.tally.add('credential');
     return { text: REDACTED, isCut: false };
   }
   const path = paths.step(paths.start, name).hit ?? pointers?.get(pointerTo('', name));
-  if (rule === undefined && path === undefined) return maskJsonString(value, masking, 0, room);
+  const isKeptPath = allowed !== undefined && allowed.paths.step(allowed.paths.start, name).hit !== undefined;
+  if (path === undefined && (rule === undefined || isKeptPath)) {
+    if (allowed === undefined) return maskJsonString(value, masking, 0, room);
+    // OAuth's code opens what a token opens.
+    const isKept = isKeptPath || (name !== 'code' && allowed.keeps(name));
+    return { text: maskUnlessAllowed(value, isKept, masking), isCut: false };
+  }
   masking.tally.add(rule === undefined ? `path:${path}` : `field:${rule.name}`);
   return { text: maskWhole(value, masking), isCut: false };
 }

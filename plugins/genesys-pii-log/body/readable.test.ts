@@ -16,7 +16,7 @@ function* leaves(value: unknown, name = ''): Generator<[string, unknown]> {
 async function masked(document: unknown, config: Record<string, unknown>): Promise<unknown> {
   const bytes = Buffer.from(JSON.stringify(document));
   const about = { size: bytes.length, contentType: 'application/json', contentEncoding: undefined };
-  const { content } = await logBody({ bytes, ...about }, testMasking(config), 10_000_000);
+  const { content } = await logBody({ bytes, ...about }, testMasking({ values: 'detect', ...config }), 10_000_000);
   return JSON.parse(content ?? '');
 }
 

@@ -4,7 +4,7 @@
  */
 import { type CapturedBody, type LoggedBody, logBody } from '../body/body.js';
 import { maskJsonString } from '../mask/json.js';
-import type { Mask } from '../mask/masks.js';
+import { type Mask, REDACTED } from '../mask/masks.js';
 import type { Masking, Rules } from '../mask/rules.js';
 import { type ExtraSearchTime, orOmitted, SearchTime, SlowPattern } from '../mask/search-time.js';
 import { Tally } from '../mask/tally.js';
@@ -99,7 +99,7 @@ export async function buildEntry(
     custom_id: label(kong.consumer.customId),
   };
   const credentialId = label(observed.credentialId ?? kong.credentialId);
-  const path = orOmitted(masking, () => maskPath(uriPath, masking));
+  const path = orOmitted(masking, () => maskPath(uriPath, masking, segmentsOf(kong.routePaths)));
   const query = uriQuery === undefined ? undefined : orOmitted(masking, () => maskQuery(uriQuery, masking));
   const requestHeaders = maskHeaders(kong.requestHeaders, keptHeaders, masking);
   const responseHeaders = maskHeaders(kong.responseHeaders, keptHeaders, masking);
@@ -116,7 +116,7 @@ export async function buildEntry(
     consumer,
     credential_id: credentialId,
     client_ip: clientAddress(kong.clientIp, policy.clientIp, policy.addressMask),
-    method: kong.method,
+    method: methodOf(kong.method, rules),
     path,
     query,
     route: kong.route,
@@ -143,6 +143,18 @@ export async function buildEntry(
     truncated: requestBody?.truncated === true || responseBody?.truncated === true,
   };
   return withoutAbsent(entry) as unknown as Entry;
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TRACE']);
+
+/** A method of the caller's own invention is a text of the caller's. */
+function methodOf(method: string | undefined, { allowed }: Rules): string | undefined {
+  return method === undefined || allowed === undefined || METHODS.has(method) ? method : REDACTED;
+}
+
+/** The segments of a route's paths that are neither patterns nor parameters: the operator's own words. */
+function segmentsOf(paths: readonly string[]): ReadonlySet<string> {
+  return new Set(paths.flatMap((path) => path.split('/')).filter((segment) => /^[\w.-]{1,64}$/.test(segment)));
 }
 
 function splitUri(uri: string): [string, string | undefined] {

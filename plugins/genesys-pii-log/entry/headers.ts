@@ -3,6 +3,7 @@ import { REDACTED } from '../mask/masks.js';
 import type { Masking } from '../mask/rules.js';
 import { orOmitted } from '../mask/search-time.js';
 import { maskText } from '../mask/text.js';
+import { maskName, maskUnlessAllowed } from '../mask/values.js';
 import { maskUrl } from './request-line.js';
 
 /** More are not logged. */
@@ -20,6 +21,23 @@ const IDS = new Set([
   'traceparent',
   'x-b3-traceid',
 ]);
+/** What values of headers are; with `values: allow`, anything else is masked. Of other headers any text may be seen. */
+const NUMBERS = /^\d{1,10}$/;
+const DATES = /^(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|0|-1)$/;
+const LISTS = /^[\w!#$&*+.^|~-]+(?: ?[,;=] ?"?[\w!#$&*+.^|~-]+"?)*$/;
+const GRAMMARS: ReadonlyMap<string, RegExp> = new Map<string, RegExp>([
+  ...grammar(NUMBERS, 'age content-length inin-ratelimit-allowed inin-ratelimit-count inin-ratelimit-reset'),
+  ...grammar(NUMBERS, 'ratelimit-limit ratelimit-remaining ratelimit-reset x-kong-proxy-latency'),
+  ...grammar(NUMBERS, 'retry-after x-kong-response-latency x-kong-upstream-latency'),
+  ...grammar(DATES, 'date expires last-modified'),
+  ...grammar(LISTS, 'accept-encoding accept-language allow cache-control connection content-encoding'),
+  ...grammar(LISTS, 'content-language genesys-app transfer-encoding upgrade vary x-gateway-response'),
+]);
+
+function grammar(shape: RegExp, names: string): [string, RegExp][] {
+  return names.split(' ').map((name) => [name, shape]);
+}
+
 /** What such an id looks like: a caller may put anything there, so anything else is looked at like all the rest. */
 const ID =
   /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})$/i;
@@ -49,7 +67,7 @@ export function maskHeaders(
     if (kept.has(lower)) masked.push([lower, orOmitted(masking, () => maskValue(lower, text, masking))]);
     else {
       masking.tally.add('header');
-      masked.push([orOmitted(masking, () => maskText(lower.slice(0, 128), masking)), REDACTED]);
+      masked.push([orOmitted(masking, () => maskName(lower.slice(0, 128), masking)), REDACTED]);
     }
   }
   return Object.fromEntries(masked);
@@ -63,7 +81,13 @@ function maskValue(name: string, text: string, masking: Masking): string {
     masking.tally.add('header');
     return REDACTED;
   }
-  return URLS.has(name) ? maskUrl(text, masking) : maskText(text, masking);
+  if (URLS.has(name)) return maskUrl(text, masking);
+  if (masking.rules.allowed === undefined) return maskText(text, masking);
+  return maskUnlessAllowed(text, isWhatItSays(name, text), masking, 'header');
+}
+
+function isWhatItSays(name: string, text: string): boolean {
+  return !IDS.has(name) && (GRAMMARS.get(name)?.test(text) ?? true);
 }
 
 /** The value of an id's header, if it is one. */

@@ -25,6 +25,8 @@ export interface KongEntry {
   consumer: { id: string | undefined; username: string | undefined; customId: string | undefined } | undefined;
   credentialId: string | undefined;
   route: { id: string | undefined; name: string | undefined };
+  /** The paths that the route matches, as configured. */
+  routePaths: string[];
   service: { id: string | undefined; name: string | undefined };
   /** Who answered. `upstream`: the service; `kong`: Kong or a plugin. */
   source: string | undefined;
@@ -59,6 +61,7 @@ export function parseKongEntry(json: string): KongEntry {
     },
     credentialId: text(record(entry.authenticated_entity).id),
     route: { id: text(record(entry.route).id), name: text(record(entry.route).name) },
+    routePaths: list(record(entry.route).paths).flatMap((path) => text(path) ?? []),
     service: { id: text(record(entry.service).id), name: text(record(entry.service).name) },
     source: text(entry.source),
     latencies: {

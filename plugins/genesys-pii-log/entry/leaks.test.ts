@@ -119,11 +119,20 @@ function body(random: Random, secrets: string[]): CapturedBody {
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 const CONFIGS: Record<string, Record<string, unknown>> = {
-  redact: {},
-  'redact, cut short': { max_body_bytes: 150 },
-  hash: { mask: 'hash', hash_key: HASH_KEY, client_ip: 'hash' },
-  partial: { mask: 'partial' },
-  'detectors alone': { fields: [], keep_query_params: ['q', 'state', 'x', 'p'], format: 'ecs' },
+  redact: { values: 'detect' },
+  'redact, cut short': { values: 'detect', max_body_bytes: 150 },
+  hash: { values: 'detect', mask: 'hash', hash_key: HASH_KEY, client_ip: 'hash' },
+  partial: { values: 'detect', mask: 'partial' },
+  'detectors alone': {
+    values: 'detect',
+    fields: [],
+    keep_query_params: ['q', 'state', 'x', 'p'],
+    format: 'ecs',
+  },
+  allow: {},
+  'allow, cut short': { max_body_bytes: 150 },
+  'allow, hash': { mask: 'hash', hash_key: HASH_KEY, client_ip: 'hash' },
+  'allow, partial': { mask: 'partial' },
 };
 
 describe.each(Object.entries(CONFIGS))('%s', (name, overrides) => {
@@ -215,7 +224,10 @@ it.each(['native', 'ecs'] as const)(
       requestBody: undefined,
       responseBody: undefined,
     };
-    const { json } = toLine(await buildEntry(observed, testConfig().policy, new ExtraSearchTime(realClock)), format);
+    const { json } = toLine(
+      await buildEntry(observed, testConfig({ values: 'detect' }).policy, new ExtraSearchTime(realClock)),
+      format,
+    );
     // biome-ignore lint/suspicious/noControlCharactersInRegex: what is looked for
     expect(json).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/);
     expect(JSON.stringify(JSON.parse(json))).toContain(JSON.stringify(text).slice(1, -1));

@@ -1,8 +1,10 @@
 /** Masks the path, query and URLs of a request. Pure. */
 import { maskJsonString } from '../mask/json.js';
 import type { Masking } from '../mask/rules.js';
+import { isPathWord } from '../mask/shapes.js';
 import { findHits, maskText } from '../mask/text.js';
 import { decodePercent } from '../mask/urls.js';
+import { maskName, maskUnlessAllowed } from '../mask/values.js';
 
 /** Longer paths and queries are cut. */
 const MAX_PATH = 2048;
@@ -10,14 +12,35 @@ const MAX_QUERY = 4096;
 /** Longer names and values are cut. */
 const MAX_VALUE = 1024;
 
-/** Masks a path. A segment in which anything is found is masked as a whole. */
-export function maskPath(path: string, masking: Masking): string {
+/**
+ * Masks a path: with `values: allow` each segment that is no word of Genesys' API or of the route, and no id; with `detect`
+ * each in which anything is found.
+ * @param ofRoute segments of the route's own paths
+ */
+export function maskPath(path: string, masking: Masking, ofRoute: ReadonlySet<string> = NONE): string {
   const isCut = path.length > MAX_PATH;
   const segments = path.slice(0, MAX_PATH).split('/');
   // The cut may be within the last one.
   if (isCut) segments.pop();
-  const masked = segments.map((segment) => maskSegment(segment, masking)).join('/');
+  const isAllowed = masking.rules.allowed !== undefined;
+  const masked = segments
+    .map((segment, index) =>
+      isAllowed ? maskUnlessWord(segment, segments[index - 1] ?? '', ofRoute, masking) : maskSegment(segment, masking),
+    )
+    .join('/');
   return isCut ? `${masked}/...` : masked;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const SMALL_NUMBER = /^\d{1,6}$/;
+
+function maskUnlessWord(segment: string, before: string, ofRoute: ReadonlySet<string>, masking: Masking): string {
+  if (segment === '' || isPathWord(segment) || ofRoute.has(segment)) return segment;
+  // Numbers one after the other may be the groups of a telephone number.
+  if (SMALL_NUMBER.test(segment) && !/^\d/.test(before)) return segment;
+  const decoded = decodePercent(segment);
+  const masked = maskUnlessAllowed(decoded, false, masking, 'path');
+  return masked === decoded ? segment : masked;
 }
 
 function maskSegment(segment: string, masking: Masking): string {
@@ -47,10 +70,13 @@ export function maskQuery(query: string, masking: Masking): string {
     const equals = pair.indexOf('=');
     const name = decodeParameter(equals === -1 ? pair : pair.slice(0, equals));
     const value = equals === -1 ? undefined : decodeParameter(pair.slice(equals + 1));
-    const maskedName = encode(maskJsonString(name, masking, 0, MAX_VALUE).text);
+    const maskedName = encode(maskName(name, masking));
     if (value === undefined) shown.push(maskedName);
     else if (value === '') shown.push(`${maskedName}=`);
-    else if (rules.keptParams.has(name.toLowerCase())) {
+    else if (rules.allowed !== undefined) {
+      const isKept = rules.keptParams.has(name.toLowerCase()) && rules.fields.ruleOf(name)?.kind !== 'credential';
+      shown.push(`${maskedName}=${encode(maskUnlessAllowed(value, isKept, masking, 'query'))}`);
+    } else if (rules.keptParams.has(name.toLowerCase())) {
       shown.push(`${maskedName}=${encode(maskJsonString(value, masking, 0, MAX_VALUE).text)}`);
     } else {
       tally.add('query');
@@ -67,7 +93,9 @@ export function maskUrl(url: string, masking: Masking): string {
     /^([a-z][a-z0-9+.-]{0,20}:\/\/[^/?#]{0,500})?([^?#]*)(\?([^#]*))?(#(.*))?$/is.exec(
       url.slice(0, MAX_PATH + MAX_QUERY),
     ) ?? [];
-  const parts = [maskText(origin, masking), maskPath(path, masking)];
+  const isOriginShown = masking.rules.allowed === undefined || origin === '';
+  const shownOrigin = isOriginShown ? maskText(origin, masking) : maskUnlessAllowed(origin, true, masking);
+  const parts = [shownOrigin, maskPath(path, masking)];
   if (query !== undefined) parts.push('?', maskQuery(query, masking));
   // A fragment is for the client only, and what a server puts there is usually a token.
   if (fragment !== undefined && fragment !== '') {

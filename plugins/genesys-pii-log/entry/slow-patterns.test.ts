@@ -49,7 +49,7 @@ async function cpuMs(work: () => Promise<unknown>): Promise<number> {
 
 function makeEntries(regexes: string[], extra = new ExtraSearchTime(realClock)) {
   const patterns = regexes.map((regex, index) => ({ name: `p${index}`, regex, replacement: MATCH }));
-  const { policy } = testConfig({ patterns, max_body_bytes: 131_072 });
+  const { policy } = testConfig({ values: 'detect', fields: [], patterns, max_body_bytes: 131_072 });
   return (attack: Attack): Promise<Entry> => buildEntry(observed(attack), policy, extra);
 }
 

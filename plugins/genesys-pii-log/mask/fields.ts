@@ -41,7 +41,10 @@ const CREDENTIALS = [
 ];
 
 /** What a name says of its value. */
-export type FieldRule = { kind: 'credential' } | { kind: 'field'; name: string };
+export type FieldRule =
+  | { kind: 'credential' }
+  /** `isText`: it is for texts alone; of records that have the name, each member decides for itself. */
+  | { kind: 'field'; name: string; isText?: boolean };
 
 export interface FieldNames {
   /** Undefined if the name says nothing. */
@@ -55,12 +58,19 @@ const MAX_NAME = 128;
 /** Names repeat, from one record of a list to the next. */
 const MAX_CACHED = 4096;
 
-/** The names of a configuration, in addition to those of credentials. */
-export function createFieldNames(names: readonly string[]): FieldNames {
+/**
+ * The names of a configuration, in addition to those of credentials.
+ * @param texts names of which only texts are masked
+ */
+export function createFieldNames(names: readonly string[], texts: readonly string[] = []): FieldNames {
   const rules = new Map<string, FieldRule>(CREDENTIALS.map((name) => [normaliseName(name), { kind: 'credential' }]));
   for (const name of names) {
     const normal = normaliseName(name);
     if (!rules.has(normal)) rules.set(normal, { kind: 'field', name });
+  }
+  for (const name of texts) {
+    const normal = normaliseName(name);
+    if (!rules.has(normal)) rules.set(normal, { kind: 'field', name, isText: true });
   }
   const cache = new Map<string, FieldRule | undefined>();
   function ruleOf(name: string): FieldRule | undefined {

@@ -6,9 +6,12 @@ import type { FieldNames } from './fields.js';
 import type { Masking } from './rules.js';
 import { findHits, type Hit, merged } from './text.js';
 
-/** A name in quotes, which may be escaped as in a string, and a colon, an XML element, or an attribute or parameter; names are bounded, so a search is linear. */
+/**
+ * A name in quotes, which may be escaped as in a string, and a colon; an XML element; an attribute or parameter; a name
+ * and a colon, as in YAML, GraphQL and headers. Names are bounded, so a search is linear.
+ */
 const LABEL =
-  /["']([^"'\\\n]{1,64})\\{0,16}["']\s{0,8}:\s{0,8}|<([\w.:-]{1,64})(?=[\s>])[^<>]{0,512}>|\b([A-Za-z][\w.-]{0,63})\]?\s?=\s?/g;
+  /["']([^"'\\\n]{1,64})\\{0,16}["']\s{0,8}:\s{0,8}|<([\w.:-]{1,64})(?=[\s>])[^<>]{0,512}>|\b([A-Za-z][\w.-]{0,63})(?:\]?\s?=\s?|\s{0,8}(:)(?!\/\/)[ \t]{0,8})/g;
 
 /** What is masked in a text, in order, without overlaps. */
 export function findTextHits(text: string, { rules }: Masking): Hit[] {
@@ -19,11 +22,12 @@ function labelledValues(text: string, fields: FieldNames): Hit[] {
   const hits: Hit[] = [];
   LABEL.lastIndex = 0;
   for (let match = LABEL.exec(text); match !== null; match = LABEL.exec(text)) {
-    const [label, quoted, element, assigned] = match;
+    const [label, quoted, element, assigned, colon] = match;
     const rule = fields.ruleOf(quoted ?? element?.replace(/^.*:/, '') ?? '') ?? fields.ruleOfPath(assigned ?? '');
     const start = match.index + label.length;
     if (rule === undefined) continue;
-    const end = element === undefined ? endOfValue(text, start) : endOfElement(text, start, element);
+    const end =
+      element === undefined ? endOfValue(text, start, colon !== undefined) : endOfElement(text, start, element);
     if (end > start) {
       const value = text.slice(start, end);
       hits.push({ start, end, value, ...rule });
@@ -33,13 +37,16 @@ function labelledValues(text: string, fields: FieldNames): Hit[] {
   return hits;
 }
 
-/** A string to its quote, a scalar to the next separator; where a list or an object ends cannot be known. */
-function endOfValue(text: string, start: number): number {
+/**
+ * A string to its quote, a scalar to the next separator; where a list or an object ends cannot be known.
+ * @param isLine whether spaces belong to the value, as in YAML and headers
+ */
+function endOfValue(text: string, start: number, isLine: boolean): number {
   const first = text[start];
   if (first === '{' || first === '[') return text.length;
   if (first === '"' || first === "'") return endOfString(text, start, first);
   if (first === '\\') return endOfEscapedString(text, start);
-  const separator = /[\s,;&<>}\]"']/g;
+  const separator = isLine ? /[\r\n,;&<>}\]"']/g : /[\s,;&<>}\]"']/g;
   separator.lastIndex = start;
   return separator.exec(text)?.index ?? text.length;
 }

@@ -18,7 +18,9 @@ export interface Mask {
   of(value: string, domain: Domain): string;
   /** For what may be a credential: nothing of it is shown, and hashes show only that two are the same. */
   opaque(value: string): string;
-  /** Every value gets the same, so nobody needs to know what it is. */
+  /** Whether values of different domains get different masks, so that what a value is must be known. */
+  tellsKinds: boolean;
+  /** Whether every value gets the same. */
   isConstant: boolean;
 }
 
@@ -35,14 +37,14 @@ const SHORTEST_PARTIAL = 8;
 /** No more is ever shown, however long the value is. */
 const MOST_SHOWN = 4;
 
-const REDACT: Mask = { of: () => REDACTED, opaque: () => REDACTED, isConstant: true };
+const REDACT: Mask = { of: () => REDACTED, opaque: () => REDACTED, tellsKinds: false, isConstant: true };
 
 /** The mask of a configuration. @param hashKey as it is now; asked for only to hash */
 export function createMask(kind: 'redact' | 'hash' | 'partial', hashKey: () => HashKey): Mask {
   if (kind === 'redact') return REDACT;
-  if (kind === 'partial') return { of: partial, opaque: () => REDACTED, isConstant: false };
+  if (kind === 'partial') return { of: partial, opaque: () => REDACTED, tellsKinds: false, isConstant: false };
   const of = (value: string, domain: Domain): string => hash(value, domain, hashKey());
-  return { of, opaque: (value) => of(value, 'text'), isConstant: false };
+  return { of, opaque: (value) => of(value, 'text'), tellsKinds: true, isConstant: false };
 }
 
 function hash(value: string, domain: Domain, { key, id }: HashKey): string {
@@ -87,7 +89,7 @@ function ipv6(text: string): string {
 
 /** The last letters and digits, at most a quarter of them. */
 function partial(value: string, domain: Domain): string {
-  if (domain === 'email' || value.includes('@')) return REDACTED;
+  if (domain === 'email' || value.normalize('NFKC').includes('@')) return REDACTED;
   const visible = Array.from(value).filter((character) => /[\p{L}\p{N}]/u.test(character));
   if (visible.length < SHORTEST_PARTIAL) return REDACTED;
   const shown = Math.min(MOST_SHOWN, Math.floor(visible.length / 4));

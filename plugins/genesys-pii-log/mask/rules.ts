@@ -7,7 +7,17 @@ import type { PatternRule } from './patterns.js';
 import type { SearchTime } from './search-time.js';
 import type { Tally } from './tally.js';
 
+/** What a configuration shows, with `values: allow`. */
+export interface Allowed {
+  /** Whether texts under a name are shown. */
+  keeps(name: string): boolean;
+  /** Paths to what is shown. */
+  paths: PathRules;
+}
+
 export interface Rules {
+  /** What is shown, with `values: allow`; undefined: what is not masked is. */
+  allowed: Allowed | undefined;
   fields: FieldNames;
   paths: PathRules;
   patterns: readonly PatternRule[];

@@ -8,6 +8,7 @@ import type { Kind } from './finding.js';
 import type { Domain } from './masks.js';
 import { isNeutral } from './neutral.js';
 import type { Masking, Rules } from './rules.js';
+import { findTokens, mayHoldToken } from './tokens.js';
 import { findUrlParts } from './urls.js';
 import { originOf, type View, viewsBeneath } from './views.js';
 
@@ -26,12 +27,6 @@ export interface Hit {
 const NOTABLE = /[@\d&?#\\]|::|[A-Za-z0-9+/_-]{12}/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII
 const LAYERED = /[%\\&]|[^\x00-\x7f]/;
-const BEARER = /\bbearer[ +:]{1,3}([\w.~+/=-]{8,})/gi;
-/** Looked for at the beginning of words alone: a search from each place in a long one would take the square of its length. */
-const JWT_WORD = /(?<![\w-])[\w-]{11,}(?=\.[\w-]{8})/g;
-const JWT_BEGIN = /\beyJ[\w-]{8}/i;
-const JWT_REST = /\.[\w-]+(?:\.[\w-]*)?/y;
-const MAY_HOLD_TOKEN = /bearer|eyJ/i;
 /** A longer word without any space is no text: a file, a signature. It cannot be proven clean. */
 const LONGEST_WORD = 1024;
 const LONG_WORD = /[A-Za-z0-9+/_-]{1024}/;
@@ -85,29 +80,13 @@ export function findHits(text: string, rules: Rules): Hit[] {
   return merged(hits);
 }
 
-/** `bearer` and the shortest token have fifteen characters. */
-function mayHoldToken(text: string): boolean {
-  return text.length >= 15 && MAY_HOLD_TOKEN.test(text);
-}
-
 function collect(view: View, rules: Rules, hits: Hit[], depth: number): void {
   const { text } = view;
   const add = (start: number, end: number, kind: Hit['kind']): void => {
     hits.push({ start: originOf(view, start), end: originOf(view, end), kind, value: text.slice(start, end) });
   };
   for (const { start, end, kind } of findUrlParts(text, rules.keptParams)) add(start, end, kind);
-  if (MAY_HOLD_TOKEN.test(text)) {
-    for (const { 0: found, 1: token = '', index } of text.matchAll(BEARER)) {
-      add(index + found.length - token.length, index + found.length, 'credential');
-    }
-    for (const { 0: header, index } of text.matchAll(JWT_WORD)) {
-      const begin = header.search(JWT_BEGIN);
-      if (begin === -1) continue;
-      JWT_REST.lastIndex = index + header.length;
-      JWT_REST.test(text);
-      add(index + begin, JWT_REST.lastIndex, 'credential');
-    }
-  }
+  for (const { start, end } of findTokens(text)) add(start, end, 'credential');
   for (const { start, end, kind } of detect(text, rules.kinds)) add(start, end, kind);
   if (text.length >= LONGEST_WORD && LONG_WORD.test(text)) {
     for (const { 0: word, index } of text.matchAll(/[A-Za-z0-9+/_-]{1024,}={0,2}/g)) {

@@ -91,7 +91,10 @@ it('loses its bodies first, then its headers, never its JSON', async () => {
     contentEncoding: undefined,
   };
   const observed = { kong, source: 'service', credentialId: undefined, requestBody: undefined, responseBody: body };
-  const line = toLine(await buildEntry(observed, testConfig().policy, new ExtraSearchTime(realClock)), 'native');
+  const line = toLine(
+    await buildEntry(observed, testConfig({ values: 'detect', fields: [] }).policy, new ExtraSearchTime(realClock)),
+    'native',
+  );
   const at = (maxMessageBytes: number): Record<string, unknown> & { response?: { body?: object; headers: object } } => {
     const message = formatMessage(line, { ...SETTINGS, maxMessageBytes });
     expect(Buffer.byteLength(message)).toBeLessThanOrEqual(maxMessageBytes);

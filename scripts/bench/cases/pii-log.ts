@@ -6,6 +6,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { logBody } from '../../../plugins/genesys-pii-log/body/body.js';
+import { readConfig } from '../../../plugins/genesys-pii-log/config.js';
+import { ExtraSearchTime, SearchTime } from '../../../plugins/genesys-pii-log/mask/search-time.js';
+import { Tally } from '../../../plugins/genesys-pii-log/mask/tally.js';
+import { realClock } from '../../../plugins/shared/clock.js';
+import { BARE_HOST } from '../../../plugins/shared/host.js';
+import { type Alone, measureAlone } from '../alone.js';
 import type { GatewayKind } from '../gateways.js';
 import { LUA_ENV, luaLog, postFunction } from '../lua.js';
 import { pageOfUsers } from '../pages.js';
@@ -18,6 +25,22 @@ const WITHOUT_BODIES = `${PLUGIN}-without-bodies`;
 const PATH = '/users';
 /** Of a page of 1.4 KB, and of 13 KB, which is near the limit of what is logged. */
 const USERS = [2, 24];
+
+/** Masks the same pages alone: from the bytes of a body to the text that is logged. */
+export async function benchMaskAlone(): Promise<Alone[]> {
+  const { policy } = readConfig({ sinks: [{ type: 'stdout' }] }, { ...BARE_HOST, stdoutPath: '/dev/null' });
+  const { rules, maxBodyBytes } = policy;
+  const searchTime = new SearchTime(new ExtraSearchTime(realClock), rules.patterns);
+  const results: Alone[] = [];
+  for (const users of USERS) {
+    const bytes = pageOfUsers(users);
+    const body = { bytes, size: bytes.length, contentType: 'application/json', contentEncoding: undefined };
+    results.push(
+      await measureAlone(bytes, () => logBody(body, { rules, tally: new Tally(), searchTime }, maxBodyBytes)),
+    );
+  }
+  return results;
+}
 
 /** Runs a case for each length of answer. */
 export async function benchPiiLog(kind: GatewayKind): Promise<CaseResult[]> {

@@ -3,6 +3,7 @@
  * against JSON.parse and JSON.stringify of the same bytes, which every filter that builds objects has to do.
  */
 import { readConfig } from '../../../plugins/genesys-response-filter/config.js';
+import { type Alone, measureAlone } from '../alone.js';
 import type { GatewayKind } from '../gateways.js';
 import { LUA_ENV, LUA_FILTER, postFunction } from '../lua.js';
 import { isFilteredPage, KEPT_FIELDS, pageOfUsers } from '../pages.js';
@@ -14,16 +15,6 @@ const PLUGIN = 'genesys-response-filter';
 const CONFIG = { rules: [{ keep: KEPT_FIELDS }] };
 const PATH = '/users';
 
-/** Rounds of the filter alone; the median is told. */
-const ALONE_ROUNDS = 15;
-
-/** One body through the filter alone, in ms. */
-export interface FilterAlone {
-  bytes: number;
-  filterMs: number;
-  parseAndStringifyMs: number;
-}
-
 /** Runs both pages: the small one under load, the large one alone on its connection. */
 export async function benchResponseFilter(kind: GatewayKind): Promise<CaseResult[]> {
   return [
@@ -33,7 +24,7 @@ export async function benchResponseFilter(kind: GatewayKind): Promise<CaseResult
 }
 
 /** The same pages through the filter alone. */
-export async function benchFilterAlone(): Promise<FilterAlone[]> {
+export async function benchFilterAlone(): Promise<Alone[]> {
   return [await benchAlone(pageOfUsers(25)), await benchAlone(pageOfUsers(10_000))];
 }
 
@@ -64,26 +55,8 @@ function benchPage(
   });
 }
 
-async function benchAlone(body: Buffer): Promise<FilterAlone> {
+function benchAlone(body: Buffer): Promise<Alone> {
   const filter = readConfig(CONFIG).rules[0]?.filter;
   if (filter === undefined) throw new Error('no rule');
-  // Small bodies take less time than the clock tells well.
-  const repeats = Math.max(1, Math.round(2_000_000 / body.length));
-  const parse = (): Buffer => Buffer.from(JSON.stringify(JSON.parse(body.toString())));
-  const times = { filter: [] as number[], parse: [] as number[] };
-  for (let round = 0; round < ALONE_ROUNDS; round += 1) {
-    times.filter.push(await timed(repeats, () => filter(body)));
-    times.parse.push(await timed(repeats, parse));
-  }
-  return { bytes: body.length, filterMs: middle(times.filter), parseAndStringifyMs: middle(times.parse) };
-}
-
-async function timed(repeats: number, run: () => Buffer | Promise<Buffer>): Promise<number> {
-  const began = performance.now();
-  for (let count = 0; count < repeats; count += 1) await run();
-  return (performance.now() - began) / repeats;
-}
-
-function middle(values: number[]): number {
-  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+  return measureAlone(body, () => filter(body));
 }

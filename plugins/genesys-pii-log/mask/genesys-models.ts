@@ -1,0 +1,357 @@
+/**
+ * Names from Genesys' API: purecloud-platform-client-v2 262.0.0. Written by `npm run genesys-models`, which says by
+ * which rules. Do not edit.
+ */
+
+/** The SDK's version. */
+export const SDK_VERSION = '262.0.0';
+
+/** Fields of models that hold codes, ids, times and counts. */
+export const KEPT_FIELDS: readonly string[] = words(`
+  abandonSeconds absoluteDurationMs acceleratorId acceptLanguage acceptableIntervals achievedDate actionDate actionId
+  actionMapId actionMapIds actionMapVersion actionState actionStatus actionTargetId actionType actionTypes
+  activationStatus activationStatusCode activationTriggerType activeCount activeOrganizationId activeParticipantCount
+  activeQueueIds activeQueuesModifiedTime activeRoutingOrganizationId activeSkillIds activityCode activityCodeId
+  activityCodeIds activityDate activitySmoothingType activityType actualActivityCodeId actualLengthSeconds
+  actualSecondaryPresenceId actualSecondaryPresenceLookupId actualShrinkageSeconds actualTranscodeTimeMs
+  actualsEndDate addDivisionIds addTagIds adherenceChangeTime adherenceDate adherenceExceptionThresholdSeconds
+  adherenceScheduleSeconds adherenceState adhocState afterSourceId afterSourceType agedConversationInterval
+  agentAssistantId agentCallbackOwnerIds agentChecklistId agentChecklistIds agentCount agentExperienceState
+  agentGroupId agentGroupType agentId agentIds agentInteractionSortOrder agentRankingType agentSchedulesVersion
+  agentScore agentScriptId agentTeamId agentUserId agentVersion agentWaitSeconds agentWarningCount alertIds
+  alertRuleIds alertStatus alertTimeoutSeconds alertingDurationMs alertingTimeoutMs alertingTimeoutSeconds aliasId
+  alternativeShiftTradeGranularity answerDocumentId answerGenerationStatus answerId answerMode answerRecordId
+  answeredUserId answeringMachineReactionType apiId apiVersion appId appType applicableIntervals applicationId
+  approvalType approvedCount archivalMode archiveDate articleCount assessmentFormId assessmentId
+  assessmentPercentageScore assetIds assignedCount assignedDate assignedLanguageIds assignedScheduleSetId
+  assignedSkillIds assigneeId assigneeUserId assignerId assignmentId assignmentState assignmentStates assistantId
+  assistantIds assistedAnswerId associatedConversationId associatedConversationIds associatedDate associationType
+  attachmentId attendanceStatusType attendeeIds attributeType attritionFullTimeEquivalentCount
+  audioRecordingDurationSeconds audioRecordingSizeBytes auditId authorizedGrantType autoAnswerAlertToneSeconds
+  autoCompleteType autoDialDelaySeconds autoEndDelaySeconds automateFlowExecId automatedCallbackConfigId
+  availableBytes availableColumnIds availableSubTypes averageAfterCallWorkSeconds averageCriticalScore
+  averageEvaluationScore averageHandleTime averageHandleTimeSeconds averageScore averageSpeedOfAnswerSeconds
+  averageTalkTimeSeconds awayDate backgroundAssistantId backupQueueId bargedParticipantId bargedTime
+  baseStartingFullTimeEquivalentCount beforeDateId beforeSourceId beforeSourceType bidType bidWindowEndDate
+  bidWindowStartDate billingPeriodEndDate billingPeriodStartDate bodyType botCorrelationId botFlowTypes botId botIds
+  botMessageTypes botSessionId botState botType botVersion botVersions buId buildId builtInType businessUnitDate
+  businessUnitId businessUnitIds businessUnitTimeZone byoSmsIntegrationId calculationStartDate
+  calculationsCompletedDate calendarInterval calibrationId calibratorId callAnalysisLanguage callAnalysisResponseSetId
+  callDrainingState callDrainingWaitTimeSeconds callFromQueueId callPlacedTime callQueueId callRoutedTime callUserId
+  callbackDurationMs callbackId callbackInterval callbackScheduledTime campaignId campaignStatus cancellationDate
+  candidatePairSelectedMilliseconds cannedResponseId cannedResponseLibraryId canonicalContactId canonicalContactIds
+  canonicalId capacityPlanIds captureMethod carrierCode caseId caseStatus caseplanId categoryId categoryIds cellType
+  certType changedDate channelId characterCount chatFormatId chatType chunkId classificationTypes classifierId clickId
+  clientId closedDate coachedParticipantId cobrowseRoomId cobrowseSessionId code codes columnDataType columnId
+  columnType commandCorrelationId commandId commandType commitVersion communicationId communicationIds
+  communicationType companyType comparisonOperator comparisonQueueIds compatibleFlowTypes completedCount completedDate
+  completedSum completionDate completionInterval completionStatus concurrentCallCount concurrentCallSessionCount
+  conditionId conditionType conferenceId configId configurationVersion conformanceActualSeconds
+  conformanceScheduleSeconds connectedDurationMs connectedStateTime connectedTime connectionCount connectionId
+  consultParticipantId consultationConversationIds consultingUserId consumedResourceType consumingResourceType
+  contactId contactIds contactListDefaultRetentionType contactListFilterId contactListId contactListIds
+  contactListSize contactListTemplateId contactMethod contactingDurationMs contactsCount contentLength
+  contentLengthBytes contentSizeBytes contentTemplateId contentType contextId contextType contractAmendmentDate
+  contractEffectiveDate contractEndDate conversationCount conversationDate conversationEndDate
+  conversationExternalOrganizationIds conversationId conversationIds conversationsFetchedCount conversationsValidCount
+  coreLanguage correlationId count countryCode cpuId createDate createStatus createdDate createdDateTime createdTime
+  creationMethod creationMilliseconds creationStatus creationTime credentialId credentialTypes crossWeekReceivingCount
+  crossWeekReceivingMatchedCount currencyCode currencyIsoCode currentDate currentDisplaySourceId currentState
+  currentVersion customerExperienceState customerFirstCallbackDeliveryMode customerIntentId customerInvoiceType
+  dashboardConfigurationIds dashboardCount dashboardState dashboardType dataActionId dataActionIds
+  dataAvailabilityDate dataPointCount dataType date dateTime datetime dayStartOffsetSeconds defaultActivityCodeId
+  defaultCaseOwnerId defaultCountryCode defaultDestinationStatusId defaultDueDurationInSeconds
+  defaultDueDurationSeconds defaultDurationSeconds defaultExpirationSeconds defaultLanguage defaultLanguageId
+  defaultMediaLanguage defaultObjectiveType defaultPrimaryPresenceRegisteredSourceId defaultProgramId defaultQueueId
+  defaultRoleId defaultScriptId defaultSiteId defaultSkillIds defaultStatusId defaultTtlSeconds defaultWorkbinId
+  delayBySeconds delayInSeconds delayMs deleteDate deletedCount deletedDate deliveryStatus deliveryStatusChangeDate
+  denialCode deniedCount dependentCount deploymentId destinationCommunicationId destinationConversationId
+  destinationManagementUnitId destinationParticipantId destinationQueueId destinationSessionId
+  destinationStaffingGroupId destinationStatusIds destinationUserId detailMetrics developmentModuleIds
+  dialerSystemParticipantId dialingDurationMs dialingMode didPoolId direction directionType directions disabledCount
+  disconnectType disconnectedTime displayGranularity displayMode displayOrder displayType disputeCount
+  distributionQueueId dividendMetrics divisionId divisionIds divisorMetrics dncCodes dncListIds dncSourceType
+  documentCount documentId documentIds documentState documentVariationId documentVersionId downloadId
+  downloadStartTime downloadUrlExpirationDate draftIntentId draftTopicId draftType dropoutCount dryRunFailedCount
+  dryRunSuccessCount duration durationInSeconds durationMilliseconds durationMode durationMs durationOperator
+  durationSeconds earliestCallableTime earliestStartDate earliestWeekDate edge-id edgeAssignedId edgeDeploymentType
+  edgeGroupId edgeId edgeVersion edgesStatus effectiveDate elementId emitDate enabledCount enabledType endAcwTime
+  endBusinessUnitDate endDate endDateTime endLanguage endOfMonthPlannedFullTimeEquivalentCount endOffsetSeconds
+  endState endTime endTimeMs endedDate endingLanguage endingPositionDirection engagementType engineId engineVersion
+  enrollmentIds enrollmentProcessingCount entityId entityIds entityType entityVersion entryType errorCode errorCodes
+  errorCount errorResultIds errorType escalationStatus estimatedCount estimatedTranscodeTimeMs
+  estimatedWaitTimeSeconds evaluatedAgentIds evaluationAssigneeIds evaluationContextId evaluationFinalizedDate
+  evaluationFinalizedWithAcwDate evaluationFormContextId evaluationFormContextIds evaluationFormId evaluationFormIds
+  evaluationId evaluationLastModifiedDate evaluationScore evaluationSourceId evaluationSourceType evaluationStartDate
+  evaluationState evaluationStatus evaluationStatuses evaluatorId evaluatorIds evaluatorUserId eventCount
+  eventCountType eventCreationTime eventDate eventDateTime eventDefinitionIds eventId eventTTLSeconds eventTime
+  eventTimeMs eventType exceptionCount exceptionDurationSeconds exceptionType executeStartTime executeStopTime
+  executionId expand expectedResultCount expirationDate expirationDateTime expirationDuration expirationTime
+  expiryTime exportDate exportErrorMessagesType exportTimestamp exportType exportedDate extendedDeliveryStatus
+  externalActivityId externalActivityType externalContactDivisionId externalContactInitialDivisionId
+  externalMediaCount externalMetricDefinitionId externalOrgIds externalOrganizationId externalSettingsId
+  externalTrunkBasesIds extraTimeUnderTimeFullTimeEquivalentCount facilitatorId facilitatorIds failedCount
+  failedInteractionsCount failedItemCount failureCount failureType faqCount fileID fileId fileIds fileSize
+  fileSizeBytes fileSpecificationTemplateId fileState fileType fileTypes filterId filterQueuesByUserIds filterType
+  filterUsersByManagerIds filterUsersByQueueIds filterUsersByTeamIds filteredOutContactsCount finalState
+  firmwareVersion floorplanId flowCount flowDestinationTypes flowEntryTypes flowExecutionId flowId flowIds flowInType
+  flowMilestoneIds flowOutType flowOutTypes flowOutcomeEndTime flowOutcomeEndTimestamp flowOutcomeId flowOutcomeIds
+  flowOutcomeStartTime flowOutcomeStartTimestamp flowSubType flowType flowTypes flowVersion flowVersions fontType
+  forDuration forecastId forecastType forecastingMethod formComponentType formContextId formId formatId
+  fullDayTimeOffStartTime fullSoftwareVersion generationId generationLanguage genesysUserId get_type getminedItemCount
+  grammarId grantType granularity granularityType groupAlertType groupByMax groupByTime groupId groupIds
+  hardwareIdType heldDurationMs highScore highestCriticalScore highestEvaluationScore howEnded hrisIntegrationId
+  hrisTimeOffTypeId hrisTimeOffTypeSecondaryId httpMethod id idType idleAfterSeconds idleDate ids ifStatus imageId
+  impactSeconds importDateTime importFailedCount importMode importState importSuccessCount importTemplateId
+  inProgressCount inactivityTimeoutUnit inboundCallCount inboundPromptDefaultLanguage includeState inclusionType
+  ingestionStatus initialDirection initialState initiatingCommunicationId initiatingMatchedCount initiatingShiftDate
+  initiatingShiftId inputEventType inputModes insertDate integrationId integrationIds integrationStatus
+  integrationType intendedState intentId interactingDurationMs interactingTimeSeconds interactionId interactionType
+  interactiveResponsePromptId interfaceType internalErrorCode interruptableMediaTypes interruptibleAppointmentIds
+  interruptibleAssignmentId interruptingLabelIds interval intervalType intervals inviteTimeInterval invocationId
+  invocationTime issueCount issueDate jobEndTime jobId jobStartTime jobState jobStatus jobType journeyActionId
+  journeyActionMapId journeyActionMapIds journeyActionMapTypes journeyActionMapVersion journeyActionTargetIds
+  journeyBlockingActionMapIds journeyBlockingEmergencyScheduleGroupIds journeyBlockingScheduleGroupIds
+  journeyOutcomeIds journeySegmentIds journeySessionId jsonFileVersion keyConfigurationType keyboardType
+  knowledgeBaseId knowledgeBaseIds knowledgeId knowledgeSettingId knowledgeType kpiId kpiType labelId labelIds
+  language languageCode languageId languageIds languages lastActivePreviewWrapupTime lastAgentRoutingMode lastDate
+  lastModifiedCorrelationId lastModifiedUserId lastRunDate lastSuccessfulSessionId lastUnreadNotificationDate
+  lastUserDisconnectType latencyMs latestCallableTime latestCommunicationId latestEndDate latestVersionStatus
+  latestWeekDate layoutMode layoutType legacyMetric length lessonStatus libraryId libraryIds licenseId
+  linkedOrganizationIds listSlotType listType liveSpeakerDetectionMode liveVoiceReactionType locale localeCode
+  localizableMessageCode locationId locationIds lockTemplateId lockedByClientId lookupId lowScore lowestCriticalScore
+  lowestEvaluationScore managementUnitDate managementUnitId managementUnitIds managementUnitTimeZone managerId
+  manualAnswerAlertToneSeconds mappingType matchType matchedTranscriptsCount matchingReceivingShiftIds matchingType
+  max maxIdCount maxLatencyMs maxLeaderboardRankSize maxLength maxPayloadSize maxPercentageScore maxRetryCount
+  maxTotalCriticalScore maxTotalNonCriticalScore maxTotalScore maxWaitMs maximumCount maximumGroupSize maximumLength
+  maximumRecordingTimeSeconds mediaBridgeId mediaCount mediaId mediaIds mediaRoles mediaSizeBytes mediaType mediaTypes
+  meetingId memberCount memberIds memberType mentionIds mergeInfoStatus messageCount messageFormatId
+  messageSegmentCount messageStatus messageTime messageType messageTypes messagesForBusinessId messagingPlatformType
+  messagingSettingId messengerType method metric metricDate metricDefinitionId metricId metricIds metricType
+  metricValueType metrics milestoneId milestoneTime min minLength minMinutesBeforeStartTime minPercentageScore
+  minerType minimumAgeSeconds minimumCount minimumGroupSize minimumLength mismatchCount missingPermissions mode modes
+  modifiedByUserId modifiedDate modifiedDateTime modifyDate moduleId monitoredParticipantId monitoringType
+  moveChildrenToWorkspaceId mutableGroupId mxRecordStatus netFullTimeEquivalentCount neutralCount
+  newHireFullTimeEquivalentCount newHiresFullTimeEquivalentCount newState newestReadDate newestUnreadDate
+  nextActionType nextStartDate nluEngineType noInputTimeoutMilliseconds normalizationCountryCode normalizedType
+  notCompletedCount notFoundWorkPlanId notificationContentType notificationId notificationStatus notificationTypes
+  npsScore numberId oSurveyTotalScore oTotalCriticalScore oTotalScore oauthClientId oauthClientIds oauthClientOrgId
+  objectCommunicationId objectExecutionId objectId objectType observationDate offerWeekDate offeringId offsetMs
+  oldestReadDate oldestUnreadDate onQueueActivityCodeIds onQueueTimeSeconds op openDate openExtensionType operationId
+  operationalStatus operator operatorType opportunityEndDate opportunityId opportunityIds opportunityStartDate
+  optimizationType optionStateTime optionsEnabledStatus order orderTotal orderedType org-id organizationId
+  organizationIds organizationPresenceId organizationSecondaryPresenceId originAppId originAppVersion
+  originalRecordingStartTime originatingDirection originatingDirections orphanStatus osVersion outboundCallCount
+  outboundCampaignId outboundCampaignIds outboundCampaignType outboundContactId outboundContactListFilterId
+  outboundContactListId outboundContactListIds outboundPromptDefaultLanguage outboundQueueId outcomeId outcomeIds
+  outcomesScoresCount outputDurationMs outputLanguage outputModes outputOperator outputPathId outputSizeInBytes
+  outstandingInteractionsCount overUnderFullTimeEquivalentCount overallEmpathyScore overallScore overflowGroupId
+  overriddenScheduleSetId overrideAgentCount overrideDateType overrideScheduleSetId overrideWorkPlanId overtalkCount
+  ownerId ownerIds ownerOrganizationId ownerType pageCount pageSize pageviewCount paidShrinkageSeconds pairingId
+  parentCategoryId parentEntityId parentId parkTime participantCount participantId participantIds participantPurpose
+  participantPurposes participantType passedCount paymentCertificateCredentialId paymentStatus peerCommunicationId
+  peerCount peerId pendingCount pendingOrganizationId percentageScore performanceProfileId permissions phraseCount
+  phraseId phrasesCount physicalAdapterId plannedFullTimeEquivalentCount plannedShrinkageSeconds planningGroupCount
+  planningGroupId planningGroupIds planningGroupsVersion policyId pollIntervalMilliseconds portfolioId
+  preconnectDuration preferredAgentIds preferredLanguage presenceDate presenceDefinitionId presenceUpdateTime
+  previewConnectedTime previewPopDeliveredTime previewTimeOutSeconds previousAssigneeUserId previousDisplaySourceId
+  previousEvaluatorUserId previousRescoreCount previousStatus primaryContactId problemType processedCount
+  processedInteractionsCount processedTranscriptsCount processingStatus profileId programId programIds programsCount
+  promptId propertyType proposedAgentId provider publicDashboardCount publishDate publishVersionId publishedDate
+  purchaseDate purpose qualifiedSessionCount queryEndDate queryState queryStatus queryType queryWeekDate
+  questionContextId questionGroupContextId questionGroupId questionId queueId queueIds queueMembershipStatus
+  queueTotal rampPeriodEndDate rampPeriodStartDate rangeType rankingTiebreakerType reachableStateTime reactionType
+  readCount receiptTime receivingScheduleId receivingShiftDate receivingShiftId receivingShiftIds receivingUserId
+  receivingWeekDate recentRunCount recipientId recipientType recommendedCompletionDate recordCount recordId
+  recordingDurationMs recordingErrorStatus recordingId recordingState recoveredTime referenceBusinessUnitDate
+  referenceId referenceStartDate referenceStartWeekDate referenceTypes registerStateTime registersEnabledStatus
+  releaseDate remainingCount removeDivisionIds removeTagIds removedSkillIds renewalDate reportedState reporterId
+  requestCount requestId requestIds requestType requestedLanguageId requestedRoutingSkillIds requestedRoutingTypes
+  requestedRoutingUserIds requestedSkillExpressionIds requestedSkillIds requiredColumnIds
+  requiredStaffFullTimeEquivalentCount requiresPermissions rescoreCount resetOrganizationId resourceId resourceType
+  responseId responseStatus responseStatuses responseType restoreExpirationTime restoreFromVersionId
+  restoreTimeMilliseconds restrictedActivityCodeIds resultCount resultRowCount resultingContactId resumeTime
+  retentionSeconds retentionType retrievalStatus retryDelaySeconds reviewedDate revisionCreatedDate
+  rightPartyContactsCount roleId roleIds roomId roomType rootId routedQueueId routerType routingRuleType
+  routingSkillsIds routingStatus routingStatusDate routingTimeoutSeconds rowCount rowId rowIds rowType ruleId ruleIds
+  ruleSetIds ruleType runId samplingType scheduleId scheduleIds scheduleLengthSeconds scheduleSetId scheduleStartDate
+  scheduleType scheduledActivityCodeId scheduledDateTime scheduledInteractionsCount
+  scheduledSecondaryPresenceLookupIds scheduledShrinkageSeconds scheduledTimeSeconds schedulerRunId
+  schedulingCompletedTime schedulingStartTime schemaId schemaVersion scimType scope scopes score scoreMax scoreMin
+  scoredAgentId scoringMethod screenId screenMonitorUserIds screenMonitoredParticipantId screenMonitoredUserId
+  screenMonitoringId screenRecordingActionDate screenRecordingState screenShareRoomId screenviewCount
+  scriptDataVersion scriptId searchId secondaryGranularity secondaryId secondaryPresenceLookupId
+  secondaryStatusOperationalStatus seconds secretSize sectionSize segmentId segmentIds segmentType segmentTypes
+  selectedAgentId selectedIntegrationId selectedSegmentTypes selectedStatuses senderCommunicationId senderStatus
+  senderType sentimentOverallScore sentimentScore sentimentTrendScore serviceGoalTemplateId
+  serviceLevelObjectiveSeconds serviceType sessionCount sessionDurationSeconds sessionId sessionIdType sessionOrder
+  sessionPersistenceType sessionStartTimeMs sessionTime sessionType settingId settingType settingsId
+  shareableContentObjectId sharedEntityType sharingStatus shiftIds shiftOfferJobId shiftStartVarianceType
+  shortCodeBillingType shrinkageFullTimeEquivalentCount signedUrlTimeoutSeconds sinceLastBeaconMilliseconds siteId
+  size sizeBytes skillEvaluationMethod skillExpressionId skillIds slideshowIds slotId slotTypeId slotsType
+  smsContentTemplateId smsWrapupCodes snapshotCount snapshotId snippetState socialContentType socialIngestionRuleIds
+  socialLanguages socialMediaId socialPostTypes socialSourceTypes socialTopicIds softwareVersion
+  softwareVersionTimestamp sortBy sortMetricId sortOrder sourceContactId sourceConversationId sourceId sourceIntentId
+  sourceOrganizationId sourceOrphaningId sourceParticipantId sourceQueueId sourceRowId sourceSessionId sourceType
+  sourceUserId sourceVersion speechTextAnalyticsProgramId staffingGroupId staffingGroupIds
+  staffingGroupPlannedFullTimeEquivalentCount staffingOverUnderFullTimeEquivalentCount stagedVersion startAcwTime
+  startAlertingTime startBusinessUnitDate startDate startDateTime startHoldTime startOffsetSeconds startState
+  startTime startTimeMilliseconds startTimeMs startingFullTimeEquivalentCount startingLanguage
+  startingPositionDirection startingWeeklyFullTimeEquivalentCount state stateChangeDate states stationId status
+  statusCode statusId statusOperationalStatus statusTransitionDelaySeconds statusTransitionTime statuses stopTime
+  streamType subType subjectId subjectIds subjectType submissionDate submissionLatestDate submissionRangeType
+  submissionType submittedDate subscriptionType successCount successStatus successfulCount suggestedAgentCount
+  suggestionId sum sumOtherDocumentCount summaryId summaryPreviewSessionId summarySettingsId summarySourceType
+  summaryType supportedContentId supportedEntityTypes supportedLanguages supportedMediaTypes surfacingMethod
+  surveyCompletedDate surveyFormContextId surveyFormContextIds surveyFormId surveyFormIds surveyId surveyPromoterScore
+  surveyResponseStatuses surveyStatus surveyStatuses surveyType surveyTypes switchOrganizationId syncVersion
+  synchronizedItemCount systemMessageCode systemPresence systemStatus systemTopicType systemType tableVersion tagId
+  tagIds targetCommunicationId targetContactId targetContactListIds targetDate targetId targetOrganizationId
+  targetPerformanceProfileId targetRowId targetType targetUserId teamId teamIds templateId templateStatus templateType
+  tenantId termCount termType time timeDisplayUnit timeOffLimitId timeOffLimitIds timeOffRequestId timeOffRequestIds
+  timeOffRequestSyncVersion timeZone timeZoneId timeZoneRescheduledCallsCount timeZoneRescheduledContactsCount
+  timeoutDuration timeoutMs timeoutSeconds timerEndTime timerStartTime timestamp timezone tokenType toolId toolType
+  topicId topicIds topicIdsFilterType topicsCount total totalBytes totalCount totalCriticalScore
+  totalDocumentByteCount totalDocumentCount totalEventCount totalInteractionsCount totalLoggedInDurationSeconds
+  totalMatchRowCount totalMilliseconds totalNonCriticalScore totalPageviewCount totalPhraseHitCount
+  totalPlannedFullTimeEquivalentCount totalScheduledDurationSeconds totalScore totalSessionCount totalTime trackId
+  tradeId trainingStatus transcriptId transcriptIds transcriptLanguages transcriptionStartTimeMs transferType
+  transfersFullTimeEquivalentCount triggerDate triggerId triggerType trunkBaseId trunkType trusteeOrganizationIds
+  trusteeUserIds trustorId trustorOrgId trustorOrganizationId ttlSeconds tweetCount type typeId types unfilteredTotal
+  unit unitOfMeasureType unitType unlinkedPhraseCount unlinkedPhraseHitCount unorderedType unpaidShrinkageSeconds
+  unplannedShrinkageSeconds unreadCount unusedPermissions uploadId uploadMethod uploadMethodType uploadStatus
+  usageSizeBytes usedRoutingTypes userCount userCustomAttributeSchemaIds userHomeOrgId userId userIds userMemberCount
+  userOrder userPermissions userState userTrusteeOrgId utilizationLabelId utteranceCount utteranceId validationId
+  validationMode validationWeekDate valueType variationIds version versionDate versionId versionState vertexId
+  videoRoomId viewMetrics viewType viewedStatus virtualAgentIds visitCreatedDate waitBetweenNotificationMs waitSeconds
+  waitType warningCodes webRtcUserId webhookId weekCount weekDate weekStartDate weightMode winnersCount wordCount
+  workPlanCount workPlanId workPlanIds workPlanRotationCount workPlanRotationId workPlanShiftId workbinId workbinIds
+  workflowId workitemAssigneeIds workitemId workitemIds workitemStatusId workitemStatuses worktypeId worktypeIds
+  wrapUpCode wrapUpCodeId wrapUpCodes wrapupCode wrapupCodeId wrapupDurationMs wrapupId wrapupPrompt wrapupTimeoutMs
+  xJourneySessionId xJourneySessionType zoneType
+`);
+
+/** Fields that are maps, or places: names in them say nothing of their values. */
+export const OPEN_MAPS: readonly string[] = words(`
+  additionalInfo additionalProperties address advanced aggregations amazonLex arguments attributes body
+  clientExtensionResults condition configurationFields context cookieValues credentialFields customActions
+  customAttributes customAttributesTimestamps customFields data dependentColumnIds details doNotSendActionSettings
+  emailStatuses entity errorMessageParams eventInputParameters extensions features finalResult genesysBotConnector
+  genesysDialogEngine geolocation googleDialogFlow headers inputData inputParameters inputSchema inputs languageLabels
+  languageVersions listValues location lookupIdToSecondaryPresenceId mapping
+  markContactAddressUncontactableActionSettings mentions messageParams metadata newValue nuanceMixDlg oldValue
+  outputData outputSchema outputs parameters params properties providerInfo query queryParameters reactions
+  requestAttributes result results rootContainer schema sessionAttributes slots systemToOrganizationMappings tags
+  translationMap translationMapDefaults uploadHeaders userMessage userParams validation value variables webhookHeaders
+  webhookQueryParameters
+`);
+
+/** Fields that hold what people say and write. */
+export const FREE_TEXT_FIELDS: readonly string[] = words(`
+  agentComments aiGeneratedPhrases altText answer biography body buttonText comment comments content contentText
+  conversationSubject dateLastMessage decoratedTranscript displayText emailSubject errorMessage errorText explanation
+  familyName foundPhrase freeTextAnswer generatedAnswer givenName helpText htmlBody imageAltText input instructionText
+  keydataSummary maskedText matchedPhrase mediaSubject message messageText note noteText notes notificationText
+  npsTextAnswer offerText phrase phrases placeholderText presenceMessage previewText privateComments query queryPhrase
+  question reformulatedQuery requestBody responseBody responseText reviewNote searchQuery snippet statusMessage
+  stopMessage subject summary summaryText text textBody topicPhrase transcript transcriptMessage transcriptPhrase
+  translatedText usageNotes userInput userMessage userParamsMessage utteranceText validationMessage webchatAcceptText
+  webchatDeclineText webchatTitleText word wrapUpNote wrapupNotes
+`);
+
+/** Words of the paths of operations. */
+export const API_WORDS: readonly string[] = words(`
+  accelerators accessattributes accounts acd acknowledge actionevent actionmaps actions actiontargets actiontemplates
+  activate activation activities activity activitycodes activityplans add addresses addressvalidation adfs adherence
+  adjacents aftercallwork agent agentaction agentchecklists agentconference agentcopilots agentic agentless
+  agentownedmappingpreview agents agentschedules agentscoringrules agentui agentutilizations aggregates aiscoring
+  alertablepresences alerting alerts alias aliases all alltime alphanumeric alternativeshifts analytics annotations
+  answers api app appevents apple appointments approve architect assessments assign assignment assignments assistant
+  assistants associatedstation associateduser associations attachments attemptlimits attendance attributes
+  attributions audio audioconnector audits authentication authorization authorizations autoanswer automaticbestmethod
+  availability available availablemediatypes availablemetabases availablephonenumbers availabletopics average
+  backgroundassistant barge batchrequests bestpoints billableusage billing billingperiods bot botconnector
+  botconnectors botflows bots browser build builtin bulk bulkadd bulkremove bulkreplace businessrules businessunits
+  cachedmedia calendar calibrations call callabletimesets callanalysisresponsesets callback callbacks callforwarding
+  calls campaignrules campaigns cancel capacityplanning capacityplans care carrierservices casemanagement caseplans
+  cases categories celebrations certificate certificateauthorities certificates changerequests changes channels
+  characteristics charts chats checkin checkout chunks cic classifications clear client clientapps clients clonedusers
+  clusters clusterscans coach coaching cobrowse cobrowsesessions codes comments communications comparedefault
+  comparisonperiods conference config configschemas configuration configurations connections consult consumedresources
+  consumingresources contact contactcenter contactlistfilters contactlists contactlisttemplates contacts content
+  contentmanagement contests contexts continuousforecast contracts conversation conversations copies copilot
+  copilotcontext copilots copy coretypes counts coverart credentials crossplatform csv current customattributes
+  customerintents customers customexclusioncolumns customkpiattributions dashboards data dataextensions dataextraction
+  dataingestionrules dataprivacy dataretention dataschemas datatables date datebased datedue deactivate
+  decisionmetrics decisiontables default defaults defaultstation definitions deleted deletedresourceconsumers
+  deletionprotection deletions dependencies dependencytracking dependents deployments details detect development
+  diagnostic diagnostics dialects dialogflow dialogflowcx dictionaryfeedback didpools dids digitalrulesets digits
+  directreports directroutingbackup disconnect divisions divisionspermitted divisionviews dkim dnc dnclists docs
+  document documentation documents documentuploads domains download downloads draft drafts dtmf dynamicsettings
+  edgegroups edges edgetrunkbases edgeversionreport effectiveschedulesets email emailaddresses emailcampaigns emails
+  embeddedintegration embeddedsignup emergencygroups emergencylocations employeeengagement employeeperformance
+  encodings engagement engagements engines enrich enrollments entries escalationrules escalations estimate
+  estimatedwaittime estimates evaluate evaluations evaluators event eventdefinitions events execute executiondata
+  executions expired explanations export exports extensionpools extensions external externalactivities
+  externalcontacts externalevents externalid externalmetrics externalsources facebook failedrecordings favorites fax
+  faxes features featuresupport feedback fieldconfig files filespecificationtemplates finalize flaggedreason
+  flowexecutions flows forceregenerate forecast forecasts forms freetrial function functions gamification gdpr general
+  generate generatedphrases generationresults generic geolocations gkn googlebusinessprofile grammars grants
+  granularityconversion graphs greetings groups gsuite guest guides headcountforecast headers health historical
+  historicaladherencequery historicaldata history home hris ics id identifierlookup identifiers identitynow
+  identityproviders identityresolution ignorephrases ignoretopics images import imports importstatus importtemplates
+  inbound inboundmessages incoming individuals infer infrastructureascode insights instagram instances intakesettings
+  integrations integrationstatus intents interactions internalmessages intraday invite invoices
+  ipaddressauthentication ipranges ivrs jobs journey journeys keyconfigurations keyperformanceindicators
+  keyperformanceindicatortypes knowledge knowledgebases labels languages languageunderstanding latest
+  latestconfiguration launch leaderboard learning lex lexv2 libraries license limit limits linebasesettings
+  linedistribution lines link listing localkeys locations logcapture logicalinterfaces loglevels logs
+  longtermforecastdata longtermrequirements lookup mailbox mailfrom mainforecast manage managementunit managementunits
+  managers mappings maskingrules match matched maximumconferenceparties me media mediaregions mediaretentionpolicies
+  mediastatistics mediatypes meetings members merge message messages messaging messagingcampaigns metadata
+  metricdefinitions metrics migrate milestones mine miners minimumstaffing mobiledevices models modules monitor move
+  namespaces notes notifications nslookup nuance numberplans numbers oauth oauthcodegrantjwtexchange object
+  objectivedetails objects observations offers offlineconfiguration okta onattributechange oncreate onelogin open
+  operations opportunities options organization organizations orgauthorization orphanrecordings outbound
+  outboundroutes outcomes outcomescores outgoing outofoffice owner paged pages pairings parkingstate parse
+  participants password paths performance performancepredictions permissions phonebasesettings phonenumbers phones
+  phrasegroups phrases physicalinterfaces ping pins planninggroups points policies policy possibleworkshifts
+  postflowaction predictors preference preferences prefixes presence presencedefinitions presences presentations
+  preview primarysource priority prizeimages processautomation products profile profiles profileskills programs
+  progress promotion prompts properties providers publicassets publish published publishedforms publishjobs purecloud
+  pureengage pushdevices quality query querycapabilities queue queuemembers queues rankings ratelimits reactions
+  realtime reassign reboot recalculations receipt recipients recognitions reconnect record recording recordingkeys
+  recordingmetadata recordings recordingstate references refresh regions register related relationships remove replace
+  report reporting reportingturns reports reposition reprocessing requests requiredby requiredbycounts requirement
+  requires reschedule reset resolutions resources resourcetypes response responseassets responsemanagement responses
+  restore result results retention retrieve reversewhitepageslookup revert revoke rolecounts roledivisions roles
+  rollback rooms rotationschedule route routes routing routinglanguages routingskills routingstatus rows rule rules
+  rulesets runs runtimes salesforce scan schedule schedulebids scheduledtriggers schedulegroups scheduler schedules
+  schedulesets scheduleslots scheduling schedulingjobs schedulingpreferences schemas scim scopes scorable scorecards
+  scores scoring scorm screenmonitors screenrecording screensessions screenshares scripts search secret
+  secureattributes secureivrsessions securityprofiles segments sentiment sentimentfeedback sentiments sequences
+  servicegoaltemplates servicemapping servicenow serviceproviderconfig session sessions setting settings setup
+  setuppackage shared shares shifttrades shifttrading shorttermforecasts shrinkage simplesearch simulate simulated
+  sipmessages siptraces site siteconnections sites skillcombinations skillexpressions skillgroups skills sms snapshot
+  snippet socialmedia socials softwareupdate softwareversions sourceintents sources speech speechandtextanalytics
+  staffinggroupallocations staffinggroupallocationshistory staffinggroups staffingrequirement staffingrequirements
+  stageplans stages start state station stations statistics stats status statuscode statuses stepplans steps stop
+  structured stt subject subjectgrants subjects sublocations subscriptions suggest suggestions summaries summary
+  superiors supportedcontent surveys sync synchronizations synchronize systempresences systemprompts tags tagvalues
+  target targets taskmanagement teams telephony template templates terminate test testconnection testphrase textbots
+  thirdpartypresences threading threadingtimeline threads timeoffbalance timeofflimits timeoffplans timeoffrequests
+  timeofftypes timeout timezonemappingpreview timezones toggles token tokens topiclinks topics totp tracepath trades
+  train transcoding transcription transcriptionengines transcripts transcripturl transcripturls transfer translations
+  trends triggers trunkbasesettings trunks trunkswithrecording trusteebillingoverview trustees trustor trustors
+  truststore tts turns tweets twitter type types typing unanswered unavailabletimes unifiedcommunications unlock
+  unmatched unpair unpublished unresolved update updatedresourceconsumers upload uploads uploadurl url urls usage user
+  userapps userpolicies userrecordings users utilization utilizationlabel utterances uuidata v2 validate validation
+  values variables variations verification verifiers versions videos views virtualagents voice voicemail voices
+  waitlistpositions webauthn webdeployments webevents webhooks webmessaging weeks whatsapp whatsappcampaigns
+  whatsappnumbers whitelist workbins workforcemanagement workitems workplanbidranks workplanbids workplanrotations
+  workplans workspaces worktypes wrapup wrapupcodemappings wrapupcodes wrapups
+`);
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}

@@ -1,0 +1,59 @@
+/**
+ * The audit log of `npm start`: genesys-pii-log on every route to Genesys Cloud, to a file whose first entry is printed, so
+ * that everyone sees what such a log shows.
+ */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KongConfig } from '../kong/testbed/development-config.js';
+import { type ExternalPlugin, PLUGINS } from '../kong/testbed/plugin-servers.js';
+
+const PLUGIN = 'genesys-pii-log';
+const LOOK_EVERY_MS = 200;
+
+export interface AuditView {
+  /** Where the entries are. */
+  path: string;
+  /** The plugins, of which the log writes there. */
+  plugins: ExternalPlugin[];
+  close(): void;
+}
+
+/** Makes the file, and prints the first entry that comes. */
+export function openAuditView(print: (text: string) => void): AuditView {
+  const folder = mkdtempSync(join(tmpdir(), 'genesys-audit-'));
+  const path = join(folder, 'audit.log');
+  // Standard output is there before who writes to it.
+  writeFileSync(path, '');
+  // A Kong that root started writes as another user.
+  if (process.getuid?.() === 0) {
+    chmodSync(folder, 0o711);
+    chmodSync(path, 0o666);
+  }
+  watchFile(path, { interval: LOOK_EVERY_MS }, () => {
+    const [entry, ...rest] = readFileSync(path, 'utf8').split('\n');
+    if (entry === undefined || rest.length === 0) return;
+    unwatchFile(path);
+    print(`What the audit log has of it (all entries: ${path}):\n${entry}`);
+  });
+  return {
+    path,
+    plugins: PLUGINS.map((plugin) => (plugin.name === PLUGIN ? { ...plugin, args: ['--stdout', path] } : plugin)),
+    close() {
+      unwatchFile(path);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Puts the log on the routes that get Genesys' token, unless the configuration has one. */
+export function addAuditLog(config: KongConfig): void {
+  if (JSON.stringify(config).includes(`"${PLUGIN}"`)) return;
+  for (const { plugins } of config.services.flatMap(({ routes }) => routes)) {
+    const names = plugins.map(({ name }) => name);
+    // Routes share lists of plugins, by YAML's anchors.
+    if (names.includes('genesys-token-manager') && !names.includes(PLUGIN)) {
+      plugins.push({ name: PLUGIN, config: { sinks: [{ type: 'stdout' }] } });
+    }
+  }
+}
