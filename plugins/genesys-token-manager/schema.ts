@@ -127,8 +127,25 @@ export const Schema = [
     auth_method: {
       type: 'string',
       default: 'basic',
-      one_of: ['basic', 'post'],
-      description: '`basic`: id and secret by HTTP Basic; `post`: in the body.',
+      one_of: ['basic', 'post', 'client_secret_jwt', 'private_key_jwt'],
+      description:
+        '`basic`: id and secret by HTTP Basic; `post`: in the body; `client_secret_jwt`: a JWT signed with the secret (RFC 7523); `private_key_jwt`: a JWT signed with a private key in PEM, which is in `client_secret`, such as `file:<absolute path>`.',
+    },
+  },
+  {
+    assertion_key_id: {
+      type: 'string',
+      len_min: 1,
+      len_max: 256,
+      description: "`kid` of the signed JWT: which of the client's keys signs it. Left out: none.",
+    },
+  },
+  {
+    assertion_audience: {
+      type: 'string',
+      len_min: 1,
+      len_max: 1024,
+      description: '`aud` of the signed JWT, if the issuer wants another than its token endpoint.',
     },
   },
   {
@@ -145,6 +162,24 @@ export const Schema = [
       keys: { type: 'string', len_min: 1 },
       values: { type: 'string', referenceable: true },
       description: 'Further parameters of the token request, such as `audience`.',
+    },
+  },
+  {
+    // No default, for the same reason.
+    token_headers: {
+      type: 'map',
+      keys: { type: 'string', len_min: 1, len_max: 128, match: HEADER_NAME },
+      values: { type: 'string', referenceable: true },
+      description:
+        'Further headers of the token request, for issuers that ask for one. `Authorization` is not among them.',
+    },
+  },
+  {
+    default_ttl_seconds: {
+      type: 'number',
+      default: 3600,
+      between: [1, 31_536_000],
+      description: 'How long a token is used whose answer has no `expires_in`.',
     },
   },
   {
@@ -198,6 +233,15 @@ export const Schema = [
       referenceable: true,
       encrypted: true,
       description: 'HTTP proxy for token requests: `http://user:password@host:port`, or https.',
+    },
+  },
+  {
+    no_proxy: {
+      type: 'array',
+      len_min: 1,
+      elements: { type: 'string', len_min: 1, len_max: 256 },
+      description:
+        'Hosts of token endpoints that are reached without `proxy_url`: `login.example.com` with all hosts below it, `*`, each also with `:port`.',
     },
   },
   {

@@ -11,7 +11,7 @@ import { sleep } from '../../shared/clock.js';
 import type { Effects, TokenOrigin } from '../effects.js';
 import type { FetchPolicy, OauthClient } from '../login/client.js';
 import { requestToken } from '../login/request.js';
-import { type Fault, type GrantedToken, trouble } from '../login/response.js';
+import { type Fault, type GrantedToken, trouble, unusable } from '../login/response.js';
 import { backoffMs, holdMs, lockPollMs } from '../login/retry.js';
 import { type Allowance, createAllowance } from './allowance.js';
 import { ALONE, type KnownToken, type Lock, type TokenStore } from './store.js';
@@ -34,6 +34,8 @@ const SHORTEST_ATTEMPT_MS = 50;
 const MAX_CLIENTS = 10_000;
 /** A token is not used this shortly before its end: it could expire on its way. At most a tenth of its life. */
 const LAST_MOMENTS_MS = 5_000;
+/** A token is used at least this long, so that login is not asked more than once a second, however short a token lives. */
+const SHORTEST_USE_MS = 1_000;
 
 /** A token that can be used now. */
 export interface UsableToken {
@@ -309,7 +311,7 @@ function grantToken(
   // 96 bits make the name unique over all nodes.
   const ref = randomBytes(12).toString('base64url');
   const held = holdToken({ value, ref, lifetimeMs, origin: 'request' }, sentAtMs, policy);
-  if (held.expiresAtMs <= nowMs) return trouble('login granted a token that had expired when it arrived');
+  if (held.expiresAtMs <= nowMs) return unusable('login granted a token that had expired when it arrived');
   return { ...held, lifetimeMs };
 }
 
@@ -329,8 +331,8 @@ function holdToken(
     ref,
     origin,
     grantedAtMs,
-    renewAtMs: grantedAtMs + Math.max(lifetimeMs - policy.refreshAheadMs, lifetimeMs / 2),
-    expiresAtMs: grantedAtMs + lifetimeMs - Math.min(LAST_MOMENTS_MS, lifetimeMs / 10),
+    renewAtMs: grantedAtMs + Math.max(lifetimeMs - policy.refreshAheadMs, lifetimeMs / 2, SHORTEST_USE_MS),
+    expiresAtMs: grantedAtMs + Math.max(lifetimeMs - Math.min(LAST_MOMENTS_MS, lifetimeMs / 10), SHORTEST_USE_MS),
     allowance: createAllowance(),
     refused: false,
   };
