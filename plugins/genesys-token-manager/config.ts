@@ -16,6 +16,7 @@ import { readHeaderName } from './header-name.js';
 import { openClientSecret } from './login/assertion.js';
 import { type ClientSource, clientSource, type FetchPolicy } from './login/client.js';
 import { readEgress } from './login/egress.js';
+import { createRefusals, type Refusals } from './own-token.js';
 import { type Failover, readFailover } from './regions/config.js';
 import { EntityChecks, type RawConfig, Schema } from './schema.js';
 import type { SharedCache } from './tokens/store.js';
@@ -36,6 +37,7 @@ export interface Config {
   credential: Credential;
   headerName: string;
   purgeOnStatuses: ReadonlySet<number>;
+  refusals: Refusals;
   /** Undefined means no breaker. */
   breaker: BreakerPolicy | undefined;
   /** The plugin's service, if Kong names it. Kong does not for a plugin on a route or a global plugin. */
@@ -74,9 +76,21 @@ export function readConfig(raw: unknown, host: Host): Config {
     credential: config.credential === 'oauth2' ? readOauth(config, host) : readStatic(config, host),
     headerName,
     purgeOnStatuses: new Set(config.purge_on_statuses),
+    refusals: readRefusals(config.refuse_operations ?? []),
     breaker: config.circuit_breaker && readBreaker(config.circuit_breaker),
     serviceId: readServiceId(raw),
   };
+}
+
+function readRefusals(operations: readonly string[]): Refusals {
+  for (const [index, operation] of operations.entries()) {
+    try {
+      createRefusals([operation]);
+    } catch (error) {
+      throw new ConfigError(`refuse_operations[${index}]`, (error as Error).message);
+    }
+  }
+  return createRefusals(operations);
 }
 
 function readOauth(config: RawConfig, host: Host): Credential {

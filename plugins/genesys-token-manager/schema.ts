@@ -216,6 +216,16 @@ export const Schema = [
     },
   },
   {
+    refuse_operations: {
+      type: 'array',
+      len_min: 1,
+      len_max: 1000,
+      elements: { type: 'string', len_min: 1, len_max: 1000 },
+      description:
+        "Operations that get 403, besides those on the caller's own token or account: `DELETE /api/v2/oauth/clients/{id}`; `*` instead of the method is all that may change something.",
+    },
+  },
+  {
     header_name: {
       type: 'string',
       default: 'Authorization',

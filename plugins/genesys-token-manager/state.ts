@@ -3,13 +3,17 @@
  * worker, and all instances share this state.
  */
 import type { RunningPart, Steps } from '../runtime/part.js';
+import type { RedisConnection } from '../shared/redis/connection.js';
 import type { Services } from '../shared/services.js';
 import { accessStep, type Injection } from './access.js';
 import { createCircuitBreakers } from './circuit-breakers.js';
 import type { Config } from './config.js';
 import { type Effects, realEffects } from './effects.js';
+import { createGate, type Gate } from './gate.js';
 import { logStep } from './log.js';
 import type { ClientSource } from './login/client.js';
+import { createLoginTokens } from './login-tokens.js';
+import { createMarks, openSharedMarks, type SharedMarks } from './marks.js';
 import { createMetrics } from './metrics.js';
 import { createOperations } from './operations.js';
 import { regionalAccessStep, tokenWaitMs } from './regions/access.js';
@@ -28,13 +32,24 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   const broker = createTokenBroker(effects);
   const operator = createOperations(broker);
   const breakerFor = createCircuitBreakers(effects);
+  const revoked = createMarks(effects);
+  const sharedRevoked = new Map<RedisConnection, SharedMarks>();
+
+  /** Returns what the nodes share about revoked tokens; undefined without Redis. */
+  function revokedOnAllNodes(credential: Config['credential']): SharedMarks | undefined {
+    if (credential.kind === 'static' || credential.sharedCache === undefined) return undefined;
+    const redis = openRedis(credential.sharedCache.redis);
+    const shared = sharedRevoked.get(redis) ?? openSharedMarks(redis, 'revoked');
+    sharedRevoked.set(redis, shared);
+    return shared;
+  }
 
   function poolOf({ policy, sharedCache }: Fetched, sources: ClientSource[]): TokenPool {
     const store = sharedCache && openTokenStore(sharedCache, openRedis);
     return createTokenPool({ sources, policy, store }, broker, operator, effects);
   }
 
-  function regionalAccess(credential: Regional, injection: Injection) {
+  function regionalAccess(credential: Regional, injection: Injection & { gate: Gate }) {
     const { regions, policy, methods, responseHeader } = credential.failover;
     const names = regions.map(({ name, upstream }) => ({ name, upstream }));
     // The keys are digests that include the secrets. So nobody can trigger another's failover by knowing only the ids.
@@ -62,8 +77,9 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
     };
   }
 
-  function stepsOf({ credential, headerName, purgeOnStatuses, ...config }: Config): Steps {
-    const injection: Injection = { headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
+  function stepsOf({ credential, headerName, purgeOnStatuses, refusals, ...config }: Config): Steps {
+    const gate = createGate(refusals, createLoginTokens(revoked, revokedOnAllNodes(credential), effects));
+    const injection = { gate, headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
     const breaker = config.breaker && breakerFor(config.breaker, config.serviceId);
     const learnsUse = credential.kind !== 'static' && credential.sharedCache !== undefined;
     const log = { broker, purgeOnStatuses, learnsUse, breaker };
