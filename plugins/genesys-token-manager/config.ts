@@ -136,6 +136,7 @@ function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Sec
     extraParams: config.extra_params ?? {},
     tokenHeaders: config.token_headers ?? {},
     defaultLifetimeMs: config.default_ttl_seconds * 1000,
+    maxIdleMs: config.max_idle_seconds && config.max_idle_seconds * 1000,
     egress: readEgress(config, tokenUrl, host),
   };
   return Array.from({ length: config.tokens_per_client }, (_, slot) => clientSource({ ...common, slot }, id, secret));

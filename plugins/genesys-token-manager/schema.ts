@@ -192,6 +192,14 @@ export const Schema = [
     },
   },
   {
+    max_idle_seconds: {
+      type: 'number',
+      between: [1, 86_400],
+      description:
+        "The organisation's idle timeout: a token that was not used for so long is renewed before it is used. Left out: learned from the first 401 after a quiet time.",
+    },
+  },
+  {
     timeout_ms: {
       type: 'integer',
       default: 5000,

@@ -26,6 +26,8 @@ export interface OauthClient {
   tokenHeaders: Readonly<Record<string, string>>;
   /** The lifetime of a token whose answer names none. */
   defaultLifetimeMs: number;
+  /** From this long without use on, a token may be dead; undefined: not known. */
+  maxIdleMs: number | undefined;
   /** The network path to the token endpoint. */
   egress: Egress;
   /** The number of the token among the client's tokens, from 0. */
@@ -72,12 +74,12 @@ export function clientSource(settings: ClientSettings, id: Secret, secret: Secre
 }
 
 function oauthClient(settings: ClientSettings, clientId: string, clientSecret: string): OauthClient {
-  const { tokenUrl, authMethod, assertion, scope, extraParams, tokenHeaders, defaultLifetimeMs, egress, slot } =
-    settings;
+  const { tokenUrl, authMethod, assertion, scope, extraParams, tokenHeaders, egress, slot } = settings;
+  const { defaultLifetimeMs, maxIdleMs } = settings;
   const secretDigest = createHash('sha256').update(clientSecret).digest('hex');
   const identity = [
     ...[tokenUrl, clientId, secretDigest, authMethod, assertion, scope ?? '', sorted(extraParams)],
-    ...[sorted(tokenHeaders), defaultLifetimeMs, egress.key, slot],
+    ...[sorted(tokenHeaders), defaultLifetimeMs, maxIdleMs ?? 0, egress.key, slot],
   ];
   const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
   return { ...settings, clientId, clientSecret, key };

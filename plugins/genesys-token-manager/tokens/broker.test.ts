@@ -412,6 +412,84 @@ describe('expiry and renewal', () => {
   });
 });
 
+describe('a token that the service refuses', () => {
+  const refOf = async (of = client()) => {
+    const outcome = await broker.get(of, policy);
+    if (outcome.kind === 'none') throw new Error('no token');
+    outcome.allowance.use(world.state.now);
+    return outcome.ref;
+  };
+
+  it('in its first five seconds is replaced when it is five seconds old, even if nothing refuses it again', async () => {
+    const ref = await refOf();
+    world.advance(1_000);
+    broker.refuse(ref);
+    world.advance(3_999);
+    expect(getNow()).toEqual(token('token-1'));
+    world.advance(1);
+    expect(await get()).toEqual(token('token-2'));
+    world.advance(10_000);
+    expect(getNow()).toEqual(token('token-2'));
+    expect(received).toHaveLength(2);
+  });
+
+  it('may have idled out: with max_idle_seconds it is renewed before it is used', async () => {
+    const idling = client({ max_idle_seconds: 900 });
+    await refOf(idling);
+    world.advance(890_000);
+    await refOf(idling);
+    world.advance(894_999);
+    expect(getNow(idling)).toEqual(token('token-1'));
+    world.advance(1);
+    expect(broker.peek(idling)).toBeUndefined();
+    expect(await get(idling)).toEqual(token('token-2'));
+    expect(getNow(idling)).toEqual(token('token-2'));
+  });
+
+  it('and may have idled out is used after all if login gives no other', async () => {
+    const idling = client({ max_idle_seconds: 60 });
+    await refOf(idling);
+    world.advance(60_000);
+    answer = (response) => json(response, 401, { error: 'invalid_client' });
+    expect(await get(idling)).toEqual(token('token-1'));
+  });
+
+  it('after a quiet time, and a new one is not, teaches the idle timeout: told once, and then renewed before use', async () => {
+    await refOf();
+    world.advance(400_000);
+    expect(broker.states()[0]).toMatchObject({ maxIdleMs: undefined, held: { idleMs: 400_000 } });
+    const dead = await refOf();
+    broker.refuse(dead);
+    const fresh = await refOf();
+    expect(fresh).not.toBe(dead);
+    expect(broker.takeNotice(client())).toBeUndefined();
+    world.advance(5_000);
+    await refOf();
+    expect(broker.takeNotice(client())).toContain('after 5 minutes without use');
+    expect(broker.takeNotice(client())).toBeUndefined();
+    expect(broker.states()[0]).toMatchObject({ maxIdleMs: 300_000 });
+    world.advance(295_000);
+    expect(await refOf()).not.toBe(fresh);
+    expect(received).toHaveLength(3);
+  });
+
+  it.each([
+    ['without a quiet time before', 200_000, false],
+    ['as the next one is, too', 400_000, true],
+  ])('%s teaches nothing', async (_, quietMs, refusesNext) => {
+    await refOf();
+    world.advance(quietMs);
+    broker.refuse(await refOf());
+    const next = await refOf();
+    if (refusesNext) broker.refuse(next);
+    for (let i = 0; i < 10; i += 1) {
+      world.advance(5_000);
+      await refOf();
+    }
+    expect(broker.states()[0]).toMatchObject({ maxIdleMs: undefined });
+  });
+});
+
 describe('retries and remembered failures', () => {
   it.each([
     ['429', 429, { code: 'too.many.requests' }],

@@ -124,6 +124,8 @@ export function createTokenPool(
       for (const source of sources) {
         const warning = source.takeWarning();
         if (warning !== undefined) return warning;
+        const notice = broker.takeNotice(source.current());
+        if (notice !== undefined) return `${poolName([source])}: ${notice}`;
       }
       return store?.takeNotice()?.message;
     },
