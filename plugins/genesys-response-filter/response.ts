@@ -2,12 +2,13 @@
  * The response phase: one round trip reads the head, and a second one the body, if it matters. What the verdict says is
  * written with the end of the event.
  */
-import { log, setClientHeaders } from '../runtime/effects.js';
+import { log, setClientHeaders, share } from '../runtime/effects.js';
 import { type Reader, type Step, type Verdict as StepVerdict, step } from '../runtime/step.js';
 import { BodyTooLong } from '../shared/body-too-long.js';
 import { type ByteBudget, createByteBudget, NoRoom } from '../shared/byte-budget.js';
 import type { Clock } from '../shared/clock.js';
 import type { HeaderMap, HeaderValues } from '../shared/pdk.js';
+import { RESPONSE_MARKER } from '../shared/response-marker.js';
 import type { Config } from './config.js';
 import type { Totals } from './metrics.js';
 import { type Head, judgeHead, sizeOf, type Undecided, type Verdict } from './verdict.js';
@@ -71,9 +72,9 @@ export function responseStep(config: Config, totals: Totals, memory: Memory): St
       const judged = judgeHead(head, config, memory.decompressed);
       if (judged.kind === 'undecided') {
         const { verdict, bytes } = await judgeBody(judged, readBody, memory.bodies);
-        return carryOut(verdict, head, bytes, totals);
+        return marked(carryOut(verdict, head, bytes, totals), head);
       }
-      return carryOut(judged, head, sizeOf(head) ?? 0, totals);
+      return marked(carryOut(judged, head, sizeOf(head) ?? 0, totals), head);
     },
   );
 }
@@ -99,6 +100,11 @@ async function judgeBody(
     if (error instanceof NoRoom) return { verdict: undecided.noRoom, bytes: 0 };
     throw error;
   }
+}
+
+/** Lets the log phase of other plugins read the body of a 429, which says what limit was met. */
+function marked(verdict: StepVerdict, { status }: Head): StepVerdict {
+  return status === 429 ? { ...verdict, effects: [...verdict.effects, share(RESPONSE_MARKER, true)] } : verdict;
 }
 
 /** Turns a verdict into what Kong is told. @param bytes of the service's body, as far as it is known */

@@ -22,6 +22,7 @@ import { regionOperations } from './regions/operations.js';
 import { redactedKey, serviceHeaders } from './service-headers.js';
 import { createTokenBroker } from './tokens/broker.js';
 import { createTokenPool, type TokenPool } from './tokens/pool.js';
+import { createRouteClosures } from './tokens/route-closures.js';
 import { openTokenStore } from './tokens/store.js';
 
 /** Starts the state without tokens. The first request of an OAuth client has its token fetched. */
@@ -33,20 +34,20 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   const operator = createOperations(broker);
   const breakerFor = createCircuitBreakers(effects);
   const revoked = createMarks(effects);
-  const sharedRevoked = new Map<RedisConnection, SharedMarks>();
+  const closures = createRouteClosures(effects);
+  const sharedMarks = { revoked: marksByRedis('revoked'), closed: marksByRedis('closed') };
 
-  /** Returns what the nodes share about revoked tokens; undefined without Redis. */
-  function revokedOnAllNodes(credential: Config['credential']): SharedMarks | undefined {
+  /** Returns what the nodes share about a topic; undefined without Redis. */
+  function onAllNodes(topic: keyof typeof sharedMarks, credential: Config['credential']): SharedMarks | undefined {
     if (credential.kind === 'static' || credential.sharedCache === undefined) return undefined;
-    const redis = openRedis(credential.sharedCache.redis);
-    const shared = sharedRevoked.get(redis) ?? openSharedMarks(redis, 'revoked');
-    sharedRevoked.set(redis, shared);
-    return shared;
+    return sharedMarks[topic](openRedis(credential.sharedCache.redis));
   }
 
-  function poolOf({ policy, sharedCache }: Fetched, sources: ClientSource[]): TokenPool {
+  function poolOf(credential: Fetched, sources: ClientSource[]): TokenPool {
+    const { policy, sharedCache } = credential;
     const store = sharedCache && openTokenStore(sharedCache, openRedis);
-    return createTokenPool({ sources, policy, store }, broker, operator, effects);
+    const routes = { closures, shared: onAllNodes('closed', credential) };
+    return createTokenPool({ sources, policy, store }, broker, operator, effects, routes);
   }
 
   function regionalAccess(credential: Regional, injection: Injection & { gate: Gate }) {
@@ -78,7 +79,7 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   }
 
   function stepsOf({ credential, headerName, purgeOnStatuses, refusals, ...config }: Config): Steps {
-    const gate = createGate(refusals, createLoginTokens(revoked, revokedOnAllNodes(credential), effects));
+    const gate = createGate(refusals, createLoginTokens(revoked, onAllNodes('revoked', credential), effects));
     const injection = { gate, headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
     const breaker = config.breaker && breakerFor(config.breaker, config.serviceId);
     const learnsUse = credential.kind !== 'static' && credential.sharedCache !== undefined;
@@ -88,13 +89,17 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
       const names = access.regions.map(({ name }) => name);
       return {
         access: regionalAccessStep(access),
-        log: logStep({ ...log, regions: { names, states: access.states } }),
+        log: logStep({
+          ...log,
+          pools: access.regions.map(({ pool }) => pool),
+          regions: { names, states: access.states },
+        }),
       };
     }
     const injected = credential.kind === 'static' ? counted(credential) : poolOf(credential, credential.sources);
     return {
       access: accessStep({ ...injection, credential: injected, breaker }),
-      log: logStep({ ...log, regions: undefined }),
+      log: logStep({ ...log, pools: 'kind' in injected ? [] : [injected], regions: undefined }),
     };
   }
 
@@ -102,6 +107,16 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
     stepsOf,
     metrics: metrics.families,
     operations: [...operator.operations, ...regionOperations(regionGroups, effects.nowMs)],
+  };
+}
+
+/** Returns the function that opens the marks of one topic, once for each connection. */
+function marksByRedis(topic: string): (redis: RedisConnection) => SharedMarks {
+  const opened = new Map<RedisConnection, SharedMarks>();
+  return (redis) => {
+    const marks = opened.get(redis) ?? openSharedMarks(redis, topic);
+    opened.set(redis, marks);
+    return marks;
   };
 }
 

@@ -44,6 +44,7 @@ function pool(name: string, calls: Call[]): TokenPool {
       return answers[name] ?? NO_TOKEN;
     },
     dependsOnRoute: () => false,
+    refused: () => false,
     size: 1,
     name: `OAuth client of ${name}`,
     takeWarning: () => undefined,

@@ -30,6 +30,10 @@ export interface Allowance {
   usedElsewhere(atMs: number): void;
   /** Records Genesys' own count, which may include requests of other nodes. */
   learn(count: number, nowMs: number): void;
+  /** Returns whether the token has made nearly as many requests as its own limit allows. */
+  isNearlyUsedUp(nowMs: number): boolean;
+  /** Records a 429 about the token itself, whatever the route. */
+  closeAll(waitMs: number, nowMs: number): void;
   /** Records a 429. */
   close(route: string, waitMs: number, nowMs: number): void;
   /** Returns how long the token is closed for a route, or for all routes if none is given. 0 means it is open. */
@@ -63,6 +67,12 @@ export function createAllowance(bornAtMs = 0): Allowance {
     return nowMs < windowStartMs + WINDOW_MS ? count : 0;
   }
 
+  const isNearlyUsedUp = (nowMs: number): boolean => recentUses(nowMs) >= NEARLY_ALL;
+
+  function closeAll(waitMs: number, nowMs: number): void {
+    closedUntilMs = Math.max(closedUntilMs, nowMs + waitMs);
+  }
+
   return {
     use(nowMs) {
       startWindow(nowMs);
@@ -90,12 +100,12 @@ export function createAllowance(bornAtMs = 0): Allowance {
         count = seen;
       }
     },
+    isNearlyUsedUp,
+    closeAll,
     close(route, waitMs, nowMs) {
       dropOpenRoutes(nowMs);
       routes.set(route, Math.max(routes.get(route) ?? 0, nowMs + waitMs));
-      if (recentUses(nowMs) >= NEARLY_ALL || routes.size >= ROUTES_OF_ONE_CAUSE) {
-        closedUntilMs = Math.max(closedUntilMs, nowMs + waitMs);
-      }
+      if (isNearlyUsedUp(nowMs) || routes.size >= ROUTES_OF_ONE_CAUSE) closeAll(waitMs, nowMs);
     },
     waitMs(nowMs, route) {
       const routeUntilMs = route === undefined ? 0 : (routes.get(route) ?? 0);
