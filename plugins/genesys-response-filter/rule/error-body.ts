@@ -19,7 +19,7 @@ const ERROR_FIELDS = [
 const INNER_ERROR = withMembers(undefined, [...ERROR_FIELDS, ['details', arrayOf(DETAIL)]]);
 const ERROR = withMembers(undefined, [...ERROR_FIELDS, ['details', arrayOf(DETAIL)], ['errors', arrayOf(INNER_ERROR)]]);
 
-const PLAN = { envelope: undefined, elementNode: () => ERROR, template: undefined };
+const PLAN = { envelope: undefined, elementNode: () => ERROR, template: undefined, links: undefined };
 
 /**
  * Reduces the body of an error answer.
