@@ -132,6 +132,34 @@ describe('API', () => {
     expect(statuses.filter((status) => status === 429)).toHaveLength(10);
   });
 
+  it('answers what CX as Code asks for when it configures, creates, reads and deletes a queue and a user', async () => {
+    expect(await get('/api/v2/authorization/products')).toMatchObject({ entities: [{ id: 'cloudCX3' }] });
+    const { id: divisionId } = (await get('/api/v2/authorization/divisions/home')) as { id: string };
+    const queue = (await read(send('POST', '/api/v2/routing/queues', { name: 'q' }))) as { id: string };
+    const codes = `/api/v2/routing/queues/${queue.id}/wrapupcodes`;
+    expect(await get(codes)).toMatchObject({ entities: [], total: 0 });
+    await send('POST', codes, [{ id: 'code-1' }]);
+    expect(await get(codes)).toMatchObject({ entities: [{ id: 'code-1' }] });
+    expect((await send('DELETE', `${codes}/code-1`)).status).toBe(204);
+    await send('PUT', `/api/v2/routing/queues/${queue.id}`, { name: 'q', description: 'changed' });
+    expect(await get(`/api/v2/routing/queues/${queue.id}`)).toMatchObject({ description: 'changed' });
+
+    const body = { name: 'n', email: 'cx@staff.example.com', divisionId };
+    const user = (await read(send('POST', '/api/v2/users', body))) as { id: string };
+    const search = { query: [{ fields: ['email'], type: 'EXACT', value: body.email }] };
+    expect(await read(send('POST', '/api/v2/users/search', search))).toMatchObject({ results: [{ id: user.id }] });
+    await send('PATCH', `/api/v2/users/${user.id}/routingskills/bulk`, [{ id: 'skill-1', proficiency: 3 }]);
+    expect(await get(`/api/v2/users/${user.id}/routingskills`)).toMatchObject({ entities: [{ proficiency: 3 }] });
+    expect(await get(`/api/v2/users/${user.id}/routinglanguages`)).toMatchObject({ entities: [] });
+    expect(await get(`/api/v2/routing/users/${user.id}/utilization`)).toMatchObject({ level: 'Organization' });
+    await send('PATCH', `/api/v2/voicemail/userpolicies/${user.id}`, { alertTimeoutSeconds: 60 });
+    expect(await get(`/api/v2/voicemail/userpolicies/${user.id}`)).toMatchObject({ alertTimeoutSeconds: 60 });
+    expect((await send('PUT', `/api/v2/users/${user.id}/profileskills`, ['a'])).status).toBe(200);
+    expect((await send('POST', `/api/v2/users/${user.id}/password`, { newPassword: 'x' })).status).toBe(204);
+    expect((await send('DELETE', `/api/v2/users/${user.id}`)).status).toBe(200);
+    expect((await send('DELETE', `/api/v2/routing/queues/${queue.id}`)).status).toBe(204);
+  });
+
   it('pages through users, each once', async () => {
     const ids = new Set<string>();
     let uri: string | undefined = '/api/v2/users?pageSize=50&sortOrder=ASC';
