@@ -3,13 +3,12 @@
  * answers. So only requests with a token mark count, and only with the status that the service sent.
  */
 import { type Effect, log as logLine } from '../runtime/effects.js';
+import { readLimitScope } from '../runtime/limit-scope.js';
 import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
-import { limitScope, MAX_ERROR_BYTES } from '../shared/genesys-limit.js';
+import type { limitScope } from '../shared/genesys-limit.js';
 import { routeOf } from '../shared/genesys-route.js';
-import { codingsOf, decodeBody } from '../shared/http/content-coding.js';
 import { parseLogEntry, type ServiceAnswer } from '../shared/log-entry.js';
 import type { ResponseSource } from '../shared/pdk.js';
-import { RESPONSE_MARKER } from '../shared/response-marker.js';
 import { parseTokenMark, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
 import type { ServiceBreaker } from './circuit-breakers.js';
 import { lostLine } from './regions/access.js';
@@ -91,24 +90,8 @@ async function readFacts(event: Reader, log: Log): Promise<Facts | undefined> {
   const asksForWay = wentWell
     ? source === 'exit' && (facts.choice !== undefined || breaker !== undefined)
     : answer?.status === undefined && status >= 500 && source !== 'error';
-  const scope = answer?.status === 429 && facts.ref !== STATIC_REF ? await readScope(event) : undefined;
+  const scope = answer?.status === 429 && facts.ref !== STATIC_REF ? await readLimitScope(event) : undefined;
   return { ...facts, answer, scope, way: asksForWay ? await readWay(event, !wentWell) : 'target' };
-}
-
-/** The first two bytes of gzip (RFC 1952 2.3.1). */
-const GZIP_MAGIC = 0x1f8b;
-
-/** Reads what the body of a 429 says about the limit. It can be read only if the answer was buffered. */
-async function readScope(event: Reader): Promise<Facts['scope']> {
-  if ((await event.ctx.shared.get(RESPONSE_MARKER)) !== true) return undefined;
-  const [body, encoding] = await Promise.all([
-    event.service.response.getRawBody(MAX_ERROR_BYTES).catch(() => Buffer.alloc(0)),
-    event.response.getHeader('content-encoding'),
-  ]);
-  // Another plugin may have answered with a plain body in place of the service's.
-  const codings = body.length > 1 && body.readUInt16BE(0) === GZIP_MAGIC ? ['gzip'] : codingsOf([encoding ?? '']);
-  const plain = await decodeBody(body, codings, MAX_ERROR_BYTES).catch(() => body);
-  return limitScope(plain.toString('utf8'));
 }
 
 /** Reads how far Kong got. @param tellsApart whether `no peer` and `not asked` must be distinguished */
