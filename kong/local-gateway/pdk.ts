@@ -90,6 +90,7 @@ const variables: Record<string, (context: RequestContext) => string> = {
   upstream_uri: ({ upstream, phase }) =>
     phase === 'response' && upstream.query !== '' ? `${upstream.path}?${upstream.query}` : upstream.path,
   http_connection: (context) => context.headers.all('connection').join(', '),
+  http_authorization: (context) => context.headers.all('authorization').join(', '),
   upstream_upgrade: (context) => context.upgrade,
   upstream_scheme: (context) => context.upstream.scheme,
   upstream_host: (context) => context.upstream.hostHeader ?? '',

@@ -5,9 +5,9 @@
  */
 import { share } from '../runtime/effects.js';
 import type { Step } from '../runtime/step.js';
+import { RESPONSE_MARKER } from '../shared/response-marker.js';
 
-/** The key in `ctx.shared` that is `true` if the answer was buffered. */
-export const RESPONSE_MARKER = 'genesys_pii_log_response';
+export { RESPONSE_MARKER };
 
 const VERDICT = { effects: [share(RESPONSE_MARKER, true)] };
 

@@ -3,13 +3,14 @@
  * use. It runs for every request, even if Kong itself answered, so it usually reads the status alone. It reads more
  * after an error, and now and then the token and what Genesys says about it.
  */
+import { readLimitScope } from '../runtime/limit-scope.js';
 import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
 import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry } from '../shared/log-entry.js';
 import type { ResponseSource } from '../shared/pdk.js';
 import { parseTokenMark, REFUSED_MARK, TOKEN_MARK, type TokenMark } from '../shared/token-mark.js';
 import type { Config } from './config.js';
-import type { Closure } from './genesys-limits/closures.js';
+import { type Closure, EVERY_TOKEN } from './genesys-limits/closures.js';
 import type { RateLimitHint } from './genesys-limits/hints.js';
 import { routeKey } from './genesys-limits/route-key.js';
 import { shareClosure } from './genesys-limits/shared-closures.js';
@@ -76,7 +77,9 @@ async function readFailure(event: Reader, status: number, followUpstream: boolea
   const answer = parseLogEntry(await event.log.serialize(), Date.now());
   if (answer.status !== 429) return undefined;
   const route = routeKey(routeOf(answer.upstreamUri));
-  return { kind: 'closed', closure: { ...used, route, remainingMs: answer.retryAfterMs } };
+  const isForAll = (await readLimitScope(event)) === 'organization';
+  const closure = { ...used, ...(isForAll && { ref: EVERY_TOKEN }), route, remainingMs: answer.retryAfterMs };
+  return { kind: 'closed', closure };
 }
 
 /**

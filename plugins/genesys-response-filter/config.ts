@@ -6,6 +6,7 @@ import { ConfigError } from '../shared/kong-schema/config-error.js';
 import { type ConfigOf, parseConfig } from '../shared/kong-schema/parse-config.js';
 import { compilePathPattern, type PathPattern } from '../shared/path-pattern.js';
 import { type BodyFilter, createFilter } from './rule/filter.js';
+import type { LinkMode } from './rule/links.js';
 import { type Path, parsePath } from './rule/path.js';
 import { compileTemplate, type Template } from './rule/template.js';
 import { Schema } from './schema.js';
@@ -29,6 +30,7 @@ export interface Config {
   onError: 'block' | 'pass';
   nonJson: 'block' | 'pass';
   maxBodyBytes: number;
+  links: LinkMode;
   /** Whether a rule depends on the request's path. */
   readsPath: boolean;
 }
@@ -59,6 +61,7 @@ export function readConfig(raw: unknown): Config {
     onError: config.on_error,
     nonJson: config.non_json,
     maxBodyBytes: config.max_body_bytes,
+    links: config.links,
     readsPath: config.rules.some(({ paths }) => paths !== undefined),
   };
 }

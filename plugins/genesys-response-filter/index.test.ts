@@ -51,7 +51,7 @@ describe('the module', () => {
       const instance = new plugin.Plugin({ rules: [{ remove: ['$..x'] }] });
       const kong = {
         log: { err: console.error }, request: { getMethod: async () => 'GET' },
-        nginx: { getCtx: async () => 0x80 },
+        nginx: { getCtx: async () => 0x80, getVar: async () => '/api/v2/users' },
         response: { getStatus: async () => 200, getHeaders: async () => ({}), exit: async (status, body) => exit(String(body)) },
         service: { response: { getRawBody: async () => Buffer.from('{"x":1,"a":{"x":2}}') } },
       };

@@ -73,7 +73,9 @@ async function handled(
 ): Promise<Call[]> {
   const { kong, calls } = fakeKong(exchange(what));
   await handleResponse(kong, config, totals, memory);
-  return calls.slice(READS.length + (config.readsPath ? 1 : 0)).filter(([name]) => name !== 'getRawBody');
+  return calls
+    .slice(READS.length + (config.readsPath ? 1 : 0))
+    .filter(([name, of]) => name !== 'getRawBody' && !(name === 'getVar' && String(of).endsWith('_uri')));
 }
 
 /** The limits with which the body was asked for. */

@@ -2,14 +2,16 @@
  * The response phase: one round trip reads the head, and a second one the body, if it matters. What the verdict says is
  * written with the end of the event.
  */
-import { log, setClientHeaders } from '../runtime/effects.js';
+import { log, setClientHeaders, share } from '../runtime/effects.js';
 import { type Reader, type Step, type Verdict as StepVerdict, step } from '../runtime/step.js';
 import { BodyTooLong } from '../shared/body-too-long.js';
 import { type ByteBudget, createByteBudget, NoRoom } from '../shared/byte-budget.js';
 import type { Clock } from '../shared/clock.js';
 import type { HeaderMap, HeaderValues } from '../shared/pdk.js';
+import { RESPONSE_MARKER } from '../shared/response-marker.js';
 import type { Config } from './config.js';
 import type { Totals } from './metrics.js';
+import type { RequestPaths } from './rule/links.js';
 import { type Head, judgeHead, sizeOf, type Undecided, type Verdict } from './verdict.js';
 
 /** What describes the service's body, and not the one that leaves in its place. */
@@ -66,14 +68,20 @@ export function responseStep(config: Config, totals: Totals, memory: Memory): St
     async (event) => ({
       head: await readHead(event, config),
       readBody: (maxBytes: number) => event.service.response.getRawBody(maxBytes),
+      readPaths: () => readPaths(event),
     }),
-    async ({ head, readBody }) => {
+    async ({ head, readBody, readPaths }) => {
       const judged = judgeHead(head, config, memory.decompressed);
       if (judged.kind === 'undecided') {
-        const { verdict, bytes } = await judgeBody(judged, readBody, memory.bodies);
-        return carryOut(verdict, head, bytes, totals);
+        const { verdict, bytes } = await judgeBody(
+          judged,
+          readBody,
+          config.links === 'rewrite' ? readPaths : async () => undefined,
+          memory.bodies,
+        );
+        return marked(carryOut(verdict, head, bytes, totals), head);
       }
-      return carryOut(judged, head, sizeOf(head) ?? 0, totals);
+      return marked(carryOut(judged, head, sizeOf(head) ?? 0, totals), head);
     },
   );
 }
@@ -82,12 +90,13 @@ export function responseStep(config: Config, totals: Totals, memory: Memory): St
 async function judgeBody(
   undecided: Undecided,
   readBody: (maxBytes: number) => Promise<Buffer>,
+  readPaths: () => Promise<RequestPaths | undefined>,
   bodies: ByteBudget,
 ): Promise<{ verdict: Verdict; bytes: number }> {
   const judge = (limit: number) =>
     bodies.run(limit, async () => {
-      const body = await readBody(limit);
-      return { verdict: await undecided.judge(body), bytes: body.length };
+      const [body, paths] = await Promise.all([readBody(limit), readPaths()]);
+      return { verdict: await undecided.judge(body, paths), bytes: body.length };
     });
   try {
     return await judge(undecided.declaredBytes ?? Math.min(USUAL_BYTES, undecided.maxBytes)).catch((error) => {
@@ -99,6 +108,11 @@ async function judgeBody(
     if (error instanceof NoRoom) return { verdict: undecided.noRoom, bytes: 0 };
     throw error;
   }
+}
+
+/** Lets the log phase of other plugins read the body of a 429, which says what limit was met. */
+function marked(verdict: StepVerdict, { status }: Head): StepVerdict {
+  return status === 429 ? { ...verdict, effects: [...verdict.effects, share(RESPONSE_MARKER, true)] } : verdict;
 }
 
 /** Turns a verdict into what Kong is told. @param bytes of the service's body, as far as it is known */
@@ -140,6 +154,12 @@ function blocked(
       headers: { ...removed, 'Cache-Control': 'no-store', [BLOCKED_HEADER]: 'blocked' },
     },
   };
+}
+
+/** Reads the request's paths, with the body in one round trip. */
+async function readPaths({ nginx }: Reader): Promise<RequestPaths> {
+  const [client, service] = await Promise.all([nginx.getVar('request_uri'), nginx.getVar('upstream_uri')]);
+  return { client, service };
 }
 
 async function readHead(event: Reader, config: Config): Promise<Head> {

@@ -125,6 +125,15 @@ export const Schema = [
     },
   },
   {
+    links: {
+      type: 'string',
+      default: 'rewrite',
+      one_of: ['keep', 'remove', 'rewrite'],
+      description:
+        "Links in the body (`nextUri`, `selfUri`, ...). `rewrite`: on a route with another path than the service's, links to the requested path become those of the route, and others are left out.",
+    },
+  },
+  {
     max_body_bytes: {
       type: 'integer',
       default: 10_485_760,

@@ -8,6 +8,7 @@ import { declaredBytes, decodeContent, isJsonType, tooLarge, utf8ContentType } f
 import { BodyFault } from './json/body-fault.js';
 import { reduceError } from './rule/error-body.js';
 import type { BodyFilter } from './rule/filter.js';
+import { linksOf, type RequestPaths } from './rule/links.js';
 
 /** The head of the service's answer, and what was asked for. */
 export interface Head {
@@ -39,8 +40,11 @@ export interface Undecided {
   declaredBytes: number | undefined;
   /** How much of the body is needed. A longer body need not be read. */
   maxBytes: number;
-  /** Judges the body, or a body that is longer than `maxBytes` if it is undefined. Does not reject. */
-  judge(body: Buffer | undefined): Promise<Verdict>;
+  /**
+   * Judges the body, or a body that is longer than `maxBytes` if it is undefined. Does not reject.
+   * @param paths those of the request, for links
+   */
+  judge(body: Buffer | undefined, paths?: RequestPaths): Promise<Verdict>;
   /** The verdict if there is no room for the body: nothing of it goes out, whatever `on_error` says. */
   noRoom: Verdict;
 }
@@ -107,13 +111,13 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
   if (status === 206) return unlessEmpty(fail(new BodyFault('a part of one only')));
   if (!isJsonType(headers)) return config.nonJson === 'pass' ? pass() : unlessEmpty(block('its type is not JSON'));
   if (declared !== undefined && declared > maxBodyBytes) return fail(tooLarge(maxBodyBytes));
-  return read(maxBodyBytes, async (body) => {
+  return read(maxBodyBytes, async (body, paths) => {
     if (body === undefined) return fail(tooLarge(maxBodyBytes));
     if (body.length === 0) return pass();
     try {
       const plain = await decodeContent(body, headers, maxBodyBytes, threads);
       if (plain.length === 0) return pass();
-      const filtered = await filter(plain);
+      const filtered = await filter(plain, linksOf(config.links, paths));
       if (filtered === body) return pass();
       return { kind: 'replace', removeHeaders, body: filtered, contentType: utf8ContentType(headers) };
     } catch (error) {

@@ -1,6 +1,7 @@
 /** The access phase on a fake `kong` that records the calls in their order. */
 import { describe, expect, it } from 'vitest';
 import { guarded } from '../../test/support/guarded.js';
+import { openGate } from '../../test/support/open-gate.js';
 import { readOauth } from '../../test/support/token-manager-config.js';
 import { runPhase } from '../runtime/run-phase.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
@@ -57,6 +58,7 @@ function access(outcome: PoolOutcome | Promise<PoolOutcome>, headerName = 'Autho
     { nowMs: () => 0 },
   );
   return {
+    gate: openGate(),
     credential: { ...pool, take: () => outcome },
     headersWith: serviceHeaders(headerName),
     redactedKey: redactedKey(headerName),

@@ -4,14 +4,14 @@
  * the event.
  */
 import { type Effect, log, serialize, setServiceHeaders, share } from '../runtime/effects.js';
-import { refused } from '../runtime/refused.js';
-import { type ErrorAnswer, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
+import { type Reader, type Step, step, type Verdict } from '../runtime/step.js';
 import { routeOf } from '../shared/genesys-route.js';
-import { type GuardedRequest, readGuarded, refusalOf } from '../shared/http/request-guard.js';
 import type { HeaderValues } from '../shared/pdk.js';
-import { formatTokenMark, REFUSED_MARK, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
+import { formatTokenMark, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
+import { answered } from './answers.js';
 import type { ServiceBreaker } from './circuit-breakers.js';
 import type { Credential } from './config.js';
+import type { Gate, GateFacts } from './gate.js';
 import type { UsableToken } from './tokens/broker.js';
 import type { PoolOutcome, TokenPool } from './tokens/pool.js';
 
@@ -27,27 +27,28 @@ export interface Injection {
 
 /** What the access phase of one configuration needs. */
 export interface Access extends Injection {
+  gate: Gate;
   credential: TokenPool | Extract<Credential, { kind: 'static' }>;
   breaker: ServiceBreaker | undefined;
 }
 
-interface Facts extends GuardedRequest {
+interface Facts extends GateFacts {
   serviceId: string;
 }
 
 /** Makes the step of one configuration. */
 export function accessStep(access: Access): Step {
-  const { credential, breaker } = access;
+  const { gate, credential, breaker } = access;
   const read = async (event: Reader): Promise<Facts> => {
-    const [connection, upstreamUri, service] = await Promise.all([
-      ...readGuarded(event),
+    const [gated, service] = await Promise.all([
+      gate.read(event),
       breaker?.readsService ? event.router.getService() : undefined,
     ]);
-    return { connection, upstreamUri, serviceId: service?.id ?? '' };
+    return { ...gated, serviceId: service?.id ?? '' };
   };
   return step(read, (facts) => {
-    const refusal = refusalOf(facts);
-    if (refusal !== undefined) return refuseUnsafe(refusal);
+    const refusal = gate.judge(facts);
+    if (refusal !== undefined) return refusal;
     const waitMs = breaker?.enter(facts.serviceId) ?? 0;
     if (waitMs > 0) return refuseOpen(waitMs);
     if ('kind' in credential) {
@@ -94,19 +95,8 @@ export function refuse(pool: TokenPool, outcome: Exclude<PoolOutcome, UsableToke
   return answered({ code: 'gateway.token.unavailable', message, retryAfterSeconds: seconds }, effects);
 }
 
-/** Refuses a request that would send the credential to a place of the client's choice. */
-export function refuseUnsafe(reason: string): Verdict {
-  const { effects, answer } = refused(reason);
-  return { effects: [...effects, share(TOKEN_MARK, REFUSED_MARK)], ...(answer && { answer }) };
-}
-
 function refuseOpen(waitMs: number): Verdict {
   const seconds = Math.ceil(waitMs / 1000);
   const message = `The service fails at the moment. Retry the request in [${seconds}] seconds`;
   return answered({ code: 'gateway.upstream.unavailable', message, retryAfterSeconds: seconds });
-}
-
-/** Answers in place of the service, and marks the request as one without a token. */
-export function answered(answer: ErrorAnswer, effects: readonly Effect[] = []): Verdict {
-  return { effects: [...effects, share(TOKEN_MARK, REFUSED_MARK)], answer };
 }

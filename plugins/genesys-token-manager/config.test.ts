@@ -101,6 +101,24 @@ describe('readConfig', () => {
     expect(() => readConfig({ ...GOOD, [field]: value })).toThrow(`config.${field} `);
   });
 
+  it.each([
+    [{ token_headers: { Authorization: 'x' } }, 'token_headers.Authorization', 'is set by the plugin itself'],
+    [{ token_headers: { 'Content-Length': '1' } }, 'token_headers.Content-Length', 'cannot carry'],
+    [{ token_headers: { 'X-A': 'a\r\nX-B: b' } }, 'token_headers.X-A', 'no header can carry'],
+    [{ token_headers: { 'X-A': ' ' } }, 'token_headers.X-A', 'is empty'],
+    [{ assertion_key_id: 'k' }, 'assertion_key_id', 'is for client_secret_jwt'],
+    [{ no_proxy: ['*'] }, 'no_proxy', 'is for proxy_url'],
+    [{ auth_method: 'private_key_jwt' }, 'client_secret', 'is no private key'],
+    [
+      { auth_method: 'client_secret_jwt', extra_params: { client_assertion: 'x' } },
+      'extra_params.client_assertion',
+      'is set by the plugin itself',
+    ],
+  ])('refuses %j', (settings, field, problem) => {
+    expect(() => readConfig({ ...GOOD, ...settings })).toThrow(`config.${field} `);
+    expect(() => readConfig({ ...GOOD, ...settings })).toThrow(problem);
+  });
+
   it('keys tokens by endpoint, id, scope and secret, without the secret in it', () => {
     const key = (overrides = {}) => readClient({ ...GOOD, ...overrides }).client.key;
     const keys = [

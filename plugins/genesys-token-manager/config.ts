@@ -6,14 +6,17 @@ import type { BreakerPolicy } from '../shared/circuit-breaker.js';
 import type { Host } from '../shared/host.js';
 import { ConfigError } from '../shared/kong-schema/config-error.js';
 import { parseConfig } from '../shared/kong-schema/parse-config.js';
+import { isReference } from '../shared/kong-schema/reference.js';
 import { property } from '../shared/property.js';
 import { readRedisSettings } from '../shared/redis/settings.js';
 import { regionTokenUrl } from '../shared/regions.js';
 import { openSecret, type Secret } from '../shared/secret.js';
 import { readSecureUrl } from '../shared/secure-url.js';
 import { readHeaderName } from './header-name.js';
+import { openClientSecret } from './login/assertion.js';
 import { type ClientSource, clientSource, type FetchPolicy } from './login/client.js';
 import { readEgress } from './login/egress.js';
+import { createRefusals, type Refusals } from './own-token.js';
 import { type Failover, readFailover } from './regions/config.js';
 import { EntityChecks, type RawConfig, Schema } from './schema.js';
 import type { SharedCache } from './tokens/store.js';
@@ -34,6 +37,7 @@ export interface Config {
   credential: Credential;
   headerName: string;
   purgeOnStatuses: ReadonlySet<number>;
+  refusals: Refusals;
   /** Undefined means no breaker. */
   breaker: BreakerPolicy | undefined;
   /** The plugin's service, if Kong names it. Kong does not for a plugin on a route or a global plugin. */
@@ -45,6 +49,10 @@ const DEFAULT_REGION = 'us_east_1';
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 /** The parameters that the plugin sets itself. */
 const OWN_PARAMS = new Set(['grant_type', 'client_id', 'client_secret', 'scope']);
+/** The headers that the plugin sets itself, or that would change how the answer is read. */
+const OWN_HEADERS = new Set(['authorization', 'accept-encoding', 'proxy-authorization']);
+/** RFC 9110 5.5: visible ASCII, with spaces and tabs between. */
+const HEADER_VALUE = /^[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?$/;
 
 /** The longest open time: this many times `open_seconds`, but at most ten minutes (or `open_seconds` if longer). */
 const MAX_OPEN_FACTOR = 32;
@@ -68,14 +76,33 @@ export function readConfig(raw: unknown, host: Host): Config {
     credential: config.credential === 'oauth2' ? readOauth(config, host) : readStatic(config, host),
     headerName,
     purgeOnStatuses: new Set(config.purge_on_statuses),
+    refusals: readRefusals(config.refuse_operations ?? []),
     breaker: config.circuit_breaker && readBreaker(config.circuit_breaker),
     serviceId: readServiceId(raw),
   };
 }
 
+function readRefusals(operations: readonly string[]): Refusals {
+  for (const [index, operation] of operations.entries()) {
+    try {
+      createRefusals([operation]);
+    } catch (error) {
+      throw new ConfigError(`refuse_operations[${index}]`, (error as Error).message);
+    }
+  }
+  return createRefusals(operations);
+}
+
 function readOauth(config: RawConfig, host: Host): Credential {
   for (const name of Object.keys(config.extra_params ?? {})) {
-    if (OWN_PARAMS.has(name)) throw new ConfigError(`extra_params.${name}`, 'is set by the plugin itself');
+    if (OWN_PARAMS.has(name) || (isSigned(config) && name.startsWith('client_assertion')))
+      throw new ConfigError(`extra_params.${name}`, 'is set by the plugin itself');
+  }
+  for (const [name, value] of Object.entries(config.token_headers ?? {})) readTokenHeader(name, value);
+  if (!isSigned(config)) {
+    for (const field of ['assertion_key_id', 'assertion_audience'] as const) {
+      if (config[field] !== undefined) throw new ConfigError(field, 'is for client_secret_jwt and private_key_jwt');
+    }
   }
   const fetching = {
     policy: {
@@ -104,9 +131,13 @@ function clientSources(config: RawConfig, tokenUrl: URL, id: Secret, secret: Sec
     tokenUrl: tokenUrl.href,
     tokenHost: tokenUrl.host,
     authMethod: config.auth_method,
+    assertion: { audience: config.assertion_audience ?? tokenUrl.href, keyId: config.assertion_key_id },
     scope: config.scope,
     extraParams: config.extra_params ?? {},
-    egress: readEgress(config.proxy_url, config.ca_file, tokenUrl, host),
+    tokenHeaders: config.token_headers ?? {},
+    defaultLifetimeMs: config.default_ttl_seconds * 1000,
+    maxIdleMs: config.max_idle_seconds && config.max_idle_seconds * 1000,
+    egress: readEgress(config, tokenUrl, host),
   };
   return Array.from({ length: config.tokens_per_client }, (_, slot) => clientSource({ ...common, slot }, id, secret));
 }
@@ -117,14 +148,33 @@ function readClients(config: RawConfig, host: Host): { id: Secret; secret: Secre
     if (secret !== undefined) throw new ConfigError('clients', 'cannot stand beside client_secret');
     const read = clients.map((client, index) => ({
       id: openSecret(`clients[${index}].client_id`, client.client_id, host),
-      secret: openSecret(`clients[${index}].client_secret`, client.client_secret, host),
+      secret: openClientSecret(`clients[${index}].client_secret`, client.client_secret, config.auth_method, host),
     }));
     const ids = read.map((client) => client.id.current());
     const twice = ids.findIndex((value, index) => ids.indexOf(value) !== index);
     if (twice !== -1) throw new ConfigError(`clients[${twice}].client_id`, 'is listed twice; see tokens_per_client');
     return read;
   }
-  return [{ id: openSecret('client_id', id, host), secret: openSecret('client_secret', secret, host) }];
+  return [
+    {
+      id: openSecret('client_id', id, host),
+      secret: openClientSecret('client_secret', secret, config.auth_method, host),
+    },
+  ];
+}
+
+function isSigned({ auth_method: method }: RawConfig): boolean {
+  return method === 'client_secret_jwt' || method === 'private_key_jwt';
+}
+
+/** Checks a header of the token request. */
+function readTokenHeader(name: string, value: string): void {
+  const path = `token_headers.${name}`;
+  readHeaderName(path, name);
+  if (OWN_HEADERS.has(name.toLowerCase())) throw new ConfigError(path, 'is set by the plugin itself');
+  if (value.trim() === '') throw new ConfigError(path, 'is empty');
+  if (isReference(value)) throw new ConfigError(path, 'is a vault reference that was not resolved');
+  if (!HEADER_VALUE.test(value)) throw new ConfigError(path, 'holds characters that no header can carry');
 }
 
 function readSharedCache(config: RawConfig, host: Host): SharedCache {

@@ -84,6 +84,7 @@ async function log(answer: Answer) {
           },
         }
       : undefined,
+    pools: [],
     regions: region === undefined ? undefined : { names: NAMES, states },
   });
   await runPhase([step], kong as unknown as Kong);

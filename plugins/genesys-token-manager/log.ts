@@ -3,7 +3,9 @@
  * answers. So only requests with a token mark count, and only with the status that the service sent.
  */
 import { type Effect, log as logLine } from '../runtime/effects.js';
+import { readLimitScope } from '../runtime/limit-scope.js';
 import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/step.js';
+import type { limitScope } from '../shared/genesys-limit.js';
 import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry, type ServiceAnswer } from '../shared/log-entry.js';
 import type { ResponseSource } from '../shared/pdk.js';
@@ -13,6 +15,7 @@ import { lostLine } from './regions/access.js';
 import { parseRegionMark, REGION_MARK } from './regions/mark.js';
 import type { Choice, Outcome, RegionStates } from './regions/states.js';
 import type { TokenBroker } from './tokens/broker.js';
+import type { TokenPool } from './tokens/pool.js';
 
 /** What the log phase of one configuration needs. */
 export interface Log {
@@ -21,6 +24,8 @@ export interface Log {
   /** Whether others use the same tokens too, so that Genesys' own count is read. */
   learnsUse: boolean;
   breaker: ServiceBreaker | undefined;
+  /** The pool of tokens, or of each region; none for a static credential. */
+  pools: readonly Pick<TokenPool, 'refused'>[];
   /** Undefined if no regions are configured. */
   regions: { names: readonly string[]; states: RegionStates } | undefined;
 }
@@ -41,6 +46,8 @@ interface Facts {
   sent: { status: number; source: ResponseSource };
   /** The service's answer from Kong's log entry; undefined if the entry was not needed. */
   answer: ServiceAnswer | undefined;
+  /** What a 429 said about the limit, where its body can be read. */
+  scope: ReturnType<typeof limitScope>;
   count: string | undefined;
   choice: Choice | undefined;
   serviceId: string;
@@ -83,7 +90,8 @@ async function readFacts(event: Reader, log: Log): Promise<Facts | undefined> {
   const asksForWay = wentWell
     ? source === 'exit' && (facts.choice !== undefined || breaker !== undefined)
     : answer?.status === undefined && status >= 500 && source !== 'error';
-  return { ...facts, answer, way: asksForWay ? await readWay(event, !wentWell) : 'target' };
+  const scope = answer?.status === 429 && facts.ref !== STATIC_REF ? await readLimitScope(event) : undefined;
+  return { ...facts, answer, scope, way: asksForWay ? await readWay(event, !wentWell) : 'target' };
 }
 
 /** Reads how far Kong got. @param tellsApart whether `no peer` and `not asked` must be distinguished */
@@ -96,12 +104,14 @@ async function readWay({ nginx }: Reader, tellsApart: boolean): Promise<Facts['w
   return sought === null ? 'not asked' : 'no peer';
 }
 
-function learn({ ref, sent, answer, count, choice, serviceId, way }: Facts, log: Log): Verdict {
+function learn({ ref, sent, answer, scope, count, choice, serviceId, way }: Facts, log: Log): Verdict {
   const { broker, regions, breaker } = log;
   if (ref !== undefined && count !== undefined && /^\d{1,6}$/.test(count)) {
     broker.allowanceOf(ref)?.learn(Number(count), performance.now());
   }
-  if (ref !== undefined && ref !== STATIC_REF && answer !== undefined) judgeToken(ref, answer, log);
+  if (ref !== undefined && ref !== STATIC_REF && answer !== undefined) {
+    judgeToken(ref, { ...answer, scope }, log.pools[choice?.index ?? 0], log);
+  }
   const outcome = judgeService(sent, answer?.status, way);
   const effects: Effect[] = [];
   if (choice !== undefined && regions !== undefined) effects.push(...reportRegion(regions, choice, outcome));
@@ -121,11 +131,26 @@ function reportRegion({ names, states }: NonNullable<Log['regions']>, choice: Ch
   return [transition === 'lost' ? logLine('err', lostLine(name)) : logLine('notice', `region ${name} holds again`)];
 }
 
-function judgeToken(ref: string, answer: ServiceAnswer, { broker, purgeOnStatuses }: Log): void {
-  const { status, retryAfterMs, upstreamUri } = answer;
+function judgeToken(
+  ref: string,
+  { status, retryAfterMs, upstreamUri, scope }: ServiceAnswer & Pick<Facts, 'scope'>,
+  pool: Log['pools'][number] | undefined,
+  { broker, purgeOnStatuses }: Log,
+): void {
   if (status === undefined) return;
   if (purgeOnStatuses.has(status)) broker.refuse(ref);
-  if (status === 429) broker.allowanceOf(ref)?.close(routeOf(upstreamUri), retryAfterMs, performance.now());
+  if (status !== 429) return;
+  const allowance = broker.allowanceOf(ref);
+  const now = performance.now();
+  if (scope === 'token') {
+    allowance?.closeAll(retryAfterMs, now);
+    return;
+  }
+  const route = routeOf(upstreamUri);
+  const isNearlyUsedUp = allowance?.isNearlyUsedUp(now) ?? false;
+  const isClosedForAll = pool?.refused({ route, ref, waitMs: retryAfterMs, scope, isNearlyUsedUp });
+  // A limit of the organisation says nothing about the token.
+  if (!isClosedForAll) allowance?.close(route, retryAfterMs, now);
 }
 
 /**

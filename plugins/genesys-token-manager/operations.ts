@@ -34,12 +34,13 @@ export function createOperations(broker: TokenBroker): Operations {
     );
 
   const tokens = (): unknown =>
-    broker.states().map(({ client, held, failure }) => ({
+    broker.states().map(({ client, held, maxIdleMs, failure }) => ({
       client_id: client.clientId,
       token_host: client.tokenHost,
       slot: client.slot,
       ...(client.scope === undefined ? {} : { scope: client.scope }),
       drained: drained.has(client.clientId),
+      max_idle_seconds: maxIdleMs === undefined ? null : seconds(maxIdleMs),
       token:
         held === undefined
           ? null
@@ -49,6 +50,7 @@ export function createOperations(broker: TokenBroker): Operations {
               expires_in_seconds: seconds(held.expiresInMs),
               uses: held.uses,
               uses_in_window: held.recentUses,
+              idle_seconds: seconds(held.idleMs),
               refused: held.refused,
             },
       last_error:

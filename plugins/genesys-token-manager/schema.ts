@@ -127,8 +127,25 @@ export const Schema = [
     auth_method: {
       type: 'string',
       default: 'basic',
-      one_of: ['basic', 'post'],
-      description: '`basic`: id and secret by HTTP Basic; `post`: in the body.',
+      one_of: ['basic', 'post', 'client_secret_jwt', 'private_key_jwt'],
+      description:
+        '`basic`: id and secret by HTTP Basic; `post`: in the body; `client_secret_jwt`: a JWT signed with the secret (RFC 7523); `private_key_jwt`: a JWT signed with a private key in PEM, which is in `client_secret`, such as `file:<absolute path>`.',
+    },
+  },
+  {
+    assertion_key_id: {
+      type: 'string',
+      len_min: 1,
+      len_max: 256,
+      description: "`kid` of the signed JWT: which of the client's keys signs it. Left out: none.",
+    },
+  },
+  {
+    assertion_audience: {
+      type: 'string',
+      len_min: 1,
+      len_max: 1024,
+      description: '`aud` of the signed JWT, if the issuer wants another than its token endpoint.',
     },
   },
   {
@@ -148,12 +165,38 @@ export const Schema = [
     },
   },
   {
+    // No default, for the same reason.
+    token_headers: {
+      type: 'map',
+      keys: { type: 'string', len_min: 1, len_max: 128, match: HEADER_NAME },
+      values: { type: 'string', referenceable: true },
+      description:
+        'Further headers of the token request, for issuers that ask for one. `Authorization` is not among them.',
+    },
+  },
+  {
+    default_ttl_seconds: {
+      type: 'number',
+      default: 3600,
+      between: [1, 31_536_000],
+      description: 'How long a token is used whose answer has no `expires_in`.',
+    },
+  },
+  {
     refresh_ahead_seconds: {
       type: 'number',
       default: 300,
       between: [0, 86400],
       description:
         'How long before expiry a token is renewed in the background, but never in the first half of its life.',
+    },
+  },
+  {
+    max_idle_seconds: {
+      type: 'number',
+      between: [1, 86_400],
+      description:
+        "The organisation's idle timeout: a token that was not used for so long is renewed before it is used. Left out: learned from the first 401 after a quiet time.",
     },
   },
   {
@@ -181,6 +224,16 @@ export const Schema = [
     },
   },
   {
+    refuse_operations: {
+      type: 'array',
+      len_min: 1,
+      len_max: 1000,
+      elements: { type: 'string', len_min: 1, len_max: 1000 },
+      description:
+        "Operations that get 403, besides those on the caller's own token or account: `DELETE /api/v2/oauth/clients/{id}`; `*` instead of the method is all that may change something.",
+    },
+  },
+  {
     header_name: {
       type: 'string',
       default: 'Authorization',
@@ -198,6 +251,15 @@ export const Schema = [
       referenceable: true,
       encrypted: true,
       description: 'HTTP proxy for token requests: `http://user:password@host:port`, or https.',
+    },
+  },
+  {
+    no_proxy: {
+      type: 'array',
+      len_min: 1,
+      elements: { type: 'string', len_min: 1, len_max: 256 },
+      description:
+        'Hosts of token endpoints that are reached without `proxy_url`: `login.example.com` with all hosts below it, `*`, each also with `:port`.',
     },
   },
   {

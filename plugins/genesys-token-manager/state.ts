@@ -3,13 +3,17 @@
  * worker, and all instances share this state.
  */
 import type { RunningPart, Steps } from '../runtime/part.js';
+import type { RedisConnection } from '../shared/redis/connection.js';
 import type { Services } from '../shared/services.js';
 import { accessStep, type Injection } from './access.js';
 import { createCircuitBreakers } from './circuit-breakers.js';
 import type { Config } from './config.js';
 import { type Effects, realEffects } from './effects.js';
+import { createGate, type Gate } from './gate.js';
 import { logStep } from './log.js';
 import type { ClientSource } from './login/client.js';
+import { createLoginTokens } from './login-tokens.js';
+import { createMarks, openSharedMarks, type SharedMarks } from './marks.js';
 import { createMetrics } from './metrics.js';
 import { createOperations } from './operations.js';
 import { regionalAccessStep, tokenWaitMs } from './regions/access.js';
@@ -18,6 +22,7 @@ import { regionOperations } from './regions/operations.js';
 import { redactedKey, serviceHeaders } from './service-headers.js';
 import { createTokenBroker } from './tokens/broker.js';
 import { createTokenPool, type TokenPool } from './tokens/pool.js';
+import { createRouteClosures } from './tokens/route-closures.js';
 import { openTokenStore } from './tokens/store.js';
 
 /** Starts the state without tokens. The first request of an OAuth client has its token fetched. */
@@ -28,13 +33,24 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   const broker = createTokenBroker(effects);
   const operator = createOperations(broker);
   const breakerFor = createCircuitBreakers(effects);
+  const revoked = createMarks(effects);
+  const closures = createRouteClosures(effects);
+  const sharedMarks = { revoked: marksByRedis('revoked'), closed: marksByRedis('closed') };
 
-  function poolOf({ policy, sharedCache }: Fetched, sources: ClientSource[]): TokenPool {
-    const store = sharedCache && openTokenStore(sharedCache, openRedis);
-    return createTokenPool({ sources, policy, store }, broker, operator, effects);
+  /** Returns what the nodes share about a topic; undefined without Redis. */
+  function onAllNodes(topic: keyof typeof sharedMarks, credential: Config['credential']): SharedMarks | undefined {
+    if (credential.kind === 'static' || credential.sharedCache === undefined) return undefined;
+    return sharedMarks[topic](openRedis(credential.sharedCache.redis));
   }
 
-  function regionalAccess(credential: Regional, injection: Injection) {
+  function poolOf(credential: Fetched, sources: ClientSource[]): TokenPool {
+    const { policy, sharedCache } = credential;
+    const store = sharedCache && openTokenStore(sharedCache, openRedis);
+    const routes = { closures, shared: onAllNodes('closed', credential) };
+    return createTokenPool({ sources, policy, store }, broker, operator, effects, routes);
+  }
+
+  function regionalAccess(credential: Regional, injection: Injection & { gate: Gate }) {
     const { regions, policy, methods, responseHeader } = credential.failover;
     const names = regions.map(({ name, upstream }) => ({ name, upstream }));
     // The keys are digests that include the secrets. So nobody can trigger another's failover by knowing only the ids.
@@ -62,8 +78,9 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
     };
   }
 
-  function stepsOf({ credential, headerName, purgeOnStatuses, ...config }: Config): Steps {
-    const injection: Injection = { headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
+  function stepsOf({ credential, headerName, purgeOnStatuses, refusals, ...config }: Config): Steps {
+    const gate = createGate(refusals, createLoginTokens(revoked, onAllNodes('revoked', credential), effects));
+    const injection = { gate, headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
     const breaker = config.breaker && breakerFor(config.breaker, config.serviceId);
     const learnsUse = credential.kind !== 'static' && credential.sharedCache !== undefined;
     const log = { broker, purgeOnStatuses, learnsUse, breaker };
@@ -72,13 +89,17 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
       const names = access.regions.map(({ name }) => name);
       return {
         access: regionalAccessStep(access),
-        log: logStep({ ...log, regions: { names, states: access.states } }),
+        log: logStep({
+          ...log,
+          pools: access.regions.map(({ pool }) => pool),
+          regions: { names, states: access.states },
+        }),
       };
     }
     const injected = credential.kind === 'static' ? counted(credential) : poolOf(credential, credential.sources);
     return {
       access: accessStep({ ...injection, credential: injected, breaker }),
-      log: logStep({ ...log, regions: undefined }),
+      log: logStep({ ...log, pools: 'kind' in injected ? [] : [injected], regions: undefined }),
     };
   }
 
@@ -86,6 +107,16 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
     stepsOf,
     metrics: metrics.families,
     operations: [...operator.operations, ...regionOperations(regionGroups, effects.nowMs)],
+  };
+}
+
+/** Returns the function that opens the marks of one topic, once for each connection. */
+function marksByRedis(topic: string): (redis: RedisConnection) => SharedMarks {
+  const opened = new Map<RedisConnection, SharedMarks>();
+  return (redis) => {
+    const marks = opened.get(redis) ?? openSharedMarks(redis, topic);
+    opened.set(redis, marks);
+    return marks;
   };
 }
 

@@ -41,7 +41,8 @@ export type Command =
     });
 
 export const USAGE = `npm run rotate -- <strategy> --target ID --store STORE --metrics-url URL ...
-  new-client, regenerate-secret, security-keys   credentials of Genesys Cloud
+  new-client, regenerate-secret                  credentials of Genesys Cloud
+  security-keys                                  EXPERIMENTAL: an API that only guides describe
   security-keys --watch --external LIST.json     pushes external tokens before they expire
   consumer                                       a consumer's credential at the gateway
   verify-audit                                   looks for any change of the audit trail

@@ -37,6 +37,9 @@ const STRATEGIES: Record<string, Strategy> = {
 
 const EXIT_CODES: Record<Outcome, number> = { done: 0, refused: 1, 'rolled-back': 2, stuck: 3, 'both-alive': 3 };
 
+const EXPERIMENTAL =
+  "security-keys is experimental: no source but guides knows /api/v2/security, and Genesys' SDK does not have it";
+
 const scrubber = createScrubber();
 /** On a terminal, a line takes the place of what was shown as going on. */
 const erase = process.stdout.isTTY ? '\r\x1b[K' : '';
@@ -99,6 +102,7 @@ async function rotateLocked(command: Rotate, report: Report): Promise<number> {
     say: report.note,
     values: undefined,
   };
+  if (settings.strategy === 'security-keys') report.note(EXPERIMENTAL);
   if (command.dryRun) return dryRun(context, strategy, report);
   const audit = openRotationAudit(command, http);
   const engine: Engine = {
@@ -165,6 +169,7 @@ async function watch(command: Extract<Command, { kind: 'watch' }>, report: Repor
   const tokens = readExternalTokens(readFileSync(command.list, 'utf8'), secretOf);
   const http = createHttp(realEffects);
   const api = openApi(command.genesys, http);
+  report.note(EXPERIMENTAL);
   process.once('SIGTERM', () => process.exit(0));
   process.once('SIGINT', () => process.exit(0));
   await Promise.all(

@@ -3,11 +3,18 @@
  * but the gateway. The client is Genesys' JavaScript SDK as it comes from npm, wherever it can be.
  */
 import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader, importPKCS8, SignJWT } from 'jose';
 import platformClient from 'purecloud-platform-client-v2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { DEMO_ACCESS, developmentSigningKeys, type KongConfig } from '../../kong/testbed/development-config.js';
+import { codeBlocks } from '../../kong/testbed/markdown.js';
+import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
+import { basicCredentials } from '../../plugins/shared/client-credentials.js';
+import { GATEWAY_KIND } from './gateway.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 
 const ISSUER = 'svc-demo:k1';
@@ -88,6 +95,42 @@ function unsigned(header: Record<string, unknown>, sign: (text: string) => strin
   const claims = { iss: ISSUER, nbf: now() - 60, exp: now() + 3600 };
   const text = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
   return `${text}.${sign(text)}`;
+}
+
+const FORM_ENCODED = 'accepts id and secret raw and form-encoded with the pre-function of its page';
+
+describe('the login route', () => {
+  it.skipIf(GATEWAY_KIND === 'local')(`${FORM_ENCODED} (skipped on the local gateway: it runs no Lua)`, async () => {
+    const secrets = ['a+b/c==', 'with space', 'ümlaut+%', '100%', 'a+b', 'plain'];
+    await setup.reconfigure((config) => {
+      const routes = config.services.flatMap((service) => service.routes);
+      const route = routes.find(({ plugins }) => plugins.some(({ name }) => name === 'genesys-login'));
+      route?.plugins.push(preFunctionOfPage());
+      const basicauth_credentials = secrets.map((password, i) => ({ username: `${i}/+id`, password }));
+      Object.assign(config.consumers?.find(({ username }) => username === 'svc-demo') ?? {}, { basicauth_credentials });
+    });
+    const answers: Record<string, number[]> = {};
+    for (const [i, secret] of secrets.entries()) {
+      const raw = Buffer.from(`${i}/+id:${secret}`).toString('base64');
+      answers[secret] = await Promise.all(
+        [raw, basicCredentials(`${i}/+id`, secret), basicCredentials(`${i}/+id`, `${secret}x`)].map(
+          async (credentials) => (await login({ headers: { Authorization: `Basic ${credentials}` } })).status,
+        ),
+      );
+    }
+    expect(answers).toEqual(Object.fromEntries(secrets.map((secret) => [secret, [200, 200, 401]])));
+    // The entry on the route does not replace the global one, which runs in another phase.
+    expect((await login({}, '/login%2foauth/token')).status).toBe(400);
+    await setup.reconfigure(() => undefined);
+  });
+});
+
+/** The entry that the page of genesys-login prints. */
+function preFunctionOfPage(): { name: string; config: Record<string, unknown> } {
+  const page = readFileSync(join(ROOT, 'plugins/genesys-login/README.md'), 'utf8');
+  const [block] = codeBlocks(page.slice(page.indexOf('<!-- form-encoded -->')));
+  const [entry] = parse(block?.text ?? '');
+  return entry;
 }
 
 describe("Genesys' JavaScript SDK", () => {

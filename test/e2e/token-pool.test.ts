@@ -2,20 +2,31 @@
  * Several tokens carry several times the rate. LONG=1 adds the requirement as it is put: 900 requests in a minute against
  * 300 a minute for each of three tokens.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
-import { type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
+import { addToApi, type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 const CLIENTS = ['one', 'two', 'three'].map((name) => ({ clientId: `client-${name}`, clientSecret: `secret-${name}` }));
 const PER_MINUTE = 20;
 
+const logDir = mkdtempSync(join(tmpdir(), 'pool-'));
 let setup: GenesysGateway;
 let scopes = 0;
 
 beforeAll(async () => {
-  setup = await startGenesysGateway({ clients: CLIENTS });
+  const plugins = PLUGINS.map((plugin) =>
+    plugin.name === 'genesys-pii-log' ? { ...plugin, args: ['--log-dir', logDir] } : plugin,
+  );
+  setup = await startGenesysGateway({ clients: CLIENTS, plugins });
 });
-afterAll(() => setup?.close());
+afterAll(async () => {
+  await setup?.close();
+  rmSync(logDir, { recursive: true });
+});
 beforeEach(() => {
   setup.genesys.control.reset();
   setup.genesys.control.setRateLimit(PER_MINUTE);
@@ -74,6 +85,52 @@ describe.each([
       return setup.genesys.control.counts().apiRequests === before;
     });
     expect(setup.genesys.control.counts().rateLimited).toBeLessThan(10);
+  });
+});
+
+describe('a limit of the organisation', () => {
+  const QUEUES = '/api/v2/routing/queues';
+  const LIMITED = { path: QUEUES, perMinute: 2, per: 'organization' } as const;
+
+  beforeEach(() => {
+    setup.genesys.control.setRateLimit(0);
+    setup.genesys.control.setRouteLimits([LIMITED]);
+    setup.genesys.control.resetRateLimits();
+  });
+  afterEach(() => setup.genesys.control.setRouteLimits([]));
+
+  /** Sends requests until the gateway answers 429 itself, and others in between, after which Kong has logged each. */
+  async function exhaust(): Promise<number> {
+    const { control } = setup.genesys;
+    await waitFor('the gateway to answer for the route by itself', async () => {
+      const before = control.counts().byPath[`GET ${QUEUES}`] ?? 0;
+      const { status } = await get(QUEUES);
+      for (let i = 0; i < 5; i += 1) expect((await get()).status).toBe(200);
+      return status === 429 && (control.counts().byPath[`GET ${QUEUES}`] ?? 0) === before;
+    });
+    return control.counts().rateLimited;
+  }
+
+  it.each([
+    ['genesys-response-filter', { rules: [{ remove: ['nothing'] }] }],
+    ['genesys-pii-log', { sinks: [{ type: 'file', path: join(logDir, 'audit.log') }] }],
+  ])('is met once, and no other token is tried, where %s lets the body be read', async (name, config) => {
+    await setup.reconfigure((shipped) => {
+      const plugin = tokenManagerConfig(shipped);
+      delete plugin.client_id;
+      delete plugin.client_secret;
+      Object.assign(plugin, { scope: `organization-${name}`, clients });
+      addToApi(shipped, { name, config });
+    });
+    expect(await exhaust()).toBe(1);
+    const refused = await setup.get(QUEUES);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(30);
+    expect((await get('/api/v2/users?pageSize=1')).status).toBe(200);
+  });
+
+  it('is met twice where the body cannot be read: a second token that is refused shows it', async () => {
+    await usePool({ clients });
+    expect(await exhaust()).toBe(2);
   });
 });
 

@@ -3,7 +3,7 @@
  * requirement is put; without it for 11 s, at the same rates.
  */
 import { request } from 'node:http';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
@@ -53,7 +53,34 @@ describe('a token that Genesys has revoked', () => {
   });
 });
 
+describe('an idle timeout of the organisation', () => {
+  const IDLE_SECONDS = 2;
+  afterEach(() => setup.genesys.control.setIdleTimeout(null));
+
+  it('costs no request a 401: a token that may have idled out is renewed before it is used', async () => {
+    await setup.reconfigure((config) =>
+      Object.assign(tokenManagerConfig(config), { scope: `refusals-${scopes}`, max_idle_seconds: IDLE_SECONDS }),
+    );
+    setup.genesys.control.reset();
+    setup.genesys.control.setIdleTimeout(IDLE_SECONDS);
+    expect(await status('/api/v2/tokens/me')).toBe(200);
+    const lastAt = performance.now();
+    await waitFor('the night to be over', () => performance.now() - lastAt > IDLE_SECONDS * 1000 + 100);
+    const morning = await Promise.all(Array.from({ length: 20 }, () => status('/api/v2/tokens/me')));
+    expect(new Set(morning)).toEqual(new Set([200]));
+    expect(setup.genesys.control.counts()).toMatchObject({ tokenRequests: 2, unauthorized: 0 });
+  });
+});
+
 describe('401s', () => {
+  it('in the first 5 s of a token are remembered, and honoured when it is 5 s old', async () => {
+    setup.genesys.control.revokeTokens();
+    expect(await status('/api/v2/tokens/me')).toBe(401);
+    await ageOfToken(MIN_AGE_MS + 100);
+    expect(await status('/api/v2/tokens/me')).toBe(200);
+    expect(setup.genesys.control.counts()).toMatchObject({ tokenRequests: 2, unauthorized: 1 });
+  });
+
   it('of a service that refuses every token cost at most one token request in 5 s', async () => {
     setup.genesys.control.stub({ method: 'GET', path: '/api/v2/refused', status: 401, body: {} });
     const endAt = askedAt + FLOOD_SECONDS * 1000;

@@ -18,6 +18,8 @@ export interface ErrorBody {
   contextId: string;
   details: { errorCode: string; fieldName: string }[];
   errors: ErrorBody[];
+  /** The limit that a 429 is about. */
+  limit?: { key: string; namespace: string; value: number };
 }
 
 /** A failure that a handler throws and the server turns into Genesys' error body. */
@@ -25,13 +27,21 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly headers: Record<string, string>;
+  readonly limit: ErrorBody['limit'];
 
-  constructor(status: number, code: string, message: string, headers: Record<string, string> = {}) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    headers: Record<string, string> = {},
+    limit?: ErrorBody['limit'],
+  ) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.code = code;
     this.headers = headers;
+    this.limit = limit;
   }
 }
 
@@ -62,6 +72,7 @@ export function errorAnswer(error: ApiError, correlationId: string): Answer {
     contextId: correlationId,
     details: [],
     errors: [],
+    ...(error.limit && { limit: error.limit }),
   };
   return json(error.status, body, error.headers);
 }

@@ -53,8 +53,47 @@ describe('API', () => {
     expect(cloud.control.counts().byPath).toMatchObject({ 'GET (unknown)': 1, 'PUT /api/v2/users': 1 });
   });
 
+  it('tells the use of a token in headers only if asked to, as older organisations do', async () => {
+    const silent = await call(cloud, token, '/api/v2/tokens/me');
+    expect([...silent.headers.keys()].filter((name) => name.startsWith('inin-ratelimit'))).toEqual([]);
+    cloud.control.setRateLimitHeaders(true);
+    const telling = await call(cloud, token, '/api/v2/tokens/me');
+    expect(telling.headers.get('inin-ratelimit-count')).toBe('2');
+    expect(telling.headers.get('inin-ratelimit-allowed')).toBe('300');
+  });
+
+  it('limits routes for each token or for the whole organisation, and names the limit', async () => {
+    cloud.control.setRouteLimits([
+      { path: '/api/v2/routing/queues', perMinute: 2, per: 'organization', key: 'queues.max', namespace: 'routing' },
+      { path: '/api/v2/users', method: 'GET', perMinute: 1, per: 'token' },
+    ]);
+    const other = await login(cloud);
+    const statusOf = async (bearer: string, path: string) => (await call(cloud, bearer, path)).status;
+    expect([await statusOf(token, '/api/v2/routing/queues'), await statusOf(other, '/api/v2/routing/queues')]).toEqual([
+      200, 200,
+    ]);
+    const over = await call(cloud, other, '/api/v2/routing/queues');
+    expect(over.status).toBe(429);
+    expect(await read(over)).toMatchObject({ limit: { key: 'queues.max', namespace: 'routing', value: 2 } });
+    expect([await statusOf(token, '/api/v2/users'), await statusOf(token, '/api/v2/users')]).toEqual([200, 429]);
+    expect(await statusOf(other, '/api/v2/users')).toBe(200);
+  });
+
+  it('lets a token die that idles, and no other', async () => {
+    cloud.control.setIdleTimeout(300);
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const idle = await login(cloud);
+    vi.setSystemTime(Date.now() + 200_000);
+    expect((await call(cloud, token, '/api/v2/tokens/me')).status).toBe(200);
+    vi.setSystemTime(Date.now() + 100_000);
+    expect((await call(cloud, token, '/api/v2/tokens/me')).status).toBe(200);
+    expect((await call(cloud, idle, '/api/v2/tokens/me')).status).toBe(401);
+    expect(await read(call(cloud, token, '/api/v2/tokens/timeout'))).toMatchObject({ idleTokenTimeoutSeconds: 300 });
+  });
+
   it('limits each token to its requests a minute', async () => {
     cloud.control.setRateLimit(2);
+    cloud.control.setRateLimitHeaders(true);
     vi.useFakeTimers({ toFake: ['Date'] });
     const first = await call(cloud, token, '/api/v2/tokens/me');
     expect(first.headers.get('inin-ratelimit-count')).toBe('1');
@@ -72,6 +111,7 @@ describe('API', () => {
       contextId: over.headers.get('inin-correlation-id'),
       details: [],
       errors: [],
+      limit: { key: 'client.credentials.token.rate.per.minute', namespace: 'platform.api', value: 2 },
     });
     const other = await login(cloud);
     expect((await call(cloud, other, '/api/v2/tokens/me')).status).toBe(200);
@@ -90,6 +130,34 @@ describe('API', () => {
     );
     expect(statuses.filter((status) => status === 200)).toHaveLength(300);
     expect(statuses.filter((status) => status === 429)).toHaveLength(10);
+  });
+
+  it('answers what CX as Code asks for when it configures, creates, reads and deletes a queue and a user', async () => {
+    expect(await get('/api/v2/authorization/products')).toMatchObject({ entities: [{ id: 'cloudCX3' }] });
+    const { id: divisionId } = (await get('/api/v2/authorization/divisions/home')) as { id: string };
+    const queue = (await read(send('POST', '/api/v2/routing/queues', { name: 'q' }))) as { id: string };
+    const codes = `/api/v2/routing/queues/${queue.id}/wrapupcodes`;
+    expect(await get(codes)).toMatchObject({ entities: [], total: 0 });
+    await send('POST', codes, [{ id: 'code-1' }]);
+    expect(await get(codes)).toMatchObject({ entities: [{ id: 'code-1' }] });
+    expect((await send('DELETE', `${codes}/code-1`)).status).toBe(204);
+    await send('PUT', `/api/v2/routing/queues/${queue.id}`, { name: 'q', description: 'changed' });
+    expect(await get(`/api/v2/routing/queues/${queue.id}`)).toMatchObject({ description: 'changed' });
+
+    const body = { name: 'n', email: 'cx@staff.example.com', divisionId };
+    const user = (await read(send('POST', '/api/v2/users', body))) as { id: string };
+    const search = { query: [{ fields: ['email'], type: 'EXACT', value: body.email }] };
+    expect(await read(send('POST', '/api/v2/users/search', search))).toMatchObject({ results: [{ id: user.id }] });
+    await send('PATCH', `/api/v2/users/${user.id}/routingskills/bulk`, [{ id: 'skill-1', proficiency: 3 }]);
+    expect(await get(`/api/v2/users/${user.id}/routingskills`)).toMatchObject({ entities: [{ proficiency: 3 }] });
+    expect(await get(`/api/v2/users/${user.id}/routinglanguages`)).toMatchObject({ entities: [] });
+    expect(await get(`/api/v2/routing/users/${user.id}/utilization`)).toMatchObject({ level: 'Organization' });
+    await send('PATCH', `/api/v2/voicemail/userpolicies/${user.id}`, { alertTimeoutSeconds: 60 });
+    expect(await get(`/api/v2/voicemail/userpolicies/${user.id}`)).toMatchObject({ alertTimeoutSeconds: 60 });
+    expect((await send('PUT', `/api/v2/users/${user.id}/profileskills`, ['a'])).status).toBe(200);
+    expect((await send('POST', `/api/v2/users/${user.id}/password`, { newPassword: 'x' })).status).toBe(204);
+    expect((await send('DELETE', `/api/v2/users/${user.id}`)).status).toBe(200);
+    expect((await send('DELETE', `/api/v2/routing/queues/${queue.id}`)).status).toBe(204);
   });
 
   it('pages through users, each once', async () => {

@@ -13,6 +13,7 @@ import {
   parseFields,
   parseHost,
   parseRequestFilter,
+  parseRouteLimits,
   parseStub,
   requiredNumber,
   requiredText,
@@ -94,6 +95,24 @@ const ROUTES: [path: string, method: string, act: Act][] = [
     '/rate-limit',
     'POST',
     (control, { body }) => control.setRateLimit(requiredNumber(parseFields(body, ['perMinute']), 'perMinute')),
+  ],
+  [
+    '/rate-limit/headers',
+    'POST',
+    (control, { body }) => control.setRateLimitHeaders(optionalFlag(parseFields(body, ['enabled']), 'enabled') ?? true),
+  ],
+  [
+    '/rate-limit/routes',
+    'POST',
+    (control, { body }) => control.setRouteLimits(parseRouteLimits(parseFields(body, ['limits']))),
+  ],
+  [
+    '/idle-timeout',
+    'POST',
+    (control, { body }) => {
+      const fields = parseFields(body, ['seconds']);
+      control.setIdleTimeout(fields.seconds === null ? null : requiredNumber(fields, 'seconds'));
+    },
   ],
   ['/rate-limit', 'DELETE', (control) => control.resetRateLimits()],
   [

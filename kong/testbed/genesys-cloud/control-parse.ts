@@ -3,6 +3,7 @@
  * message names the field. Pure.
  */
 import type { Fault, FaultTarget } from './faults.js';
+import type { RouteLimit } from './rate-limit.js';
 import type { RequestFilter } from './requests.js';
 import type { Encoding, Stub } from './stubs.js';
 
@@ -133,6 +134,24 @@ function parsePace(value: unknown): Fault['slowBody'] {
   const bytesPerSecond = optionalNumber(fields, 'bytesPerSecond', 1);
   if (bytesPerSecond !== undefined) return { bytesPerSecond };
   return { chunkBytes: requiredNumber(fields, 'chunkBytes', 1), chunkDelayMs: requiredNumber(fields, 'chunkDelayMs') };
+}
+
+/** The limits of routes: `{"limits": [{"path", "perMinute", "per", "method", "key", "namespace"}]}`. */
+export function parseRouteLimits({ limits }: Fields): RouteLimit[] {
+  if (!Array.isArray(limits)) throw new ControlError('limits must be a list.');
+  return limits.map((value: unknown) => {
+    const fields = asFields(value, 'limits[]', ['method', 'path', 'perMinute', 'per', 'key', 'namespace']);
+    const per = requiredText(fields, 'per');
+    if (per !== 'token' && per !== 'organization') throw new ControlError('per must be token or organization.');
+    return {
+      path: requiredText(fields, 'path'),
+      perMinute: requiredNumber(fields, 'perMinute'),
+      per,
+      ...present('method', optionalText(fields, 'method')),
+      ...present('key', optionalText(fields, 'key')),
+      ...present('namespace', optionalText(fields, 'namespace')),
+    };
+  });
 }
 
 const STUB_FIELDS = [

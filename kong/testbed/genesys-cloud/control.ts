@@ -3,7 +3,7 @@
  */
 import type { ClientStore } from './clients.js';
 import type { ActiveFault, Fault, FaultStore, FaultTarget } from './faults.js';
-import type { RateLimiter } from './rate-limit.js';
+import type { RateLimiter, RouteLimit } from './rate-limit.js';
 import type { Counts, ReceivedRequest, RequestFilter, RequestLog } from './requests.js';
 import type { Stub, StubStore } from './stubs.js';
 import type { IssuedToken, TokenStore } from './tokens.js';
@@ -14,6 +14,8 @@ export interface Settings {
   tokenLifetimeSeconds: number | undefined;
   /** Compress API answers for clients that accept gzip. */
   compression: boolean;
+  /** Send `inin-ratelimit-*`, as older organisations do. */
+  rateLimitHeaders: boolean;
 }
 
 export interface Control {
@@ -41,6 +43,12 @@ export interface Control {
   setClientSecret(clientId: string, secret: string): void;
   /** Requests a minute for each token; 0 switches the limit off. */
   setRateLimit(perMinute: number): void;
+  /** Replaces the limits of routes, for each token or for the organisation. */
+  setRouteLimits(limits: readonly RouteLimit[]): void;
+  /** Sends `inin-ratelimit-*` headers, as older organisations do. */
+  setRateLimitHeaders(enabled: boolean): void;
+  /** A token that is not used for so many seconds dies; `null` switches it off. Genesys takes 300 to 28,800. */
+  setIdleTimeout(seconds: number | null): void;
   /** Forgets the windows that run. */
   resetRateLimits(): void;
   /** Adds a canned answer, in the place of an earlier one of the same method and path. */
@@ -83,6 +91,13 @@ export function createControl(parts: ControlledParts): Control {
       client.secret = secret;
     },
     setRateLimit: rateLimiter.setRateLimit,
+    setRouteLimits: rateLimiter.setRouteLimits,
+    setRateLimitHeaders(enabled) {
+      settings.rateLimitHeaders = enabled;
+    },
+    setIdleTimeout(seconds) {
+      tokens.idleTimeoutSeconds = seconds ?? undefined;
+    },
     resetRateLimits: rateLimiter.reset,
     stub: stubs.add,
     clearStubs: stubs.clear,

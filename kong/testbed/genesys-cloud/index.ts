@@ -20,6 +20,7 @@ import { createTokenStore } from './tokens.js';
 export { type ClientOptions, DEFAULT_CLIENT } from './clients.js';
 export type { Control } from './control.js';
 export type { ActiveFault, Fault, FaultTarget } from './faults.js';
+export type { RouteLimit } from './rate-limit.js';
 export type { Counts, ReceivedRequest, RequestFilter } from './requests.js';
 export type { Encoding, Stub } from './stubs.js';
 export type { IssuedToken } from './tokens.js';
@@ -69,7 +70,7 @@ export async function startGenesysCloud(options: GenesysCloudOptions = {}): Prom
   const data = createOrganizationData(region, options.users ?? 1000);
   const clients = createClientStore(options.clients ?? [DEFAULT_CLIENT]);
   const tokens = createTokenStore(options.maxTokensPerClient ?? null);
-  const settings: Settings = { tokenLifetimeSeconds: undefined, compression: false };
+  const settings: Settings = { tokenLifetimeSeconds: undefined, compression: false, rateLimitHeaders: false };
   const parts = {
     log: createRequestLog(options.keptRequests ?? 10_000),
     faults: createFaultStore(),

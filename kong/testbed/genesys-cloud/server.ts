@@ -204,11 +204,13 @@ async function answerOf(
   let limitHeaders: Record<string, string> = {};
   try {
     if (token === undefined) throw unauthorized(request);
-    const limit = parts.rateLimiter.take(token.ordinal);
-    limitHeaders = rateLimitHeaders(limit);
+    parts.tokens.use(token);
+    const { method, path } = received;
+    const limit = parts.rateLimiter.take({ tokenOrdinal: token.ordinal, method, path });
+    if (parts.settings.rateLimitHeaders) limitHeaders = rateLimitHeaders(limit);
     if (limit.exceeded) {
       parts.log.rateLimited(record);
-      throw tooManyRequests(limit.resetSeconds);
+      throw tooManyRequests(limit);
     }
     if (tooLarge) throw new ApiError(413, 'request.entity.too.large', 'The request is over the size limit.');
     const answer = stub === undefined ? await apiAnswer(received, token, body) : stubAnswer(stub);

@@ -13,6 +13,8 @@ export interface IssuedToken {
   expiresAt: number;
   lifetimeSeconds: number;
   revoked: boolean;
+  /** Issue or last use; the idle timeout counts from here. */
+  usedAt: number;
 }
 
 export interface TokenStore {
@@ -21,6 +23,10 @@ export interface TokenStore {
   /** The record of a value, dead or alive; undefined for a value that was never issued. */
   find(value: string): IssuedToken | undefined;
   isLive(token: IssuedToken): boolean;
+  /** Notes that a token was used, which keeps it from idling out. */
+  use(token: IssuedToken): void;
+  /** The organisation's idle timeout in seconds; undefined: none. */
+  idleTimeoutSeconds: number | undefined;
   /** Revokes one token by its ordinal, or all; answers how many died. */
   revoke(which: number | 'all'): number;
   revokeClient(clientId: string): void;
@@ -37,7 +43,13 @@ export function createTokenStore(initialMaxPerClient: number | null): TokenStore
   let maxPerClient = initialMaxPerClient;
   let lastOrdinal = 0;
 
-  const isLive = (token: IssuedToken): boolean => !token.revoked && Date.now() < token.expiresAt;
+  /** A token that has idled out stays dead, also when the timeout is changed. */
+  const isLive = (token: IssuedToken): boolean => {
+    const { idleTimeoutSeconds } = store;
+    const now = Date.now();
+    if (idleTimeoutSeconds !== undefined && now - token.usedAt >= idleTimeoutSeconds * 1000) token.revoked = true;
+    return !token.revoked && now < token.expiresAt;
+  };
 
   const killOldest = (clientId: string): void => {
     if (maxPerClient === null) return;
@@ -45,7 +57,8 @@ export function createTokenStore(initialMaxPerClient: number | null): TokenStore
     for (const token of live.slice(0, Math.max(0, live.length - maxPerClient))) token.revoked = true;
   };
 
-  return {
+  const store: TokenStore = {
+    idleTimeoutSeconds: undefined,
     issue(clientId, lifetimeSeconds) {
       lastOrdinal += 1;
       const issuedAt = Date.now();
@@ -56,6 +69,7 @@ export function createTokenStore(initialMaxPerClient: number | null): TokenStore
         expiresAt: issuedAt + lifetimeSeconds * 1000,
         lifetimeSeconds,
         revoked: false,
+        usedAt: issuedAt,
       };
       const value = randomBytes(64).toString('base64url');
       byValue.set(value, token);
@@ -68,6 +82,9 @@ export function createTokenStore(initialMaxPerClient: number | null): TokenStore
     },
     find: (value) => byValue.get(value),
     isLive,
+    use(token) {
+      token.usedAt = Date.now();
+    },
     revoke(which) {
       let revoked = 0;
       for (const token of byValue.values()) {
@@ -86,4 +103,5 @@ export function createTokenStore(initialMaxPerClient: number | null): TokenStore
     },
     list: () => [...byValue.values()].map((token) => ({ ...token })),
   };
+  return store;
 }

@@ -1,6 +1,6 @@
 /** What Genesys has closed: for which requests, and until when. */
 import { describe, expect, it } from 'vitest';
-import { createClosures } from './closures.js';
+import { createClosures, EVERY_TOKEN } from './closures.js';
 
 const mark = (ref: string, poolSize = 1) => ({ ref, poolSize });
 const closure = (ref: string, route: string, remainingMs = 30_000, poolSize = 1) => ({
@@ -57,6 +57,15 @@ describe('a 429', () => {
     // A token that is not used any more says nothing.
     limits.close(closure('theirs', 'users'), 121_000);
     expect(limits.waitMs('users', 121_000)).toBe(30_000);
+  });
+
+  it('about a limit of the organisation closes its route for all tokens, seen or not, and no other route', () => {
+    const limits = createClosures();
+    for (const ref of ['a', 'b', 'c']) limits.saw(mark(ref, 3), 0);
+    limits.close(closure(EVERY_TOKEN, 'users', 30_000, 3), 0);
+    limits.close(closure(EVERY_TOKEN, 'queues', 30_000, 3), 0);
+    expect([limits.waitMs('users', 0), limits.waitMs('roles', 0), limits.count(0)]).toEqual([30_000, 0, 2]);
+    expect([limits.waitMs('users', 30_000), limits.isAnyClosed(30_000)]).toEqual([0, false]);
   });
 
   it('that is told again does not shorten the first', () => {

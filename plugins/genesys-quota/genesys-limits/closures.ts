@@ -13,6 +13,9 @@ export interface Closure extends TokenMark {
   remainingMs: number;
 }
 
+/** The `ref` of a closure for every token: a limit of the organisation, where another token would not help. */
+export const EVERY_TOKEN = '*';
+
 export interface Closures {
   /** Returns whether it is time to look which tokens are in use. Not every request needs to be read. */
   wantsToSee(nowMs: number): boolean;
@@ -79,7 +82,12 @@ export function createClosures(): Closures {
 
     waitMs(route, nowMs) {
       forget(nowMs);
-      const untils = [...closed.values()].map((routes) => closedUntil(routes, route)).filter((until) => until > nowMs);
+      const forAllMs = closed.get(EVERY_TOKEN)?.get(route) ?? 0;
+      if (forAllMs > nowMs) return forAllMs - nowMs;
+      const untils = [...closed]
+        .filter(([ref]) => ref !== EVERY_TOKEN)
+        .map(([, routes]) => closedUntil(routes, route))
+        .filter((until) => until > nowMs);
       const isOneOpen = [...seen.keys()].some((ref) => !(closedUntil(closed.get(ref), route) > nowMs));
       return isOneOpen || untils.length < poolSize ? 0 : Math.min(...untils) - nowMs;
     },

@@ -12,6 +12,7 @@ it('lets the fields of an error body through as they are', () => {
     contextId: 'c-1',
     details: [{ errorCode: 'e', fieldName: 'f' }],
     errors: [{ message: 'm', code: 'c', status: 400, contextId: 'c-2', details: [] }],
+    limit: { key: 'token.rate.per.minute', namespace: 'platform.api', value: 300 },
   };
   expect(reduced(body)).toBe(JSON.stringify(body));
 });
@@ -28,6 +29,8 @@ it.each([
     { details: [{ errorCode: 'e', entityName: 'secret', x: 1, fieldName: {} }, 'secret'] },
     { details: [{ errorCode: 'e' }] },
   ],
+  ['other fields of a limit', { limit: { key: 'k', user: 'secret', value: { a: 'secret' } } }, { limit: { key: 'k' } }],
+  ['a limit that is no object', { limit: ['secret'] }, {}],
   ['details that are no list', { details: { a: 'secret' }, errors: 'secret' }, {}],
   ['names and parameters', { entityName: 'secret', messageParams: { a: 'secret' }, entityId: 'i' }, { entityId: 'i' }],
   [

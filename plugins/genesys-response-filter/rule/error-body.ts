@@ -10,11 +10,16 @@ import { walkBody } from './walk.js';
  * no object goes out with an error.
  */
 const DETAIL = withMembers(undefined, scalars('errorCode', 'fieldName', 'entityId'));
-const ERROR_FIELDS = scalars('message', 'code', 'status', 'contextId', 'entityId', 'messageWithParams');
+/** Which limit a 429 is about. */
+const LIMIT = withMembers(undefined, scalars('key', 'namespace', 'value'));
+const ERROR_FIELDS = [
+  ...scalars('message', 'code', 'status', 'contextId', 'entityId', 'messageWithParams'),
+  ['limit', LIMIT] as const,
+];
 const INNER_ERROR = withMembers(undefined, [...ERROR_FIELDS, ['details', arrayOf(DETAIL)]]);
 const ERROR = withMembers(undefined, [...ERROR_FIELDS, ['details', arrayOf(DETAIL)], ['errors', arrayOf(INNER_ERROR)]]);
 
-const PLAN = { envelope: undefined, elementNode: () => ERROR, template: undefined };
+const PLAN = { envelope: undefined, elementNode: () => ERROR, template: undefined, links: undefined };
 
 /**
  * Reduces the body of an error answer.

@@ -85,9 +85,17 @@ function plainFilter(value: unknown): unknown {
   };
   if (Array.isArray(value)) return value.flatMap(element);
   if (!isObject(value)) return null;
-  if (!Array.isArray(value.entities)) return element(value)[0];
-  const paging = ['pageSize', 'total'].filter((key) => Object.hasOwn(value, key) && !isContainer(value[key]));
-  return { entities: value.entities.flatMap(element), ...Object.fromEntries(paging.map((key) => [key, value[key]])) };
+  const paging = Object.fromEntries(
+    ['pageSize', 'total']
+      .filter((key) => Object.hasOwn(value, key) && !isContainer(value[key]))
+      .map((key) => [key, value[key]]),
+  );
+  if (Array.isArray(value.entities)) return { entities: value.entities.flatMap(element), ...paging };
+  const kept = element(value)[0] ?? {};
+  if (Object.keys(paging).length === 0) return kept;
+  // A page without its collection.
+  if (value.entities === null) return { entities: [], ...paging };
+  return Object.keys(kept).length === 0 ? paging : kept;
 }
 
 const isContainer = (value: unknown): boolean => typeof value === 'object' && value !== null;

@@ -31,6 +31,114 @@ async function filter(spec: Spec, body: string): Promise<string> {
 /** [what, rule, body, what leaves] */
 type Case = [string, Spec, string, string];
 
+describe('a page without elements', () => {
+  const TEMPLATE = '{"key":"{{ id }}"}';
+  it.each<Case>([
+    ['with null', { keep: ['id'] }, '{"entities":null,"total":0}', '{"entities":[],"total":0}'],
+    [
+      'with null and more than the page',
+      { keep: ['id'] },
+      '{"secret":1,"entities": null ,"pageSize":25,"selfUri":"/a"}',
+      '{"entities": [] ,"pageSize":25,"selfUri":"/a"}',
+    ],
+    ['with a total alone', { keep: ['id'] }, '{"totalHits":0}', '{"totalHits":0}'],
+    [
+      'with paging alone',
+      { keep: ['id'] },
+      '{"pageSize":25,"pageNumber":1,"total":0}',
+      '{"pageSize":25,"pageNumber":1,"total":0}',
+    ],
+    [
+      'with paging, links and what is kept',
+      { keep: ['selfUri'] },
+      '{"total":0,"selfUri":"/a"}',
+      '{"total":0,"selfUri":"/a"}',
+    ],
+    ['with more than the page', { keep: ['id'] }, '{"facets":["secret"],"total":0}', '{"total":0}'],
+    [
+      'of another collection',
+      { keep: ['id'], collection: ['a', 'b'] },
+      '{"a":{"b":null,"x":1},"total":0}',
+      '{"a":{"b":[]},"total":0}',
+    ],
+    [
+      'whose collection is within null',
+      { keep: ['id'], collection: ['a', 'b'] },
+      '{"a":null,"total":0}',
+      '{"total":0}',
+    ],
+    ['with null, by a template', { template: TEMPLATE }, '{"entities":null,"total":0}', '{"entities":[],"total":0}'],
+    ['with a total alone, by a template', { template: TEMPLATE }, '{"totalHits":0}', '{"totalHits":0}'],
+    ['with null, by a JSONPath', { keep: ['$..id'] }, '{"entities":null,"total":0}', '{"entities":[],"total":0}'],
+    ['with a total alone, by a JSONPath', { keep: ['$..id'] }, '{"totalHits":0}', '{"totalHits":0}'],
+    ['if everything is kept', { remove: ['a'] }, '{"a":1,"entities":null,"total":0}', '{"entities":null,"total":0}'],
+  ])('%s', async (_, spec, body, expected) => {
+    expect(await filter(spec, body)).toBe(expected);
+  });
+
+  it.each<Case>([
+    ['a single object', { keep: ['name'] }, '{"name":"n","selfUri":"/a","email":"secret"}', '{"name":"n"}'],
+    ['an object that is kept in part', { keep: ['name'] }, '{"name":"n","total":3,"x":1}', '{"name":"n"}'],
+    ['null without paging', { keep: ['name'] }, '{"entities":null,"name":"n","x":1}', '{"name":"n"}'],
+    ['null and nothing', { keep: ['name'] }, '{"entities":null}', '{}'],
+    ['an empty object', { keep: ['name'] }, '{}', '{}'],
+    ['a total that is no number', { keep: ['name'] }, '{"total":{"secret":1}}', '{}'],
+    ['what a template is about', { template: '{"n":"{{ total }}"}' }, '{"total":3}', '{"n":3}'],
+    ['an object for a template', { template: TEMPLATE }, '{"name":"n"}', '{"key":null}'],
+  ])('is not taken for one: %s', async (_, spec, body, expected) => {
+    expect(await filter(spec, body)).toBe(expected);
+  });
+});
+
+describe('links', () => {
+  const links = (link: string) =>
+    link.startsWith('/a') ? `/b${link.slice(2)}` : link.startsWith('/') ? undefined : link;
+  it.each<Case>([
+    [
+      'of a page are replaced or left out',
+      { keep: ['id'] },
+      '{"entities":[{"id":1}],"nextUri":"/a?p=2","selfUri":"/x","cursor":"/x","previousUri" : "\\/a" }',
+      '{"entities":[{"id":1}],"nextUri":"/b?p=2","cursor":"/x","previousUri" : "/b" }',
+    ],
+    ['of elements', { keep: ['id', 'selfUri'] }, '{"entities":[{"id":1,"selfUri":"/x/1"}]}', '{"entities":[{"id":1}]}'],
+    [
+      'deep in what is kept whole',
+      { keep: ['owner'] },
+      '{"owner":{"a":[{"selfUri":"/x","n":1},{"selfUri":"/a"}],"self\\u0055ri":"/x","x":"/x"},"y":1}',
+      '{"owner":{"a":[{"n":1},{"selfUri":"/b"}],"x":"/x"}}',
+    ],
+    [
+      'where everything is kept',
+      { keep: ['$'] },
+      '[{"selfUri":"/x","a":{"nextUri":"/a"}}]',
+      '[{"a":{"nextUri":"/b"}}]',
+    ],
+    ['where something is removed', { remove: ['b'] }, '{"b":1,"c":{"lastUri":"/x"}}', '{"c":{}}'],
+    ['that get another name', { keep: ['selfUri'], rename: { selfUri: 'self' } }, '{"selfUri":"/a"}', '{"self":"/b"}'],
+    [
+      'in a template',
+      { template: '{"to":"{{ selfUri }}","is":"at {{ selfUri }}"}' },
+      '{"selfUri":"/a"}',
+      '{"to":"/b","is":"at /b"}',
+    ],
+    ['in a template, left out', { template: '{"to":"{{ selfUri }}"}' }, '{"selfUri":"/x"}', '{"to":null}'],
+    [
+      'that are none stay',
+      { keep: ['$'] },
+      '{"nextPage":2,"selfUri":null,"nextUri":"abc"}',
+      '{"nextPage":2,"selfUri":null,"nextUri":"abc"}',
+    ],
+    ['by a JSONPath', { keep: ['$..selfUri'] }, '{"a":{"selfUri":"/a"}}', '{"a":{"selfUri":"/b"}}'],
+  ])('%s', async (_, spec, body, expected) => {
+    expect(String(await filterOf(spec)(Buffer.from(body), links))).toBe(expected);
+  });
+
+  it('that stay as they are leave the body itself', async () => {
+    const body = Buffer.from('{"a":{"selfUri":"/a"},"nextUri":"/c"}');
+    expect(await filterOf({ keep: ['$'] })(body, (link) => link)).toBe(body);
+  });
+});
+
 describe('keep', () => {
   it.each<Case>([
     ['names fields', { keep: ['id', 'name'] }, '{"id":1,"email":"x","name":"n"}', '{"id":1,"name":"n"}'],

@@ -9,12 +9,14 @@ import { isUtf8 } from 'node:buffer';
 import { BodyFault } from '../json/body-fault.js';
 import { jsonText, notJson, skipSpace, skipValue } from '../json/text.js';
 import { loadSelect, parseCopy, type Select } from './json-path.js';
+import type { Links } from './links.js';
 import type { Path, Segment } from './path.js';
 import {
   buildTree,
   collectionNode,
   EMPTIED,
   type Node,
+  PAGE_SIGN,
   type PathUse,
   SCALAR,
   WHOLE,
@@ -36,10 +38,11 @@ export interface FilterSpec {
 
 /**
  * Filters a body: JSON as UTF-8, without a byte order mark.
+ * @param links what to do with links; undefined: nothing
  * @returns (or resolves to) the body itself if nothing of it is left out or changed
  * @throws BodyFault (or rejects) if the body cannot be filtered
  */
-export type BodyFilter = (body: Buffer) => Buffer | Promise<Buffer>;
+export type BodyFilter = (body: Buffer, links?: Links) => Buffer | Promise<Buffer>;
 
 /**
  * The paging fields next to a collection. They are those of the `...EntityListing` models and of the analytics and
@@ -69,6 +72,21 @@ const PAGING_FIELDS = [
   'after',
 ] as const;
 
+/** Those that tell a page from another object, such as a single user, which has a `selfUri` too. */
+const PAGE_SIGNS: ReadonlySet<string> = new Set([
+  'pageSize',
+  'pageNumber',
+  'pageCount',
+  'total',
+  'totalHits',
+  'totalNumberOfEntities',
+  'count',
+  'firstUri',
+  'previousUri',
+  'nextUri',
+  'lastUri',
+]);
+
 /** For example `cursors: {before, after}`. */
 const CURSORS = withMembers(undefined, [
   ['before', SCALAR],
@@ -96,14 +114,14 @@ export function createFilter(spec: FilterSpec): BodyFilter {
   if (isSimple) {
     const node = treeOf(uses, noPlaces);
     const envelope = envelopeNode(collection, keepsAll, () => treeOf(removals, noPlaces));
-    const plan = { envelope, elementNode: () => node, template };
-    return (body) => walkBody(checked(body), plan);
+    const plan = { envelope, elementNode: () => node, template, links: undefined };
+    return (body, links) => walkBody(checked(body), links === undefined ? plan : { ...plan, links });
   }
 
   // Refuses a tree that is too large even without the matches.
   treeOf(uses, noPlaces);
   let loading: Promise<Select> | undefined;
-  return async (body) => {
+  return async (body, links) => {
     validate(checked(body));
     loading ??= loadSelect();
     const select = await loading;
@@ -115,7 +133,11 @@ export function createFilter(spec: FilterSpec): BodyFilter {
       return treeOf(list, (expression) => (isContainer ? select(value, expression) : []));
     };
     return walkBody(body, {
-      envelope: elements === undefined ? undefined : envelopeNode(collection, keepsAll, () => nodeFor(copy, removals)),
+      // Without elements it may be an empty page, which matters only if not everything is kept.
+      envelope:
+        elements === undefined && keepsAll
+          ? undefined
+          : envelopeNode(collection, keepsAll, () => nodeFor(copy, removals)),
       elementNode(index) {
         // The walk asks twice in a row.
         if (latest === undefined || latest.index !== index) {
@@ -126,6 +148,7 @@ export function createFilter(spec: FilterSpec): BodyFilter {
         return latest.node;
       },
       template,
+      links,
     });
   };
 }
@@ -164,9 +187,11 @@ function envelopeNode(collection: readonly string[], keepsAll: boolean, rootTree
   const build = (names: readonly string[], base: Node | undefined): Node => {
     const [name, ...further] = names;
     if (name === undefined) return collectionNode(keepsAll);
-    const paging = PAGING_FIELDS.map((field) => [field, keepsAll ? WHOLE : SCALAR] as const);
+    const pagingNode = (field: string): Node => (keepsAll ? WHOLE : PAGE_SIGNS.has(field) ? PAGE_SIGN : SCALAR);
+    const paging = PAGING_FIELDS.map((field) => [field, pagingNode(field)] as const);
     const below = build(further, base?.names.byKey.has(name) ? base.names.byKey.get(name)?.node : base?.rest);
-    return withMembers(base, [...paging, ['cursors', keepsAll ? WHOLE : CURSORS], [name, below]]);
+    const node = withMembers(base, [...paging, ['cursors', keepsAll ? WHOLE : CURSORS], [name, below]]);
+    return { ...node, isEnvelope: !keepsAll };
   };
   return build(collection, keepsAll ? rootTree() : undefined);
 }

@@ -24,6 +24,10 @@ export interface Node {
   readonly lists: readonly number[];
   /** Whether this is the collection. The rule's paths begin at its elements. */
   readonly isCollection: boolean;
+  /** Whether this is an object around a collection, of which only the paging fields are taken. */
+  readonly isEnvelope: boolean;
+  /** Whether this is a field that tells a page from another object, such as `total`. */
+  readonly isPageSign: boolean;
 }
 
 /** A member with a certain key. */
@@ -68,6 +72,8 @@ const LEAF: Node = {
   captures: [],
   lists: [],
   isCollection: false,
+  isEnvelope: false,
+  isPageSign: false,
 };
 
 /** Any value, unchanged. */
@@ -75,6 +81,9 @@ export const WHOLE: Node = LEAF;
 
 /** A string, number, boolean or null, which cannot contain other values. */
 export const SCALAR: Node = { ...LEAF, takesObjects: false, takesArrays: false };
+
+/** A scalar that only a page has. */
+export const PAGE_SIGN: Node = { ...SCALAR, isPageSign: true };
 
 /** An object or array without its content. */
 export const EMPTIED: Node = { ...LEAF, isLeaf: false, takesScalars: false };
@@ -117,6 +126,8 @@ export function buildTree(uses: readonly PathUse[], keepsAll: boolean): Node | u
       captures,
       lists: leadingOn.filter(opensList).flatMap(({ use }) => (use.kind === 'capture' ? [use.reference] : [])),
       isCollection: false,
+      isEnvelope: false,
+      isPageSign: false,
     };
   }
 
@@ -185,6 +196,11 @@ function listAt<K>(lists: Map<K, Step[]>, key: K): Step[] {
     lists.set(key, list);
   }
   return list;
+}
+
+/** Makes the table of some names, all with the same node. */
+export function tableOf(names: readonly string[], node: Node): NameTable {
+  return nameTable(names.map((name) => ({ key: keyBytes(name), node, renamed: undefined })));
 }
 
 function nameTable(edges: readonly NamedEdge[]): NameTable {

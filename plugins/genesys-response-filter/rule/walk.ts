@@ -22,7 +22,8 @@ import {
   skipValue,
   tooDeep,
 } from '../json/text.js';
-import type { NamedEdge, NameTable, Node } from './path-tree.js';
+import { LINK_NAMES, type Links } from './links.js';
+import { type NamedEdge, type NameTable, type Node, tableOf, WHOLE } from './path-tree.js';
 import { type Captures, createCaptures, type Template } from './template.js';
 
 /** How to walk a body. */
@@ -36,9 +37,22 @@ export interface Plan {
   elementNode(index: number | undefined): Node | undefined;
   /** Written in place of each element. */
   readonly template: Template | undefined;
+  /** What to do with links; undefined: nothing. */
+  readonly links: Links | undefined;
 }
 
 const NULL = Buffer.from('null');
+const EMPTY_LIST = Buffer.from('[]');
+/** The first byte of `null`. */
+const LETTER_N = 0x6e;
+
+const LINKS = tableOf(LINK_NAMES, WHOLE);
+/** Any value, as `WHOLE`, but looked through for links. */
+const LOOKED_THROUGH: Node = (() => {
+  const node = { ...WHOLE, isLeaf: false, rest: WHOLE };
+  node.rest = node;
+  return node;
+})();
 
 /**
  * Filters a body.
@@ -50,18 +64,31 @@ export function walkBody(body: Buffer, plan: Plan): Buffer {
   const start = skipSpace(body, 0);
   if (byteAt(body, start) === OPEN_OBJECT && plan.envelope !== undefined) {
     // Only the end of the body shows that it has no collection. Most bodies without one are small.
-    const walk = new Walk(body, plan);
-    walk.whole(start, plan.envelope);
-    if (walk.foundCollection) return walk.output.result();
+    const page = new Walk(body, plan);
+    page.whole(start, plan.envelope);
+    if (page.foundCollection || page.isEmptyPage) return page.output.result();
+    const element = walkElement(body, plan, start);
+    // The rule takes nothing of it, and it has fields of a page: a page without its collection.
+    return page.hasPageSigns && !element.tookAny ? page.output.result() : element.output.result();
   }
+  return walkElement(body, plan, start).output.result();
+}
+
+function walkElement(body: Buffer, plan: Plan, start: number): Walk {
   const walk = new Walk(body, plan);
   walk.whole(start, undefined);
-  return walk.output.result();
+  return walk;
 }
 
 class Walk {
   readonly output: Output;
   foundCollection = false;
+  /** Whether a member of an object was taken. */
+  tookAny = false;
+  hasPageSigns = false;
+  /** What of the envelope is no paging field, and a collection that is null. */
+  #hasOthers = false;
+  #hasNull = false;
   readonly #body: Buffer;
   readonly #text: JsonText;
   readonly #plan: Plan;
@@ -73,6 +100,12 @@ class Walk {
     this.#plan = plan;
     this.output = new Output(this.#text);
     this.#captures = plan.template && createCaptures(plan.template.references.length);
+  }
+
+  /** Whether it is a page whose collection is null or absent, as Genesys answers if there is nothing. */
+  get isEmptyPage(): boolean {
+    // A template may be about an object that has nothing but such fields.
+    return this.hasPageSigns && (this.#hasNull || (!this.#hasOthers && this.#captures === undefined));
   }
 
   /** Walks the value at the top, and checks that nothing follows it. */
@@ -112,16 +145,22 @@ class Walk {
   }
 
   /** Walks a value that `node` takes. */
-  #value(node: Node, at: number, depth: number): number {
-    if (node.captures.length === 0 || this.#captures === undefined) return this.#plainValue(node, at, depth);
+  #value(node: Node, at: number, depth: number, replacement?: Buffer): number {
+    if (node.captures.length === 0 || this.#captures === undefined) {
+      return this.#plainValue(node, at, depth, replacement);
+    }
     const start = this.output.flush();
-    const end = this.#plainValue(node, at, depth);
+    const end = this.#plainValue(node, at, depth, replacement);
     const length = this.output.flush();
     for (const reference of node.captures) this.#captures.add(reference, start, length);
     return end;
   }
 
-  #plainValue(node: Node, at: number, depth: number): number {
+  #plainValue(node: Node, at: number, depth: number, replacement?: Buffer): number {
+    if (node.isLeaf && this.#plan.links !== undefined) {
+      const first = byteAt(this.#body, at);
+      if (first === OPEN_OBJECT || first === OPEN_ARRAY) return this.#plainValue(LOOKED_THROUGH, at, depth);
+    }
     if (!node.isLeaf) {
       const first = byteAt(this.#body, at);
       if (node.isCollection) {
@@ -133,8 +172,29 @@ class Walk {
       if (first === OPEN_ARRAY) return this.#array(node, at, depth);
     }
     const end = skipValue(this.#text, at, depth);
-    this.output.range(at, end);
+    if (replacement === undefined) this.output.range(at, end);
+    else this.output.bytes(replacement);
     return end;
+  }
+
+  /** Returns what takes the place of a link; `dropped` if nothing does, undefined if it is no link or stays. */
+  #linkAt(keyStart: number, keyEnd: number, at: number): Buffer | 'dropped' | undefined {
+    const body = this.#body;
+    const { links } = this.#plan;
+    if (links === undefined || byteAt(body, at) !== QUOTE) return undefined;
+    const edge = keyEnd < 0 ? findEscaped(LINKS, body, keyStart, -keyEnd) : find(LINKS, body, keyStart + 1, keyEnd - 1);
+    if (edge === undefined) return undefined;
+    const link = JSON.parse(body.toString('utf8', at, skipValue(this.#text, at, 0))) as string;
+    const replacement = links(link);
+    if (replacement === undefined) return 'dropped';
+    return replacement === link ? undefined : Buffer.from(JSON.stringify(replacement));
+  }
+
+  /** Notes what a member of an envelope says about whether it is a page. */
+  #note(child: Node | undefined, first: number): void {
+    if (child === undefined) this.#hasOthers = true;
+    else if (child.isCollection) this.#hasNull ||= first === LETTER_N;
+    else if (child.isPageSign) this.hasPageSigns ||= takes(child, first);
   }
 
   #object(node: Node, at: number, depth: number): number {
@@ -162,7 +222,12 @@ class Walk {
       if (byteAt(body, i) !== COLON) throw notJson(i);
       i = skipSpace(body, i + 1);
       const child = edge === undefined ? rest : edge.node;
-      if (child !== undefined && takes(child, byteAt(body, i))) {
+      const first = byteAt(body, i);
+      if (node.isEnvelope) this.#note(child, first);
+      const isNoCollection = node.isEnvelope && child?.isCollection === true && first === LETTER_N;
+      const link = this.#linkAt(keyStart, keyEnd, i);
+      if (child !== undefined && link !== 'dropped' && (takes(child, first) || isNoCollection)) {
+        this.tookAny = true;
         if (takenUpTo !== -1) output.range(takenUpTo, keyStart);
         else if (!isFirst) output.byte(COMMA);
         isFirst = false;
@@ -171,7 +236,7 @@ class Walk {
           output.bytes(edge.renamed);
           output.byte(COLON);
         }
-        i = this.#value(child, i, depth + 1);
+        i = isNoCollection ? this.#emptyList(i, depth + 1) : this.#value(child, i, depth + 1, link);
         takenUpTo = i;
       } else {
         i = skipValue(this.#text, i, depth + 1);
@@ -185,6 +250,12 @@ class Walk {
     }
     output.range(takenUpTo === -1 ? i : takenUpTo, i + 1);
     return i + 1;
+  }
+
+  /** Writes an empty list in place of a collection that is null. */
+  #emptyList(at: number, depth: number): number {
+    this.output.bytes(EMPTY_LIST);
+    return skipValue(this.#text, at, depth);
   }
 
   /** @param node undefined for an array at whose elements the rule's paths begin */

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 import type { Secret } from '../../shared/secret.js';
 import type { Egress } from './egress.js';
 
+/** `basic`: by HTTP Basic; `post`: in the body; the others send a signed JWT instead of the secret. */
+export type AuthMethod = 'basic' | 'post' | 'client_secret_jwt' | 'private_key_jwt';
+
 /** An OAuth client at one token endpoint, for one of its tokens. */
 export interface OauthClient {
   /** An absolute URL, https or loopback. */
@@ -10,12 +13,21 @@ export interface OauthClient {
   /** The host and port of `tokenUrl`, for log lines. */
   tokenHost: string;
   clientId: string;
+  /** Its secret, or its private key with `private_key_jwt`. */
   clientSecret: string;
-  /** Whether id and secret are sent by HTTP Basic or in the body (RFC 6749 2.3.1). */
-  authMethod: 'basic' | 'post';
+  /** How the client proves itself: id and secret (RFC 6749 2.3.1), or a signed JWT (RFC 7523 2.2). */
+  authMethod: AuthMethod;
+  /** What a signed JWT says besides the client's id. */
+  assertion: { audience: string; keyId: string | undefined };
   scope: string | undefined;
   /** More parameters of the token request. */
   extraParams: Readonly<Record<string, string>>;
+  /** More headers of the token request. */
+  tokenHeaders: Readonly<Record<string, string>>;
+  /** The lifetime of a token whose answer names none. */
+  defaultLifetimeMs: number;
+  /** From this long without use on, a token may be dead; undefined: not known. */
+  maxIdleMs: number | undefined;
   /** The network path to the token endpoint. */
   egress: Egress;
   /** The number of the token among the client's tokens, from 0. */
@@ -62,9 +74,13 @@ export function clientSource(settings: ClientSettings, id: Secret, secret: Secre
 }
 
 function oauthClient(settings: ClientSettings, clientId: string, clientSecret: string): OauthClient {
-  const { tokenUrl, authMethod, scope, extraParams, egress, slot } = settings;
+  const { tokenUrl, authMethod, assertion, scope, extraParams, tokenHeaders, egress, slot } = settings;
+  const { defaultLifetimeMs, maxIdleMs } = settings;
   const secretDigest = createHash('sha256').update(clientSecret).digest('hex');
-  const identity = [tokenUrl, clientId, secretDigest, authMethod, scope ?? '', sorted(extraParams), egress.key, slot];
+  const identity = [
+    ...[tokenUrl, clientId, secretDigest, authMethod, assertion, scope ?? '', sorted(extraParams)],
+    ...[sorted(tokenHeaders), defaultLifetimeMs, maxIdleMs ?? 0, egress.key, slot],
+  ];
   const key = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
   return { ...settings, clientId, clientSecret, key };
 }

@@ -153,6 +153,18 @@ describe.skipIf(OPENSSL_MISSING)(`login through a proxy${OPENSSL_MISSING ? ` (${
   });
 
   it.each([
+    ['127.0.0.1', true],
+    ['*', true],
+    ['login.example', false],
+    ['127.0.0.1:1', false],
+  ])('is not tunnelled if no_proxy names its host: %s', async (entry, isDirect) => {
+    const proxy_url = `http://127.0.0.1:${await startProxy()}`;
+    const settings = { ...ca('ca'), proxy_url, no_proxy: ['other.example', entry] };
+    expect(await ask(await startLogin('good'), settings)).toMatchObject({ kind: 'granted' });
+    expect(proxied).toHaveLength(isDirect ? 0 : 1);
+  });
+
+  it.each([
     ['unknown', 'good', {}],
     ['of another name', 'wrong-name', 'ca'],
   ])('with a certificate %s is refused', async (_, certificate, authority) => {

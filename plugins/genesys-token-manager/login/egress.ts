@@ -10,6 +10,8 @@ import type { HttpsProxyAgent as ProxyAgentOf } from 'https-proxy-agent';
 import { readAuthorities } from '../../shared/authorities.js';
 import type { Host } from '../../shared/host.js';
 import { ConfigError } from '../../shared/kong-schema/config-error.js';
+import type { RawConfig } from '../schema.js';
+import { isWithoutProxy } from './no-proxy.js';
 
 type ProxyAgent = ProxyAgentOf<string>;
 
@@ -20,6 +22,9 @@ export interface Egress {
   loadAgent(): Promise<Agent | undefined>;
 }
 
+/** The fields that say how to reach the token endpoint. */
+export type EgressFields = Pick<RawConfig, 'proxy_url' | 'no_proxy' | 'ca_file'>;
+
 const DIRECT: Egress = { key: '', loadAgent: async () => undefined };
 
 /**
@@ -27,16 +32,18 @@ const DIRECT: Egress = { key: '', loadAgent: async () => undefined };
  * @throws ConfigError that names the field and contains no password
  */
 export function readEgress(
-  proxyUrl: string | undefined,
-  caFile: string | undefined,
+  { proxy_url: proxyUrl, no_proxy: noProxy, ca_file: caFile }: EgressFields,
   tokenUrl: URL,
   host: Pick<Host, 'secretsDirs'>,
 ): Egress {
+  if (noProxy !== undefined && proxyUrl === undefined) throw new ConfigError('no_proxy', 'is for proxy_url');
   if (proxyUrl === undefined && caFile === undefined) return DIRECT;
+  const configured = proxyUrl === undefined ? undefined : parseProxyUrl(proxyUrl);
+  const proxy = isWithoutProxy(noProxy ?? [], tokenUrl) ? undefined : configured;
+  if (proxy === undefined && caFile === undefined) return DIRECT;
   if (tokenUrl.protocol !== 'https:') {
-    throw new ConfigError(proxyUrl === undefined ? 'ca_file' : 'proxy_url', 'is for a token endpoint with https only');
+    throw new ConfigError(proxy === undefined ? 'ca_file' : 'proxy_url', 'is for a token endpoint with https only');
   }
-  const proxy = proxyUrl === undefined ? undefined : parseProxyUrl(proxyUrl);
   const ca = caFile === undefined ? undefined : readAuthorities(caFile, 'ca_file', host);
   const key = createHash('sha256')
     .update(JSON.stringify([proxy?.href, ca]))

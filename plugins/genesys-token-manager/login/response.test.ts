@@ -7,12 +7,23 @@ const GOOD = { access_token: 'abc.DEF-_~+/=', token_type: 'bearer', expires_in: 
 function classify(status: number, body: unknown, retryAfterMs?: number, secrets: string[] = []): LoginResult {
   return classifyAnswer(
     { status, body: typeof body === 'string' ? body : JSON.stringify(body), retryAfterMs },
-    secrets,
+    { secrets, defaultLifetimeMs: 1_800_000 },
   );
 }
 
 describe('a success', () => {
-  it.each(['bearer', 'Bearer', 'BEARER', undefined])('grants with token_type %s', (token_type) => {
+  it.each([
+    'bearer',
+    'Bearer',
+    'BEARER',
+    undefined,
+    null,
+    '',
+    ' bearer ',
+    'BearerToken',
+    'Bearer Token',
+    'bearer_token',
+  ])('grants with token_type %s', (token_type) => {
     expect(classify(200, { ...GOOD, token_type })).toEqual({
       kind: 'granted',
       value: GOOD.access_token,
@@ -32,18 +43,50 @@ describe('a success', () => {
     ['a space in the token', { ...GOOD, access_token: 'a b' }],
     ['a non-ASCII token', { ...GOOD, access_token: 'tökén' }],
     ['a huge token', { ...GOOD, access_token: 'x'.repeat(8_000) }],
-    ['no lifetime', { ...GOOD, expires_in: undefined }],
     ['no number as lifetime', { ...GOOD, expires_in: 'soon' }],
     ['an empty lifetime', { ...GOOD, expires_in: '' }],
     ['a lifetime that is over', { ...GOOD, expires_in: 0 }],
     ['a negative lifetime', { ...GOOD, expires_in: -5 }],
+    ['a lifetime of less than a second', { ...GOOD, expires_in: 0.5 }],
     ['an endless lifetime', '{"access_token":"a","expires_in":1e999}'],
     ['HTML', '<html>maintenance</html>'],
     ['null', 'null'],
     ['a list', '[]'],
     ['nothing', ''],
-  ])('with %s is a trouble that may pass', (_, body) => {
-    expect(classify(200, body)).toMatchObject({ kind: 'fault', retryable: true });
+  ])('with %s is a trouble that may pass, and login is left alone for a second', (_, body) => {
+    expect(classify(200, body)).toMatchObject({ kind: 'fault', retryable: true, retryAfterMs: 1000 });
+  });
+
+  it.each([
+    ['no lifetime', { ...GOOD, expires_in: undefined }],
+    ['null as lifetime', { ...GOOD, expires_in: null }],
+  ])('with %s is used for the default', (_, body) => {
+    expect(classify(200, body)).toMatchObject({ kind: 'granted', lifetimeMs: 1_800_000 });
+  });
+
+  it.each([
+    [{ error: 'invalid_grant', error_description: 'expired authorization code' }, false],
+    [{ error: 'invalid_client', error_description: 'no such client', access_token: null }, false],
+    [{ error: 'invalid_request', description: 'rate limit exceeded; wait' }, true],
+    [{ error: 'incorrect_client_credentials', error_description: 'The client_id is wrong.' }, true],
+    [{ error: 'server_error', error_description: 'try later', access_token: '' }, true],
+  ])('that holds the error %j says it in its own words', (body, retryable) => {
+    const { error, ...more } = body as Record<string, unknown>;
+    const description = more.error_description ?? more.description;
+    const reason = `login answered 200 ${error}: ${description}`;
+    expect(classify(200, body)).toMatchObject({ kind: 'fault', retryable, reason });
+  });
+
+  it.each(['mac', 'DPoP', 'N_A', 'bearers', 7, {}])('with token_type %j is a refusal that names it', (token_type) => {
+    const named = typeof token_type === 'string' ? ` "${token_type}"` : '';
+    const reason = `login answered 200 with a token_type${named} other than bearer`;
+    expect(classify(200, { ...GOOD, token_type })).toMatchObject({ kind: 'fault', retryable: false, reason });
+  });
+
+  it('repeats no token in the reason of a refusal', () => {
+    expect(classify(200, { ...GOOD, token_type: `mac ${GOOD.access_token}` })).toMatchObject({
+      reason: 'login answered 200 with a token_type "mac [redacted]" other than bearer',
+    });
   });
 
   it('with another token type is a refusal', () => {
@@ -51,7 +94,10 @@ describe('a success', () => {
   });
 
   it('with a body that was too large is a trouble that may pass', () => {
-    const result = classifyAnswer({ status: 200, body: undefined, retryAfterMs: undefined }, []);
+    const result = classifyAnswer(
+      { status: 200, body: { unread: 'over the size limit' }, retryAfterMs: undefined },
+      { secrets: [], defaultLifetimeMs: 1000 },
+    );
     expect(result).toMatchObject({ kind: 'fault', retryable: true });
   });
 });

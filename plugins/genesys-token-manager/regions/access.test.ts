@@ -1,6 +1,7 @@
 /** The access phase with regions, on a fake `kong` that records the calls in their order. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { guarded } from '../../../test/support/guarded.js';
+import { openGate } from '../../../test/support/open-gate.js';
 import { runPhase } from '../../runtime/run-phase.js';
 import type { Kong } from '../../shared/pdk.js';
 import { redactedKey, serviceHeaders } from '../service-headers.js';
@@ -43,6 +44,7 @@ function pool(name: string, calls: Call[]): TokenPool {
       return answers[name] ?? NO_TOKEN;
     },
     dependsOnRoute: () => false,
+    refused: () => false,
     size: 1,
     name: `OAuth client of ${name}`,
     takeWarning: () => undefined,
@@ -78,6 +80,7 @@ function start(
     },
   };
   const step = regionalAccessStep({
+    gate: openGate(),
     regions: NAMES.map((name) => ({ name, upstream: `up-${name}`, pool: pool(name, calls) })),
     states,
     methods: new Set(['GET', 'HEAD']),

@@ -7,8 +7,9 @@ import { type Effect, log, serialize, setClientHeaders, share } from '../../runt
 import { type Reader, type Step, step, type Verdict } from '../../runtime/step.js';
 import type { Clock } from '../../shared/clock.js';
 import { routeOf } from '../../shared/genesys-route.js';
-import { type GuardedRequest, readGuarded, refusalOf } from '../../shared/http/request-guard.js';
-import { answered, type Injection, injectToken, refuse, refuseUnsafe } from '../access.js';
+import { type Injection, injectToken, refuse } from '../access.js';
+import { answered } from '../answers.js';
+import type { Gate, GateFacts } from '../gate.js';
 import type { NoToken } from '../tokens/broker.js';
 import type { Exhausted, PoolOutcome, TokenPool } from '../tokens/pool.js';
 import { formatRegionMark, REGION_MARK } from './mark.js';
@@ -24,6 +25,7 @@ export interface ServingRegion {
 
 /** What the access phase of one configuration needs. */
 export interface RegionalAccess extends Injection {
+  gate: Gate;
   /** The regions, the primary first. */
   regions: readonly ServingRegion[];
   states: RegionStates;
@@ -47,7 +49,7 @@ export function tokenWaitMs(timeoutMs: number, regions: number): number {
   return Math.min(timeoutMs, TOTAL_WAIT_MS / Math.max(1, regions - 1));
 }
 
-interface Facts extends GuardedRequest {
+interface Facts extends GateFacts {
   setUpstream(name: string): Promise<boolean>;
   /** Returns whether the request may go to another region. Reads its method once, and only if it matters. */
   isMovable(): Promise<boolean>;
@@ -66,11 +68,10 @@ type Missing = Exclude<Taken, { kind: 'token' }>;
 /** Makes the step of one configuration. */
 export function regionalAccessStep(access: RegionalAccess): Step {
   const read = async (event: Reader): Promise<Facts> => {
-    const [connection, upstreamUri] = await Promise.all(readGuarded(event));
+    const gated = await access.gate.read(event);
     let isMovable: Promise<boolean> | undefined;
     return {
-      connection,
-      upstreamUri,
+      ...gated,
       setUpstream: (name) => event.service.setUpstream(name),
       isMovable() {
         // The method as the client sent it. An invented method must not reach another organisation.
@@ -79,10 +80,7 @@ export function regionalAccessStep(access: RegionalAccess): Step {
       },
     };
   };
-  return step(read, (facts) => {
-    const refusal = refusalOf(facts);
-    return refusal === undefined ? sendSomewhere(access, facts) : refuseUnsafe(refusal);
-  });
+  return step(read, (facts) => access.gate.judge(facts) ?? sendSomewhere(access, facts));
 }
 
 /** Tries regions until one has a token or none is left. */

@@ -5,7 +5,8 @@ import { parseConfig } from '../../shared/kong-schema/parse-config.js';
 import { regionTokenUrl } from '../../shared/regions.js';
 import { openSecret, type Secret } from '../../shared/secret.js';
 import { readHeaderName } from '../header-name.js';
-import type { ClientSource } from '../login/client.js';
+import { openClientSecret } from '../login/assertion.js';
+import type { AuthMethod, ClientSource } from '../login/client.js';
 import { FAILOVER_FIELDS, type RawConfig } from '../schema.js';
 import type { FailoverPolicy } from './states.js';
 
@@ -49,7 +50,11 @@ export function readFailover(
   const regions = raw.map((region, index): Region => {
     const path = `regions[${index}]`;
     const { name, upstream } = region;
-    return { name, upstream, sources: makeSources(...loginOf(region, path), ...clientOf(region, path, host)) };
+    return {
+      name,
+      upstream,
+      sources: makeSources(...loginOf(region, path), ...clientOf(region, path, config.auth_method, host)),
+    };
   });
   refuseTwice(regions, 'name', ({ name }) => name, 'is that of an earlier region');
   refuseTwice(
@@ -72,11 +77,12 @@ function loginOf(
 function clientOf(
   client: NonNullable<RawConfig['regions']>[number],
   path: string,
+  authMethod: AuthMethod,
   host: Host,
 ): [id: Secret, secret: Secret] {
   return [
     openSecret(`${path}.client_id`, client.client_id, host),
-    openSecret(`${path}.client_secret`, client.client_secret, host),
+    openClientSecret(`${path}.client_secret`, client.client_secret, authMethod, host),
   ];
 }
 

@@ -5,6 +5,8 @@
  * use or a second route shows that it is the cause. Callers pass the time.
  */
 
+import { isQuiet } from './idle-timeout.js';
+
 /** `client.credentials.token.rate.per.minute` of Genesys Cloud. */
 const TOKEN_RATE_PER_MINUTE = 300;
 const WINDOW_MS = 60_000;
@@ -20,8 +22,18 @@ export interface Allowance {
   recentUses(nowMs: number): number;
   /** The number of requests ever. */
   readonly uses: number;
+  /** When the token was last used; when it came into being if it was not. */
+  readonly lastUseMs: number;
+  /** When it was last used after five quiet minutes or more; before all times if it never was. */
+  readonly wokeAtMs: number;
+  /** Records a use on another node. */
+  usedElsewhere(atMs: number): void;
   /** Records Genesys' own count, which may include requests of other nodes. */
   learn(count: number, nowMs: number): void;
+  /** Returns whether the token has made nearly as many requests as its own limit allows. */
+  isNearlyUsedUp(nowMs: number): boolean;
+  /** Records a 429 about the token itself, whatever the route. */
+  closeAll(waitMs: number, nowMs: number): void;
   /** Records a 429. */
   close(route: string, waitMs: number, nowMs: number): void;
   /** Returns how long the token is closed for a route, or for all routes if none is given. 0 means it is open. */
@@ -30,8 +42,10 @@ export interface Allowance {
   dependsOnRoute(nowMs: number): boolean;
 }
 
-/** Makes the allowance of a new token. */
-export function createAllowance(): Allowance {
+/** Makes the allowance of a new token. @param bornAtMs when it was granted, or last used on another node */
+export function createAllowance(bornAtMs = 0): Allowance {
+  let lastUseMs = bornAtMs;
+  let wokeAtMs = Number.NEGATIVE_INFINITY;
   let windowStartMs = Number.NEGATIVE_INFINITY;
   let count = 0;
   let uses = 0;
@@ -53,15 +67,32 @@ export function createAllowance(): Allowance {
     return nowMs < windowStartMs + WINDOW_MS ? count : 0;
   }
 
+  const isNearlyUsedUp = (nowMs: number): boolean => recentUses(nowMs) >= NEARLY_ALL;
+
+  function closeAll(waitMs: number, nowMs: number): void {
+    closedUntilMs = Math.max(closedUntilMs, nowMs + waitMs);
+  }
+
   return {
     use(nowMs) {
       startWindow(nowMs);
       count += 1;
       uses += 1;
+      if (isQuiet(nowMs - lastUseMs)) wokeAtMs = nowMs;
+      lastUseMs = nowMs;
     },
     recentUses,
     get uses() {
       return uses;
+    },
+    get lastUseMs() {
+      return lastUseMs;
+    },
+    get wokeAtMs() {
+      return wokeAtMs;
+    },
+    usedElsewhere(atMs) {
+      lastUseMs = Math.max(lastUseMs, atMs);
     },
     learn(seen, nowMs) {
       if (recentUses(nowMs) < seen) {
@@ -69,12 +100,12 @@ export function createAllowance(): Allowance {
         count = seen;
       }
     },
+    isNearlyUsedUp,
+    closeAll,
     close(route, waitMs, nowMs) {
       dropOpenRoutes(nowMs);
       routes.set(route, Math.max(routes.get(route) ?? 0, nowMs + waitMs));
-      if (recentUses(nowMs) >= NEARLY_ALL || routes.size >= ROUTES_OF_ONE_CAUSE) {
-        closedUntilMs = Math.max(closedUntilMs, nowMs + waitMs);
-      }
+      if (isNearlyUsedUp(nowMs) || routes.size >= ROUTES_OF_ONE_CAUSE) closeAll(waitMs, nowMs);
     },
     waitMs(nowMs, route) {
       const routeUntilMs = route === undefined ? 0 : (routes.get(route) ?? 0);

@@ -2,8 +2,10 @@
  * The broker against a real HTTP server that plays login. Time is a number that the tests move; pauses between attempts
  * pass at once and are recorded, timeouts of requests fire only when a test moves time past them.
  */
+import { createHmac, generateKeyPairSync, verify } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import nodeFetch from 'node-fetch';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readClient } from '../../../test/support/token-manager-config.js';
@@ -128,6 +130,104 @@ const token = (value: string) => ({ kind: 'token', value });
 const reason = (outcome: { kind: string; value?: string; reason?: string }) => outcome.reason ?? `got ${outcome.value}`;
 
 describe('the token request', () => {
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+    ['gzip, br', (text: string) => brotliCompressSync(gzipSync(text))],
+  ])('reads an answer in %s', async (encoding, compress) => {
+    answer = (response) => {
+      const body = compress(JSON.stringify({ access_token: 'packed', expires_in: 60 }));
+      response.writeHead(200, { 'content-encoding': encoding }).end(body);
+    };
+    expect(await get()).toEqual(token('packed'));
+  });
+
+  it('does not decompress more than it reads', async () => {
+    answer = (response) => {
+      const body = gzipSync(JSON.stringify({ access_token: 'bomb', padding: 'x'.repeat(10_000_000) }));
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(body);
+    };
+    expect(reason(await get())).toContain('login answered 200 with a body over the size limit');
+  });
+
+  it('uses a token without expires_in for default_ttl_seconds', async () => {
+    answer = (response, n) => json(response, 200, { access_token: `token-${n}` });
+    policy.refreshAheadMs = 0;
+    const salesforce = client({ default_ttl_seconds: 600 });
+    await get(salesforce);
+    world.advance(594_999);
+    expect(getNow(salesforce)).toEqual(token('token-1'));
+    world.advance(1);
+    expect(await get(salesforce)).toEqual(token('token-2'));
+  });
+
+  it('carries token_headers', async () => {
+    await get(client({ token_headers: { 'X-Tenant': 'acme', 'User-Agent': 'of the tenant' } }));
+    expect(received[0]?.headers).toMatchObject({ 'x-tenant': 'acme', 'user-agent': 'of the tenant' });
+  });
+
+  const keyOf = (type: 'rsa' | 'ec' | 'ed25519') => {
+    const encoding = {
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    } as const;
+    if (type === 'rsa') return generateKeyPairSync('rsa', { modulusLength: 2048, ...encoding });
+    if (type === 'ec') return generateKeyPairSync('ec', { namedCurve: 'prime256v1', ...encoding });
+    return generateKeyPairSync('ed25519', encoding);
+  };
+
+  it.each([
+    ['RS256', 'rsa', 'sha256'],
+    ['ES256', 'ec', 'sha256'],
+    ['EdDSA', 'ed25519', null],
+  ] as const)('proves itself by a JWT that its private key signs with %s', async (alg, type, digest) => {
+    const { publicKey, privateKey } = keyOf(type);
+    await get(client({ auth_method: 'private_key_jwt', client_secret: privateKey, assertion_key_id: 'k1' }));
+    const [seen] = received;
+    const { client_assertion: jwt = '', ...form } = Object.fromEntries(new URLSearchParams(seen?.body));
+    expect(seen?.headers.authorization).toBeUndefined();
+    expect(form).toEqual({
+      grant_type: 'client_credentials',
+      client_id: 'id',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    });
+    const [header = '', claims = '', signature = ''] = jwt.split('.');
+    const read = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString());
+    expect(read(header)).toEqual({ alg, typ: 'JWT', kid: 'k1' });
+    const now = Date.UTC(2026, 0, 1) / 1000;
+    const said = {
+      iss: 'id',
+      sub: 'id',
+      aud: url,
+      iat: now,
+      exp: now + 120,
+      jti: expect.stringMatching(/^[\w-]{36}$/),
+    };
+    expect(read(claims)).toEqual(said);
+    const text = Buffer.from(`${header}.${claims}`);
+    const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
+    expect(verify(digest, text, key, Buffer.from(signature, 'base64url'))).toBe(true);
+  });
+
+  it('proves itself by a JWT that its secret signs, for the audience that the issuer wants', async () => {
+    const settings = { auth_method: 'client_secret_jwt', assertion_audience: 'https://issuer.example' };
+    await get(client(settings));
+    await get(client({ ...settings, scope: 'another' }));
+    const jwts = received.map(({ body }) => new URLSearchParams(body).get('client_assertion') ?? '');
+    const [header = '', claims = '', signature] = (jwts[0] ?? '').split('.');
+    expect(createHmac('sha256', 'the-secret').update(`${header}.${claims}`).digest('base64url')).toBe(signature);
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({ aud: 'https://issuer.example' });
+    expect(new Set(jwts).size).toBe(2);
+    expect(JSON.stringify(received)).not.toContain('the-secret');
+  });
+
+  it('tells nothing of an assertion that login repeats', async () => {
+    answer = (response, _n, { body }) => json(response, 401, { error: 'invalid_client', description: body });
+    const told = reason(await get(client({ auth_method: 'client_secret_jwt' })));
+    expect(told).toMatch(/client_assertion=\[redacted\]$/);
+  });
+
   it('is a client credentials grant with form-encoded Basic credentials', async () => {
     await get(client({ client_id: 'a b:c', client_secret: 'ü/+&:', scope: 'x y' }));
     const [request] = received;
@@ -312,18 +412,120 @@ describe('expiry and renewal', () => {
   });
 });
 
+describe('a token that the service refuses', () => {
+  const refOf = async (of = client()) => {
+    const outcome = await broker.get(of, policy);
+    if (outcome.kind === 'none') throw new Error('no token');
+    outcome.allowance.use(world.state.now);
+    return outcome.ref;
+  };
+
+  it('in its first five seconds is replaced when it is five seconds old, even if nothing refuses it again', async () => {
+    const ref = await refOf();
+    world.advance(1_000);
+    broker.refuse(ref);
+    world.advance(3_999);
+    expect(getNow()).toEqual(token('token-1'));
+    world.advance(1);
+    expect(await get()).toEqual(token('token-2'));
+    world.advance(10_000);
+    expect(getNow()).toEqual(token('token-2'));
+    expect(received).toHaveLength(2);
+  });
+
+  it('may have idled out: with max_idle_seconds it is renewed before it is used', async () => {
+    const idling = client({ max_idle_seconds: 900 });
+    await refOf(idling);
+    world.advance(890_000);
+    await refOf(idling);
+    world.advance(894_999);
+    expect(getNow(idling)).toEqual(token('token-1'));
+    world.advance(1);
+    expect(broker.peek(idling)).toBeUndefined();
+    expect(await get(idling)).toEqual(token('token-2'));
+    expect(getNow(idling)).toEqual(token('token-2'));
+  });
+
+  it('and may have idled out is used after all if login gives no other', async () => {
+    const idling = client({ max_idle_seconds: 60 });
+    await refOf(idling);
+    world.advance(60_000);
+    answer = (response) => json(response, 401, { error: 'invalid_client' });
+    expect(await get(idling)).toEqual(token('token-1'));
+  });
+
+  it('after a quiet time, and a new one is not, teaches the idle timeout: told once, and then renewed before use', async () => {
+    await refOf();
+    world.advance(400_000);
+    expect(broker.states()[0]).toMatchObject({ maxIdleMs: undefined, held: { idleMs: 400_000 } });
+    const dead = await refOf();
+    broker.refuse(dead);
+    const fresh = await refOf();
+    expect(fresh).not.toBe(dead);
+    expect(broker.takeNotice(client())).toBeUndefined();
+    world.advance(5_000);
+    await refOf();
+    expect(broker.takeNotice(client())).toContain('after 5 minutes without use');
+    expect(broker.takeNotice(client())).toBeUndefined();
+    expect(broker.states()[0]).toMatchObject({ maxIdleMs: 300_000 });
+    world.advance(295_000);
+    expect(await refOf()).not.toBe(fresh);
+    expect(received).toHaveLength(3);
+  });
+
+  it.each([
+    ['without a quiet time before', 200_000, false],
+    ['as the next one is, too', 400_000, true],
+  ])('%s teaches nothing', async (_, quietMs, refusesNext) => {
+    await refOf();
+    world.advance(quietMs);
+    broker.refuse(await refOf());
+    const next = await refOf();
+    if (refusesNext) broker.refuse(next);
+    for (let i = 0; i < 10; i += 1) {
+      world.advance(5_000);
+      await refOf();
+    }
+    expect(broker.states()[0]).toMatchObject({ maxIdleMs: undefined });
+  });
+});
+
 describe('retries and remembered failures', () => {
   it.each([
     ['429', 429, { code: 'too.many.requests' }],
     ['500', 500, {}],
     ['503', 503, {}],
-    ['a 200 without a token', 200, { token_type: 'bearer' }],
     ["Genesys' throttling", 400, { error: 'invalid_request', description: 'rate limit exceeded; wait' }],
   ])('asks again after %s', async (_, status, body) => {
     world.state.random = 0.5;
     answer = (response, n) => (n < 3 ? json(response, status, body) : grant(response, 'third'));
     expect(await get()).toEqual(token('third'));
     expect(world.state.pauses).toEqual([100, 200]);
+  });
+
+  it('asks again after a 200 without a token, but not within a second', async () => {
+    world.state.random = 0.5;
+    answer = (response, n) => (n < 3 ? json(response, 200, { token_type: 'bearer' }) : grant(response, 'third'));
+    expect(await get()).toEqual(token('third'));
+    expect(world.state.pauses).toEqual([1100, 1200]);
+  });
+
+  it.each([
+    ['no token', (response: ServerResponse) => json(response, 200, { token_type: 'bearer' })],
+    ['an error in a 200', (response: ServerResponse) => json(response, 200, { error: 'nonsense' })],
+    ['HTML', (response: ServerResponse) => response.end('<html>')],
+    ['what is no gzip', (response: ServerResponse) => response.setHeader('content-encoding', 'gzip').end('text')],
+    ['a token that lives for a moment', (response: ServerResponse) => grant(response, 'short', 0.01)],
+    ['a token that lives for a second', (response: ServerResponse) => grant(response, 'short', 1)],
+  ])('cost an issuer that answers %s one request a second at most, whatever the traffic', async (_, nonsense) => {
+    answer = nonsense;
+    const beganAtMs = world.state.now;
+    while (world.state.now < beganAtMs + 10_000) {
+      await Promise.all(Array.from({ length: 10 }, () => get()));
+      world.advance(20);
+    }
+    expect(received.length).toBeGreaterThan(1);
+    expect(received.length).toBeLessThanOrEqual((world.state.now - beganAtMs) / 1000 + 1);
   });
 
   it('asks at most max_attempts times, then remembers the failure shortly', async () => {

@@ -11,9 +11,10 @@ import { sleep } from '../../shared/clock.js';
 import type { Effects, TokenOrigin } from '../effects.js';
 import type { FetchPolicy, OauthClient } from '../login/client.js';
 import { requestToken } from '../login/request.js';
-import { type Fault, type GrantedToken, trouble } from '../login/response.js';
+import { type Fault, type GrantedToken, trouble, unusable } from '../login/response.js';
 import { backoffMs, holdMs, lockPollMs } from '../login/retry.js';
 import { type Allowance, createAllowance } from './allowance.js';
+import { createIdleTimeout, type IdleTimeout, type TokenUse } from './idle-timeout.js';
 import { ALONE, type KnownToken, type Lock, type TokenStore } from './store.js';
 
 /**
@@ -28,12 +29,17 @@ export const FLIGHT_DEADLINE_MS = 20_000;
  */
 export const MIN_AGE_TO_REFUSE_MS = 5_000;
 
+/** How often the last use of a token is told to the other nodes. */
+const TELL_USE_EVERY_MS = 60_000;
+
 /** An attempt with less time than this is not made. */
 const SHORTEST_ATTEMPT_MS = 50;
 /** More OAuth clients than a gateway serves. The least recently used tokens are dropped. */
 const MAX_CLIENTS = 10_000;
 /** A token is not used this shortly before its end: it could expire on its way. At most a tenth of its life. */
 const LAST_MOMENTS_MS = 5_000;
+/** A token is used at least this long, so that login is not asked more than once a second, however short a token lives. */
+const SHORTEST_USE_MS = 1_000;
 
 /** A token that can be used now. */
 export interface UsableToken {
@@ -63,8 +69,18 @@ export type TokenOutcome = UsableToken | NoToken;
 export interface TokenState {
   client: OauthClient;
   held:
-    | { ref: string; ageMs: number; expiresInMs: number; uses: number; recentUses: number; refused: boolean }
+    | {
+        ref: string;
+        ageMs: number;
+        expiresInMs: number;
+        idleMs: number;
+        uses: number;
+        recentUses: number;
+        refused: boolean;
+      }
     | undefined;
+  /** From this long without use on, a token is renewed before it is used; undefined: never. */
+  maxIdleMs: number | undefined;
   /** Undefined unless the last flight failed. */
   failure: { reason: string; retryInMs: number } | undefined;
 }
@@ -76,15 +92,17 @@ export interface TokenBroker {
    * request that started it.
    */
   get(client: OauthClient, policy: FetchPolicy, store?: TokenStore): TokenOutcome | Promise<TokenOutcome>;
-  /** Returns the token in memory if it is valid and not refused. Never starts a flight. */
+  /** Returns the token in memory if it is valid, not refused, and not idle for too long. Never starts a flight. */
   peek(client: OauthClient): UsableToken | undefined;
-  /** Reports a token that the service refused. Unless it is brand-new or replaced, the next use replaces it. */
+  /** Reports a token that the service refused. Unless it is replaced, the next use replaces it, or once it is old enough. */
   refuse(ref: string): void;
   /** Returns the allowance of a token that is still in memory. */
   allowanceOf(ref: string): Allowance | undefined;
   /** Has all tokens that the filter selects replaced before their next use. Returns how many. */
   purge(filter: (client: OauthClient) => boolean): number;
   states(): TokenState[];
+  /** Returns what to log about a client: once that its idle timeout was learned. */
+  takeNotice(client: OauthClient): string | undefined;
 }
 
 interface HeldToken {
@@ -99,8 +117,10 @@ interface HeldToken {
   /** From then on the token is not used. */
   expiresAtMs: number;
   allowance: Allowance;
-  /** A refused token is used only while there is no other. */
-  refused: boolean;
+  /** From then on the token counts as refused: it is used only while there is no other. */
+  refusedAtMs: number;
+  /** When its use was last told to the other nodes. */
+  sharedUseAtMs: number;
 }
 
 interface HeldFailure {
@@ -115,6 +135,7 @@ interface HeldFailure {
 
 interface Entry {
   client: OauthClient;
+  idle: IdleTimeout;
   token?: HeldToken;
   failure?: HeldFailure;
 }
@@ -131,24 +152,36 @@ export function createTokenBroker(effects: Effects): TokenBroker {
 
   function get(client: OauthClient, policy: FetchPolicy, store?: TokenStore): TokenOutcome | Promise<TokenOutcome> {
     const now = effects.nowMs();
-    const { token, failure } = entries.get(client.key) ?? {};
+    const { token, failure, idle } = entries.get(client.key) ?? {};
     const holdOff = failure !== undefined && now < failure.retryAtMs ? failure : undefined;
     if (token === undefined || now >= token.expiresAtMs) {
       return holdOff === undefined ? fly(client, policy, store) : none(holdOff, now);
     }
     if (holdOff === undefined) {
-      if (token.refused) return fly(client, policy, store);
+      if (now >= token.refusedAtMs || idle?.mayBeDead(token.allowance, now)) return fly(client, policy, store);
+      if (store !== undefined && idle?.timeoutMs !== undefined) tellUse(client, token, store, now);
       if (now >= token.renewAtMs) void fly(client, policy, store);
     }
+    idle?.observe(useOf(token), now);
     return usable(token, failure);
+  }
+
+  /** Tells the other nodes when the token was last used, at most once a minute. */
+  function tellUse(client: OauthClient, token: HeldToken, store: TokenStore, now: number): void {
+    const { lastUseMs } = token.allowance;
+    if (lastUseMs - token.sharedUseAtMs < TELL_USE_EVERY_MS) return;
+    token.sharedUseAtMs = lastUseMs;
+    void store.used(client.key, token.ref, now - lastUseMs);
   }
 
   /** Joins the flight of this client, or starts one. */
   function fly(client: OauthClient, policy: FetchPolicy, store: TokenStore | undefined): Promise<TokenOutcome> {
     const running = flights.get(client.key);
     if (running !== undefined) return running;
-    const known = knownToken(entries.get(client.key)?.token, effects.nowMs());
-    const flight = obtainToken(client, policy, store, known, effects).then((result) => {
+    const { token, idle } = entries.get(client.key) ?? {};
+    const maxIdleMs = (idle ?? createIdleTimeout(client.maxIdleMs)).deadAfterMs;
+    const known = knownToken(token, idle, effects.nowMs());
+    const flight = obtainToken(client, policy, store, { known, maxIdleMs }, effects).then((result) => {
       flights.delete(client.key);
       return result.kind === 'held' ? keepToken(client, result) : keepFailure(client, result);
     });
@@ -157,9 +190,15 @@ export function createTokenBroker(effects: Effects): TokenBroker {
   }
 
   function keepToken(client: OauthClient, token: HeldToken): UsableToken {
-    entries.set(client.key, { client, token });
-    keyByRef.set(token.ref, client.key);
-    return usable(token, undefined);
+    const before = entries.get(client.key);
+    const idle = before?.idle ?? createIdleTimeout(client.maxIdleMs);
+    // Another node has used the same token, so it is alive.
+    const isSame = before?.token?.ref === token.ref;
+    if (isSame) before.token?.allowance.usedElsewhere(token.allowance.lastUseMs);
+    const kept = (isSame && before.token) || token;
+    entries.set(client.key, { client, idle, token: kept });
+    keyByRef.set(kept.ref, client.key);
+    return usable(kept, undefined);
   }
 
   function keepFailure(client: OauthClient, fault: Fault): TokenOutcome {
@@ -170,7 +209,8 @@ export function createTokenBroker(effects: Effects): TokenBroker {
     const failure: HeldFailure = { reason: fault.reason, retryAtMs, consecutive, told: false };
     // The old token is used until it expires, even if it was refused, since there is no other.
     const token = before?.token;
-    entries.set(client.key, { client, failure, ...(token && { token }) });
+    const idle = before?.idle ?? createIdleTimeout(client.maxIdleMs);
+    entries.set(client.key, { client, idle, failure, ...(token && { token }) });
     if (token === undefined) return none(failure, now);
     keyByRef.set(token.ref, client.key);
     // Perhaps nobody waits for this flight, so the next request reports its failure.
@@ -185,39 +225,62 @@ export function createTokenBroker(effects: Effects): TokenBroker {
   return {
     get,
     peek(client) {
-      const { token, failure } = entries.get(client.key) ?? {};
-      if (token === undefined || token.refused || effects.nowMs() >= token.expiresAtMs) return undefined;
+      const { token, failure, idle } = entries.get(client.key) ?? {};
+      const now = effects.nowMs();
+      if (token === undefined || now >= Math.min(token.refusedAtMs, token.expiresAtMs)) return undefined;
+      if (idle?.mayBeDead(token.allowance, now)) return undefined;
       return usable(token, failure);
     },
     refuse(ref) {
       const token = tokenOf(ref);
-      if (token !== undefined && effects.nowMs() - token.grantedAtMs >= MIN_AGE_TO_REFUSE_MS) token.refused = true;
+      if (token === undefined) return;
+      const now = effects.nowMs();
+      entries.peek(keyByRef.get(ref) ?? '')?.idle.refused(useOf(token), now);
+      token.refusedAtMs = Math.min(token.refusedAtMs, Math.max(now, token.grantedAtMs + MIN_AGE_TO_REFUSE_MS));
     },
     allowanceOf: (ref) => tokenOf(ref)?.allowance,
     purge(filter) {
       let purged = 0;
       for (const { client, token } of entries.values()) {
         if (token === undefined || !filter(client)) continue;
-        token.refused = true;
+        token.refusedAtMs = 0;
         purged += 1;
       }
       return purged;
     },
     states() {
       const now = effects.nowMs();
-      return [...entries.values()].map(({ client, token, failure }) => ({
+      return [...entries.values()].map(({ client, token, failure, idle }) => ({
         client,
+        maxIdleMs: idle.timeoutMs,
         held: token && {
           ref: token.ref,
           ageMs: now - token.grantedAtMs,
           expiresInMs: token.expiresAtMs - now,
+          idleMs: now - token.allowance.lastUseMs,
           uses: token.allowance.uses,
           recentUses: token.allowance.recentUses(now),
-          refused: token.refused,
+          refused: now >= token.refusedAtMs,
         },
         failure: failure && { reason: failure.reason, retryInMs: Math.max(0, failure.retryAtMs - now) },
       }));
     },
+    takeNotice(client) {
+      return entries.peek(client.key)?.idle.takeLearned() ? LEARNED : undefined;
+    },
+  };
+}
+
+const LEARNED =
+  'its token was refused after a quiet time, and a new one is not: tokens are now renewed before use after 5 minutes without ' +
+  "use; max_idle_seconds says the organisation's own idle timeout";
+
+function useOf({ grantedAtMs, allowance }: HeldToken): TokenUse {
+  return {
+    grantedAtMs,
+    uses: allowance.uses,
+    wokeAtMs: allowance.wokeAtMs,
+    lastUseMs: allowance.lastUseMs,
   };
 }
 
@@ -232,9 +295,25 @@ function none(failure: HeldFailure, nowMs: number): NoToken {
   return { kind: 'none', reason: failure.reason, retryAfterMs: Math.max(0, failure.retryAtMs - nowMs) };
 }
 
-/** Returns what is known of a token. A refused one counts as expired, so any other token replaces it. */
-function knownToken(token: HeldToken | undefined, nowMs: number): KnownToken | undefined {
-  return token && { ref: token.ref, remainingMs: token.refused ? 0 : Math.max(0, token.expiresAtMs - nowMs) };
+/**
+ * Returns what is known of a token. A refused one counts as expired, so any other token replaces it. One that may have
+ * idled out counts as unknown: it is alive if another node has used it.
+ */
+function knownToken(
+  token: HeldToken | undefined,
+  idle: IdleTimeout | undefined,
+  nowMs: number,
+): KnownToken | undefined {
+  if (token === undefined) return undefined;
+  if (nowMs >= token.refusedAtMs) return { ref: token.ref, remainingMs: 0 };
+  if (idle?.mayBeDead(token.allowance, nowMs)) return undefined;
+  return { ref: token.ref, remainingMs: Math.max(0, token.expiresAtMs - nowMs) };
+}
+
+/** What a flight knows of the token before. */
+interface Before {
+  known: KnownToken | undefined;
+  maxIdleMs: number | undefined;
 }
 
 /** Runs one flight: attempts until there is a token, a refusal, or no attempt or time left. Never rejects. */
@@ -242,12 +321,12 @@ async function obtainToken(
   client: OauthClient,
   policy: FetchPolicy,
   store: TokenStore | undefined,
-  known: KnownToken | undefined,
+  before: Before,
   effects: Effects,
 ): Promise<HeldToken | Fault> {
   const deadlineMs = effects.nowMs() + FLIGHT_DEADLINE_MS;
   for (let attempt = 1; ; attempt++) {
-    const claim = await claimToken(client, policy, store, known, deadlineMs, effects);
+    const claim = await claimToken(client, policy, store, before, deadlineMs, effects);
     if (claim.kind !== 'lock') return claim;
     const sentAtMs = effects.nowMs();
     const timeoutMs = Math.min(policy.timeoutMs, deadlineMs - sentAtMs);
@@ -274,18 +353,19 @@ async function claimToken(
   client: OauthClient,
   policy: FetchPolicy,
   store: TokenStore | undefined,
-  known: KnownToken | undefined,
+  { known, maxIdleMs }: Before,
   deadlineMs: number,
   effects: Effects,
 ): Promise<HeldToken | Fault | { kind: 'lock'; lock: Lock }> {
   if (store === undefined) return { kind: 'lock', lock: ALONE };
   for (let round = 0; ; round++) {
     const askedAtMs = effects.nowMs();
-    const claim = await store.claim(client.key, known, policy.timeoutMs);
+    const claim = await store.claim(client.key, known, policy.timeoutMs, maxIdleMs);
     if (claim.kind === 'lock') return claim;
     if (claim.kind === 'token') {
-      const { token, remainingMs } = claim;
+      const { token, remainingMs, unusedMs } = claim;
       const held = holdToken({ ...token, origin: 'redis' }, askedAtMs + remainingMs - token.lifetimeMs, policy);
+      held.allowance.usedElsewhere(askedAtMs - unusedMs);
       // Too close to its end. The node that renews it will share a newer one.
       if (effects.nowMs() < held.expiresAtMs) return held;
     }
@@ -309,7 +389,7 @@ function grantToken(
   // 96 bits make the name unique over all nodes.
   const ref = randomBytes(12).toString('base64url');
   const held = holdToken({ value, ref, lifetimeMs, origin: 'request' }, sentAtMs, policy);
-  if (held.expiresAtMs <= nowMs) return trouble('login granted a token that had expired when it arrived');
+  if (held.expiresAtMs <= nowMs) return unusable('login granted a token that had expired when it arrived');
   return { ...held, lifetimeMs };
 }
 
@@ -329,9 +409,10 @@ function holdToken(
     ref,
     origin,
     grantedAtMs,
-    renewAtMs: grantedAtMs + Math.max(lifetimeMs - policy.refreshAheadMs, lifetimeMs / 2),
-    expiresAtMs: grantedAtMs + lifetimeMs - Math.min(LAST_MOMENTS_MS, lifetimeMs / 10),
-    allowance: createAllowance(),
-    refused: false,
+    renewAtMs: grantedAtMs + Math.max(lifetimeMs - policy.refreshAheadMs, lifetimeMs / 2, SHORTEST_USE_MS),
+    expiresAtMs: grantedAtMs + Math.max(lifetimeMs - Math.min(LAST_MOMENTS_MS, lifetimeMs / 10), SHORTEST_USE_MS),
+    allowance: createAllowance(grantedAtMs),
+    refusedAtMs: Number.POSITIVE_INFINITY,
+    sharedUseAtMs: grantedAtMs,
   };
 }

@@ -4,9 +4,12 @@
  * client see the same.
  */
 
+import { createHash } from 'node:crypto';
 import type { Effects } from '../effects.js';
 import type { ClientSource, FetchPolicy, OauthClient } from '../login/client.js';
+import type { SharedMarks } from '../marks.js';
 import type { NoToken, TokenBroker, TokenOutcome, UsableToken } from './broker.js';
+import { createRouteClosures, type RouteClosures, type RouteRefusal } from './route-closures.js';
 import type { TokenStore } from './store.js';
 
 /** Genesys has closed every token of the pool for a while. */
@@ -27,6 +30,8 @@ export interface TokenPool {
   take(route?: string): PoolOutcome | Promise<PoolOutcome>;
   /** Returns whether the choice depends on the request's route. The route is read only then. */
   dependsOnRoute(): boolean;
+  /** Records a 429 about no token in particular. @returns whether the route is closed for all tokens of the pool */
+  refused(refusal: RouteRefusal): boolean;
   /** The highest number of tokens. */
   readonly size: number;
   /** The pool's name in log lines. */
@@ -47,10 +52,17 @@ export function createTokenPool(
   broker: TokenBroker,
   drain: Drain,
   { nowMs, countTokenUse }: Pick<Effects, 'nowMs' | 'countTokenUse'>,
+  { closures, shared }: { closures: RouteClosures; shared: SharedMarks | undefined } = {
+    closures: createRouteClosures({ nowMs }),
+    shared: undefined,
+  },
 ): TokenPool {
   const slots = sources.map((source) => createSlot(source, policy, store, broker));
+  const key = poolKey(sources);
 
   function take(route?: string): PoolOutcome | Promise<PoolOutcome> {
+    const closedMs = route === undefined ? 0 : closures.waitMs(key, route);
+    if (closedMs > 0) return { kind: 'exhausted', retryAfterMs: closedMs };
     const outcomes = slotsInUse().map((slot) => slot.get());
     const chosen = choose(outcomes.filter(isToken), route);
     if (chosen?.kind === 'token') {
@@ -114,7 +126,9 @@ export function createTokenPool(
 
   return {
     take,
+    refused: (refusal) => closures.refused(key, refusal, shared),
     dependsOnRoute() {
+      if (!closures.isEmpty(shared)) return true;
       const now = nowMs();
       return slots.some((slot) => broker.peek(slot.client())?.allowance.dependsOnRoute(now) === true);
     },
@@ -124,6 +138,8 @@ export function createTokenPool(
       for (const source of sources) {
         const warning = source.takeWarning();
         if (warning !== undefined) return warning;
+        const notice = broker.takeNotice(source.current());
+        if (notice !== undefined) return `${poolName([source])}: ${notice}`;
       }
       return store?.takeNotice()?.message;
     },
@@ -205,6 +221,12 @@ function createSlot(
     get,
     peek: () => broker.peek(newest) ?? (previous && broker.peek(previous)),
   };
+}
+
+/** Names a pool, the same on all nodes, by the digests of its tokens' clients. */
+function poolKey(sources: readonly ClientSource[]): string {
+  const keys = sources.map((source) => source.current().key).sort();
+  return createHash('sha256').update(keys.join(' ')).digest('base64url');
 }
 
 function poolName(sources: readonly ClientSource[]): string {

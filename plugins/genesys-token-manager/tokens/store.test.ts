@@ -140,6 +140,40 @@ describe.skipIf(REDIS_MISSING)(`nodes on one Redis${REDIS_MISSING ? ` (${REDIS_M
     expect(value(await node(shared, at).get())).toBe('token-2');
   });
 
+  it('renew a token that no node has used for too long, and no other', async () => {
+    const { client: idling } = readClient({ client_id: 'idling', client_secret: 's', max_idle_seconds: 1000 });
+    const at = login();
+    const shared = fresh();
+    const [a, b] = [node(shared, at), node(shared, at)];
+    const use = async (of: typeof a) => {
+      const outcome = await of.broker.get(idling, policy, of.store);
+      if (outcome.kind === 'token') outcome.allowance.use(realEffects.nowMs() + of.clock.aheadMs);
+      return value(outcome);
+    };
+    const lastUse = () => Number(redis.cli('hget', key, 'used'));
+    const quiet = () => redis.cli('hset', key, 'used', String(lastUse() - 1_000_000));
+    expect([await use(a), await use(b)]).toEqual(['token-1', 'token-1']);
+    const [key = ''] = redis
+      .cli('keys', `run-${runs}:token:*`)
+      .split('\n')
+      .filter((name) => !name.endsWith(':lock'));
+    // B slept for long, but in Redis the token was used a moment ago.
+    b.clock.aheadMs = 1_000_000;
+    expect(await use(b)).toBe('token-1');
+    expect(at.state.asked).toBe(1);
+    // Nobody has used it for long, not even a node that starts.
+    quiet();
+    const c = node(shared, at);
+    expect(await use(c)).toBe('token-2');
+    // A uses it until it looks again; its use is told.
+    quiet();
+    const before = lastUse();
+    c.clock.aheadMs = 61_000;
+    await use(c);
+    await use(c);
+    await waitFor('the use to be told', () => lastUse() > before);
+  });
+
   it('take over from a node that died while it held the lock, within the timeout', async () => {
     const at = login();
     const shared = fresh();

@@ -31,7 +31,8 @@ export interface Lock {
 }
 
 export type Claim =
-  | { kind: 'token'; token: SharedToken; remainingMs: number }
+  /** `unusedMs`: for how long no node has told a use of it. */
+  | { kind: 'token'; token: SharedToken; remainingMs: number; unusedMs: number }
   | { kind: 'lock'; lock: Lock }
   /** Another node is asking login, for at most this long. */
   | { kind: 'wait'; atMostMs: number };
@@ -48,8 +49,16 @@ export interface TokenStore {
    * Takes a shared token other than `known`, or else the right to ask login. Atomic. Without Redis, always grants the
    * right to ask login.
    * @param lockMs how long nobody else may ask login if this node dies
+   * @param maxIdleMs a token that was unused for so long may be dead, and counts as absent; undefined: none
    */
-  claim(clientKey: string, known: KnownToken | undefined, lockMs: number): Promise<Claim>;
+  claim(
+    clientKey: string,
+    known: KnownToken | undefined,
+    lockMs: number,
+    maxIdleMs: number | undefined,
+  ): Promise<Claim>;
+  /** Tells the other nodes that a token was used, so many milliseconds ago. */
+  used(clientKey: string, ref: string, agoMs: number): Promise<void>;
   takeNotice: RedisConnection['takeNotice'];
 }
 
@@ -59,21 +68,38 @@ export const ALONE: Lock = { save: async () => {}, release: async () => {} };
 /** How long a first flight waits for the connection to Redis. */
 const FIRST_CONTACT_MS = 3000;
 
-/** KEYS: entry, lock. ARGV: known ref, its remaining ms, owner, lock ms. */
-const CLAIM = redisScript(`
+const NOW = `
+local time = redis.call('TIME')
+local now_ms = math.floor(time[1] * 1000 + time[2] / 1000)`;
+
+/** KEYS: entry, lock. ARGV: known ref, its remaining ms, owner, lock ms, longest idle ms or 0. */
+const CLAIM = redisScript(`${NOW}
 local ref = redis.call('HGET', KEYS[1], 'ref')
 if ref and ref ~= ARGV[1] then
   local left = redis.call('PTTL', KEYS[1])
-  if left > tonumber(ARGV[2]) then return {'token', ref, redis.call('HGET', KEYS[1], 'token'), left} end
+  -- A token of an older version has no last use: it may be dead.
+  local unused = now_ms - tonumber(redis.call('HGET', KEYS[1], 'used') or '0')
+  local alive = ARGV[5] == '0' or unused < tonumber(ARGV[5])
+  if alive and left > tonumber(ARGV[2]) then
+    return {'token', ref, redis.call('HGET', KEYS[1], 'token'), left, unused}
+  end
 end
 if redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then return {'lock'} end
 return {'wait', redis.call('PTTL', KEYS[2])}`);
 
 /** KEYS: entry, lock. ARGV: owner, ref, encrypted token, remaining ms. */
-const SAVE = redisScript(`
-redis.call('HSET', KEYS[1], 'ref', ARGV[2], 'token', ARGV[3])
+const SAVE = redisScript(`${NOW}
+redis.call('HSET', KEYS[1], 'ref', ARGV[2], 'token', ARGV[3], 'used', string.format('%.0f', now_ms))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end`);
+
+/** KEYS: entry. ARGV: ref, ms since its use. */
+const USED = redisScript(`${NOW}
+if redis.call('HGET', KEYS[1], 'ref') ~= ARGV[1] then return end
+local used_ms = now_ms - tonumber(ARGV[2])
+if used_ms > tonumber(redis.call('HGET', KEYS[1], 'used') or '0') then
+  redis.call('HSET', KEYS[1], 'used', string.format('%.0f', used_ms))
+end`);
 
 /** KEYS: lock. ARGV: owner. */
 const RELEASE = redisScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`);
@@ -103,22 +129,26 @@ export function openTokenStore({ redis: settings, encryptionKey }: SharedCache, 
   }
 
   return {
-    async claim(clientKey, known, lockMs) {
+    async claim(clientKey, known, lockMs, maxIdleMs = 0) {
       await redis.firstContact(FIRST_CONTACT_MS);
       const [entry, lock] = names(clientKey);
       const owner = randomBytes(16).toString('base64url');
       const ask = (ref: string, remainingMs: number): Promise<unknown> =>
-        attempt(redis, (commands) => CLAIM.run(commands, [entry, lock], [ref, remainingMs, owner, lockMs]));
+        attempt(redis, (commands) => CLAIM.run(commands, [entry, lock], [ref, remainingMs, owner, lockMs, maxIdleMs]));
       let answer = parseClaim(await ask(known?.ref ?? '', Math.ceil(known?.remainingMs ?? 0)));
       if (answer.kind === 'token') {
         const token = unseal(answer.sealed, entry, encryptionKey);
         if (token !== undefined && token.ref === answer.ref)
-          return { kind: 'token', token, remainingMs: answer.leftMs };
+          return { kind: 'token', token, remainingMs: answer.leftMs, unusedMs: answer.unusedMs };
         // It was not written with this key, so it counts as absent.
         answer = parseClaim(await ask(answer.ref, 0));
       }
       if (answer.kind === 'wait') return { kind: 'wait', atMostMs: answer.leftMs };
       return { kind: 'lock', lock: answer.kind === 'lock' ? makeLock(entry, lock, owner) : ALONE };
+    },
+    async used(clientKey, ref, agoMs) {
+      const [entry] = names(clientKey);
+      await attempt(redis, (commands) => USED.run(commands, [entry], [ref, Math.round(agoMs)]));
     },
     takeNotice: redis.takeNotice,
   };
@@ -130,16 +160,16 @@ async function attempt(redis: RedisConnection, operation: Parameters<RedisConnec
 }
 
 type ClaimAnswer =
-  | { kind: 'token'; ref: string; sealed: string; leftMs: number }
+  | { kind: 'token'; ref: string; sealed: string; leftMs: number; unusedMs: number }
   | { kind: 'lock' }
   | { kind: 'wait'; leftMs: number }
   | { kind: 'alone' };
 
 function parseClaim(answer: unknown): ClaimAnswer {
   if (!Array.isArray(answer)) return { kind: 'alone' };
-  const [kind, first, second, third] = answer as unknown[];
+  const [kind, first, second, third, fourth] = answer as unknown[];
   if (kind === 'token' && typeof first === 'string' && typeof second === 'string' && typeof third === 'number') {
-    return { kind, ref: first, sealed: second, leftMs: third };
+    return { kind, ref: first, sealed: second, leftMs: third, unusedMs: typeof fourth === 'number' ? fourth : 0 };
   }
   if (kind === 'wait') return { kind, leftMs: typeof first === 'number' ? Math.max(0, first) : 0 };
   return { kind: kind === 'lock' ? 'lock' : 'alone' };

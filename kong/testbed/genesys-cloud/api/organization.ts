@@ -52,6 +52,15 @@ export function organizationRoutes({ data, clients, tokens }: ApiServices): ApiR
     },
     {
       method: 'GET',
+      path: '/api/v2/tokens/timeout',
+      handle: () =>
+        json(200, {
+          idleTokenTimeoutSeconds: tokens.idleTimeoutSeconds ?? 0,
+          enableIdleTokenTimeout: tokens.idleTimeoutSeconds !== undefined,
+        }),
+    },
+    {
+      method: 'GET',
       path: '/api/v2/authorization/subjects/me',
       handle({ token }) {
         const client = clients.get(token.clientId);

@@ -5,6 +5,7 @@ import { badRequest } from '../answer.js';
 import { compilePathPattern, type PathMatcher } from '../path-pattern.js';
 import { analyticsRoutes } from './analytics.js';
 import { conversationRoutes } from './conversations.js';
+import { cxAsCodeRoutes } from './cx-as-code.js';
 import { externalContactRoutes } from './external-contacts.js';
 import { oauthClientRoutes } from './oauth-clients.js';
 import { organizationRoutes } from './organization.js';
@@ -29,6 +30,7 @@ export interface Router {
 /** Builds the router of the whole API. HEAD is answered by the route of GET. */
 export function createRouter(services: ApiServices): Router {
   const resources = [
+    cxAsCodeRoutes,
     userRoutes,
     queueRoutes,
     conversationRoutes,

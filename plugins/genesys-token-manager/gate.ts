@@ -1,0 +1,95 @@
+/**
+ * What is refused before a request gets a shared credential: a request that could carry it elsewhere, an operation on
+ * the credential itself, and a client whose own token it has revoked. Usually the two reads of the request guard are
+ * enough; more is read for the few paths that name the caller's own token, and while some token is revoked.
+ */
+import { log } from '../runtime/effects.js';
+import { refused } from '../runtime/refused.js';
+import type { PlainAnswer, Reader, Verdict } from '../runtime/step.js';
+import { type GuardedRequest, readGuarded, refusalOf } from '../shared/http/request-guard.js';
+import type { Consumer } from '../shared/pdk.js';
+import { answered, withoutToken } from './answers.js';
+import type { LoginTokens } from './login-tokens.js';
+import { isOwnToken, isRefused, type Operation, type Refusals } from './own-token.js';
+
+/** What the gate checks. */
+export interface GateFacts extends GuardedRequest {
+  /** The Authorization header, if a token in it may have been revoked. */
+  authorization: string;
+  /** Undefined unless the path is one on which operations are refused. */
+  own: OwnFacts | undefined;
+}
+
+interface OwnFacts {
+  /** The refused operations of the path. */
+  operations: readonly Operation[];
+  method: string;
+  authorization: string;
+  consumer: Consumer | undefined;
+}
+
+export interface Gate {
+  /** Reads what the gate checks. */
+  read(event: Reader): Promise<GateFacts>;
+  /** Returns the answer to a request that is not let through; undefined if it is. */
+  judge(facts: GateFacts): Verdict | Promise<Verdict> | undefined;
+}
+
+const NOT_YOURS = 'it acts on the token or the account that the gateway holds for all of its clients';
+
+/** As Genesys answers a logout. */
+const LOGGED_OUT: PlainAnswer = {
+  status: 200,
+  body: '',
+  headers: { 'Cache-Control': 'no-store' },
+};
+
+/** Makes the gate of one configuration. */
+export function createGate(refusals: Refusals, loginTokens: LoginTokens): Gate {
+  return {
+    async read(event) {
+      const [connection, upstreamUri, authorization] = await Promise.all([
+        ...readGuarded(event),
+        loginTokens.isAnyRevoked() ? event.nginx.getVar(AUTHORIZATION) : '',
+      ]);
+      const operations = refusals.on(upstreamUri);
+      const own = operations.length === 0 ? undefined : await readOwn(event, operations);
+      return { connection, upstreamUri, authorization, own };
+    },
+    judge(facts) {
+      const refusal = refusalOf(facts);
+      if (refusal !== undefined) return withoutToken(refused(refusal));
+      if (facts.authorization !== '' && loginTokens.isRevoked(facts.authorization)) return REVOKED;
+      const { own, upstreamUri } = facts;
+      if (own === undefined || !isRefused(own.operations, own.method)) return undefined;
+      if (own.method === 'DELETE' && isOwnToken(upstreamUri)) {
+        const revoking = loginTokens.revoke(own.authorization, own.consumer?.username);
+        if (revoking !== undefined) return revoking.then(() => withoutToken({ effects: [], answer: LOGGED_OUT }));
+      }
+      const message = `The gateway refuses this request: ${NOT_YOURS}`;
+      return answered({ code: 'gateway.request.refused', message }, [
+        log('debug', `a request is refused: ${NOT_YOURS}`),
+      ]);
+    },
+  };
+}
+
+/** nginx joins all lines of the header in this variable. */
+const AUTHORIZATION = 'http_authorization';
+
+async function readOwn(event: Reader, operations: readonly Operation[]): Promise<OwnFacts> {
+  const [method, authorization, consumer] = await Promise.all([
+    event.request.getMethod(),
+    event.nginx.getVar(AUTHORIZATION),
+    event.client.getConsumer(),
+  ]);
+  return { operations, method, authorization, consumer };
+}
+
+/** In the words of Genesys about a token that is dead. */
+const REVOKED: Verdict = answered({
+  code: 'gateway.request.refused',
+  message: 'Invalid login credentials.',
+  status: 401,
+  headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+});
