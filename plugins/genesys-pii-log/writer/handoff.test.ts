@@ -112,6 +112,33 @@ it('counts what a thread held that died, says so, and starts the next with all c
   expect(handoff.sinks).toEqual([stats({ received: 11, sent: 7, dropped: 4 })]);
 });
 
+it('gives the next thread what the one that died was not sent, and counts it once', async () => {
+  const { handoff, threads, totals, clock, written } = make();
+  const target = handoff.open(SOURCE);
+  target.write(observation());
+  await tick();
+  target.write(observation(10));
+  threads[0]?.events.onExit('it ended');
+  expect(totals.outcomes).toMatchObject({ logged: 0, failed: 1 });
+  expect(handoff.waitingBytes).toBe(12);
+  await clock.advance(1000);
+  expect(threads[1]?.sent).toMatchObject([{ kind: 'open' }, { kind: 'write', entries: [{}] }]);
+  written(1);
+  expect(totals.outcomes).toMatchObject({ logged: 1, failed: 1 });
+  expect(handoff.waitingBytes).toBe(0);
+});
+
+it('does not wait with the next thread if the process ends with entries that no thread has', async () => {
+  const { handoff, threads } = make();
+  const target = handoff.open(SOURCE);
+  threads[0]?.events.onExit('it ended');
+  target.write(observation());
+  const flushed = handoff.flush(5000, new AbortController().signal);
+  expect(threads[1]?.sent.map(({ kind }) => kind)).toEqual(['open', 'write', 'flush']);
+  threads[1]?.events.onMessage({ kind: 'answer', question: 1 });
+  await flushed;
+});
+
 it('tells a flush that the process may be killed, also while it runs', async () => {
   const { handoff, threads } = make();
   handoff.open(SOURCE);

@@ -63,7 +63,7 @@ export function createHandoff({ openWriter, totals, lostEvents, clock }: Handoff
   let lastQuestion = 0;
   const questions = new Map<number, () => void>();
   /** Sizes of the entries that have been sent, oldest first. Entries may end in another order; their sum is what counts. */
-  let sizes: number[] = [];
+  const sizes: number[] = [];
   let waitingBytes = 0;
   let dropped = 0;
   let batch: { config: number; observation: Observation }[] = [];
@@ -100,21 +100,26 @@ export function createHandoff({ openWriter, totals, lostEvents, clock }: Handoff
   function onExit(why: string): void {
     port = undefined;
     const lines = sinks.reduce((total, { waiting }) => total + waiting, 0);
-    totals.ended('failed', sizes.length);
+    // The newest have not been sent: the next thread gets them.
+    const held = sizes.length - batch.length;
+    for (const bytes of sizes.splice(0, held)) waitingBytes -= bytes;
+    totals.ended('failed', held);
     warn({
       level: 'err',
-      line: `the thread that masks and writes has ended (${why}): it held ${sizes.length} requests and ${lines} entries for sinks, which are lost`,
+      line: `the thread that masks and writes has ended (${why}): it held ${held} requests and ${lines} entries for sinks, which are lost`,
     });
     earlier = added(earlier, sinks.map(asLost));
-    [sizes, waitingBytes, sinks] = [[], 0, []];
+    sinks = [];
     for (const answer of questions.values()) answer();
     questions.clear();
     isRestarting = true;
-    clock.startTimer(RESTART_MS, () => {
-      isRestarting = false;
-      if (sources.size > 0 || batch.length > 0) port ??= start();
-      send();
-    });
+    clock.startTimer(RESTART_MS, restart);
+  }
+
+  function restart(): void {
+    isRestarting = false;
+    if (sources.size > 0 || batch.length > 0) port ??= start();
+    send();
   }
 
   /** Sends the entries of one tick together. */
@@ -171,6 +176,8 @@ export function createHandoff({ openWriter, totals, lostEvents, clock }: Handoff
     },
     refresh: () => ask((question) => ({ kind: 'ask', question })),
     async flush(deadlineMs, hurry) {
+      // The process ends: what waits for the next thread cannot wait longer.
+      if (isRestarting && batch.length > 0) restart();
       const onHurry = (): void => port?.send({ kind: 'hurry' }, []);
       const answered = ask((question) => ({ kind: 'flush', question, deadlineMs }));
       if (hurry.aborted) onHurry();
