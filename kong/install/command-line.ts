@@ -19,6 +19,7 @@ const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 
 export const USAGE = `usage: kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins PLUGIN,...] [--processes one|each]
                           [--prefix DIR] [--log FILE] [-- FLAG ...]
+       kong-genesys-cloud combine FILE
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
   --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all);
