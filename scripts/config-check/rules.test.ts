@@ -14,18 +14,6 @@ it.each(RULE_CASES)('$what', ({ state, violates, paths }) => {
   expect(violations(state, 'prod')).toEqual(violates === undefined ? {} : { [violates]: paths });
 });
 
-it('sees the parts of genesys-gateway', () => {
-  const streaming = (name: string): string =>
-    `services: [{ name: s, read_timeout: 1, routes: [{ name: r, tags: [streaming], plugins: [{ name: ${name} }] }] }]`;
-  const path = 'services[s].routes[r].plugins[genesys-gateway]';
-  expect(violations(streaming('genesys-gateway'), 'prod')).toEqual({ 'streaming-unbuffered': [path] });
-  expect(violations(streaming('genesys-gateway-unbuffered'), 'prod')).toEqual({});
-  const limited = (by: string): string =>
-    `consumers: [{ username: c }]\nplugins: [{ name: genesys-gateway, config: { quota: { limits: [{ name: logins, by: ${by} }] } } }]`;
-  expect(violations(limited('consumer'), 'prod')).toEqual({});
-  expect(violations(limited('ip'), 'prod')).toEqual({ 'consumer-rate-limit': ['consumers[c]'] });
-});
-
 it('without a stage every secret fits', () => {
   const entities = listEntities([
     { file: 'kong.yml', value: parse('plugins: [{ name: x, config: { a: "{vault://env/dev-a}" } }]') },

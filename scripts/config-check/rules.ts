@@ -250,9 +250,9 @@ function buffers({ value }: Entity): boolean {
   const name = String(value.name);
   if (value.enabled === false) return false;
   if (isNamed(name, 'genesys-response-filter')) return true;
-  if (isNamed(name, 'genesys-gateway')) return !/-(?:unbuffered|without-bodies)$/.test(name);
-  // The variant that has no response phase, by the name that its own documentation gives it.
-  return isNamed(name, 'genesys-pii-log') && !name.endsWith('-without-bodies');
+  // The variants that have no response phase, by the names that their documentation gives them.
+  const isUnbuffered = /-(?:unbuffered|without-bodies)$/.test(name);
+  return (isNamed(name, 'genesys-pii-log') || isNamed(name, 'genesys-gateway')) && !isUnbuffered;
 }
 
 /** By its own name, or one that `--name` gave it. */
