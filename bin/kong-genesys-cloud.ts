@@ -1,21 +1,30 @@
 #!/usr/bin/env node
 import { resolve } from 'node:path';
+import { COMBINE_USAGE, combine } from '../kong/install/combine/command.js';
 import { run, USAGE } from '../kong/install/command-line.js';
 import { runTry } from '../kong/install/try.js';
 import { tryAudit } from '../plugins/genesys-pii-log/try-audit.js';
 
 const PACKAGE_FOLDER = resolve(import.meta.dirname, '../..');
 
+const [command, ...args] = process.argv.slice(2);
+
+/** Prints what a command has to say: the result to standard output, remarks to standard error. */
+const COMMANDS: Record<string, () => Promise<{ text: string; notes?: readonly string[] }>> = {
+  combine: () => combine(args),
+  try: async () => ({ text: await runTry(args, process.stdin, tryAudit) }),
+};
+const printSettings = async (): Promise<{ text: string; notes?: readonly string[] }> => ({
+  text: await run(process.argv.slice(2), { node: process.execPath, packageFolder: PACKAGE_FOLDER }),
+});
+
 if (process.argv.includes('--help')) {
-  process.stdout.write(`${USAGE}\n`);
+  process.stdout.write(`${command === 'combine' ? COMBINE_USAGE : USAGE}\n`);
 } else {
   try {
-    const [command, ...args] = process.argv.slice(2);
-    process.stdout.write(
-      command === 'try'
-        ? await runTry(args, process.stdin, tryAudit)
-        : await run(process.argv.slice(2), { node: process.execPath, packageFolder: PACKAGE_FOLDER }),
-    );
+    const { text, notes = [] } = await (COMMANDS[command ?? ''] ?? printSettings)();
+    for (const note of notes) process.stderr.write(`${note}\n`);
+    process.stdout.write(text);
   } catch (error) {
     process.stderr.write(`kong-genesys-cloud: ${(error as Error).message}\n`);
     process.exitCode = 1;

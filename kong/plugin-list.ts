@@ -2,6 +2,7 @@
 
 /** Each has an executable `dist/bin/<name>.js` and a folder of its own in plugins/. */
 export const PLUGIN_NAMES = [
+  'genesys-gateway',
   'genesys-login',
   'genesys-pii-log',
   'genesys-quota',

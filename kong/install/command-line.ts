@@ -21,6 +21,7 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
          prints what genesys-pii-log would log of a body on a route, and why each value is shown or masked
        kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins PLUGIN,...] [--processes one|each]
                           [--prefix DIR] [--log FILE] [-- FLAG ...]
+       kong-genesys-cloud combine FILE
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
   --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all);

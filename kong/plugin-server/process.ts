@@ -107,13 +107,19 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Starts each module once, also one that has several names in Kong. What they share, such as Redis, is made once. */
+/**
+ * Starts the state of each plugin once, also if it has several names in Kong, or if a plugin with several parts has it
+ * too. Such a state has the name of the plugin that has it alone. What they share, such as Redis, is made once.
+ */
 function startModules(plugins: readonly PluginModule[]): RunningModule[] {
   const services = createServices();
+  const modules = plugins.map((plugin) => ({ name: plugin.Name, running: plugin.start?.(services) ?? plugin }));
+  const alone = modules.filter(({ running }) => running.parts === undefined);
   const started = new Map<RunningPlugin, RunningModule>();
-  for (const plugin of plugins) {
-    const running = plugin.start?.(services) ?? plugin;
-    if (!started.has(running)) started.set(running, { ...running, name: plugin.Name });
+  for (const { name, running } of [...alone, ...modules]) {
+    for (const part of running.parts ?? [running]) {
+      if (!started.has(part)) started.set(part, { ...part, name });
+    }
   }
   return [...started.values()];
 }

@@ -4,6 +4,7 @@
  */
 import { join, resolve } from 'node:path';
 import { NODE_OPTIONS, PLUGIN_NAMES } from '../plugin-list.js';
+import type { PluginChoice } from '../plugin-server/hosted-plugin.js';
 import {
   commandsOfOneProcess,
   commandsOfOwnProcess,
@@ -23,6 +24,8 @@ export interface ExternalPlugin {
   /** The executable's path below dist. */
   script: string;
   args?: string[];
+  /** What it is, if it is a variant of a plugin that shares that plugin's process. */
+  choice?: Pick<PluginChoice, 'module' | 'variant'>;
   /** Returns the settings of a plugin server that is not ours. */
   commands?(folder: string): Omit<PluginServerCommands, 'name'>;
 }
@@ -44,7 +47,7 @@ export function pluginServerCommands(
   const place = { ...machine, folder };
   const together = process.env.PROCESSES === 'each' ? [] : plugins.filter(mayShareProcess);
   const flags = new Set(together.flatMap(({ args = [] }) => pairsOf(args).map((pair) => pair.join(' '))));
-  const choices = together.map(({ name }) => ({ name, module: name, variant: undefined }));
+  const choices = together.map(({ name, choice = { module: name, variant: undefined } }) => ({ name, ...choice }));
   const shared = new Map(commandsOfOneProcess(choices, place, [...flags]).map((one) => [one.name, one]));
   return plugins.map((plugin) => shared.get(plugin.name) ?? ownProcess(plugin, place));
 }
@@ -56,8 +59,9 @@ export function byProcess(plugins: readonly ExternalPlugin[]): string[][] {
   return sockets.map((socket) => commands.filter((one) => one.socket === socket).map(({ name }) => name));
 }
 
-function ownProcess({ name, script, args = [], commands }: ExternalPlugin, place: Place): PluginServerCommands {
+function ownProcess({ name, script, args = [], choice, commands }: ExternalPlugin, place: Place): PluginServerCommands {
   if (commands !== undefined) return { name, ...commands(place.folder) };
+  if (choice !== undefined) return commandsOfOwnProcess({ name, ...choice }, place, args);
   const module = PLUGIN_NAMES.find((known) => script === `bin/${known}.js`);
   if (module === name) return commandsOfOwnProcess({ name, module, variant: undefined }, place, args);
   const socket = join(place.folder, `${name}.socket`);
@@ -65,8 +69,11 @@ function ownProcess({ name, script, args = [], commands }: ExternalPlugin, place
   return { name, socket, startCommand: command, queryCommand: `${command} --dump` };
 }
 
-function mayShareProcess({ name, script, args = [], commands }: ExternalPlugin): boolean {
-  const isOurs = commands === undefined && PLUGIN_NAMES.some((known) => known === name && script === `bin/${name}.js`);
+/** Returns whether a plugin can be in the process of the suite's plugins: it has no flags of its own. */
+export function mayShareProcess({ name, script, choice, args = [], commands }: ExternalPlugin): boolean {
+  const module = choice?.module ?? name;
+  const isOurs =
+    commands === undefined && PLUGIN_NAMES.some((known) => known === module && script === `bin/${known}.js`);
   return isOurs && pairsOf(args).every(([flag = '']) => FLAGS_OF_ALL.has(flag));
 }
 

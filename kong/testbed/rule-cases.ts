@@ -81,6 +81,10 @@ upstreams: [{ name: u, healthchecks: { active: { https_verify_certificate: true 
     `${service('{ name: genesys-quota, config: { limits: [{ name: a, limit: 1 }] } }')}\nconsumers: [{ username: c }]`,
   ),
   kept(
+    'a quota of genesys-gateway on every route',
+    `${service('{ name: genesys-gateway, config: { quota: { limits: [{ name: a, limit: 1 }] } } }')}\nconsumers: [{ username: c }]`,
+  ),
+  kept(
     'a limit of the group',
     consumers('{ username: c, groups: [{ name: g }] }', `\nconsumer_groups: [{ name: g, plugins: [${LIMIT}] }]`),
   ),
@@ -188,6 +192,12 @@ consumers: [{ username: c }]`,
     'services[s].plugins[genesys-quota].config.limits[0].by',
     'services[s].plugins[genesys-quota].config.spike_arrest.by',
   ),
+  broken(
+    'limit-by-ip',
+    'a quota in genesys-gateway',
+    service('{ name: genesys-gateway, config: { quota: { limits: [{ name: a, limit: 1, by: ip }] } } }'),
+    'services[s].plugins[genesys-gateway].config.quota.limits[0].by',
+  ),
   kept(
     'a limit of logins, before anyone is known',
     service('{ name: genesys-quota, config: { limits: [{ name: logins, limit: 1, by: ip }] } }'),
@@ -207,6 +217,20 @@ consumers: [{ username: c }]`,
     'a log of bodies on the service',
     service('{ name: genesys-pii-log }', '{ name: r, response_buffering: false }'),
     'services[s].plugins[genesys-pii-log]',
+  ),
+  broken(
+    'streaming-unbuffered',
+    'genesys-gateway on the route',
+    service('', '{ name: r, tags: [streaming], plugins: [{ name: genesys-gateway }] }'),
+    'services[s].routes[r].plugins[genesys-gateway]',
+  ),
+  kept(
+    'genesys-gateway without its response phase',
+    service('{ name: genesys-gateway-unbuffered }', '{ name: r, tags: [streaming] }'),
+  ),
+  kept(
+    'a limit of logins in genesys-gateway',
+    service('{ name: genesys-gateway, config: { quota: { limits: [{ name: logins, limit: 1, by: ip }] } } }'),
   ),
   kept('a log without bodies', service('{ name: genesys-pii-log-without-bodies }', '{ name: r, tags: [streaming] }')),
   broken(

@@ -1,8 +1,7 @@
 /** genesys-pii-log: an audit log of every request, with no personal data in clear. */
 import { kongModule } from '../runtime/kong-module.js';
-import { readConfig } from './config.js';
-import { Schema as fields, PluginSchema as pluginFields } from './schema.js';
-import { startLog } from './state.js';
+import { part } from './part.js';
+import { PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-pii-log',
@@ -10,14 +9,5 @@ export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plug
   // Before genesys-response-filter, whose exit ends the response phase.
   priority: 905,
   pluginFields,
-  part: {
-    fields,
-    phases: ['access', 'response', 'log'],
-    // For routes that must not be buffered. No field is refused: the flag itself says what is not logged.
-    optionalPhases: {
-      'without-bodies': { phase: 'response', why: "logs the service's answer", neededBy: () => undefined },
-    },
-    readConfig,
-    start: startLog,
-  },
+  part,
 });

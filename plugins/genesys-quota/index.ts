@@ -1,13 +1,7 @@
 /** genesys-quota: keeps every consumer, and the organisation as a whole, within what Genesys Cloud allows. */
 import { kongModule } from '../runtime/kong-module.js';
-import { accessStep } from './access.js';
-import { readConfig } from './config.js';
-import { createHolds } from './limits/hold.js';
-import { logStep } from './log.js';
-import { createMetrics } from './metrics.js';
-import { createNamespaces, giveBack } from './namespaces.js';
-import { createOperations } from './operations.js';
-import { Schema as fields, PluginSchema as pluginFields } from './schema.js';
+import { part } from './part.js';
+import { PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-quota',
@@ -15,35 +9,5 @@ export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plug
   // After authentication, which finds the consumer. Before the token manager, so a refused request costs no token.
   priority: 890,
   pluginFields,
-  part: {
-    fields,
-    phases: ['access', 'log'],
-    optionalPhases: {
-      'without-log': {
-        phase: 'log',
-        why: 'is on by default and learns from answers',
-        neededBy: ({ followUpstream }) => (followUpstream ? 'follow_upstream' : undefined),
-      },
-    },
-    readConfig,
-    start({ openRedis }) {
-      const namespaces = createNamespaces(openRedis);
-      const holds = createHolds();
-      return {
-        stepsOf(config) {
-          const namespace = namespaces.open(config);
-          return { access: accessStep(config, namespace, holds), log: logStep(config, namespace) };
-        },
-        metrics: createMetrics(namespaces.all),
-        operations: createOperations(namespaces.all),
-        async shutdown() {
-          await Promise.all(
-            namespaces.all().map(async ({ usage, shared }) => {
-              await Promise.all([usage.flush(), shared && giveBack(shared, true)]);
-            }),
-          );
-        },
-      };
-    },
-  },
+  part,
 });

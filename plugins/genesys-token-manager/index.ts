@@ -3,9 +3,8 @@
  * the service.
  */
 import { kongModule } from '../runtime/kong-module.js';
-import { readConfig } from './config.js';
-import { EntityChecks as entityChecks, Schema as fields, PluginSchema as pluginFields } from './schema.js';
-import { startTokenManager } from './state.js';
+import { part } from './part.js';
+import { PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-token-manager',
@@ -13,21 +12,5 @@ export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plug
   // After every plugin that may refuse a request (authentication, acl, rate limits), so refused requests cost no token.
   priority: 850,
   pluginFields,
-  part: {
-    fields,
-    entityChecks,
-    phases: ['access', 'log'],
-    optionalPhases: {
-      'without-log': {
-        phase: 'log',
-        why: 'learns from answers',
-        neededBy({ credential, breaker }) {
-          if (credential.kind === 'regional') return 'regions';
-          return breaker && 'circuit_breaker';
-        },
-      },
-    },
-    readConfig,
-    start: startTokenManager,
-  },
+  part,
 });

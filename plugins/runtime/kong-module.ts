@@ -9,7 +9,7 @@ import type { Kong } from '../shared/pdk.js';
 import type { Phase, PluginClass, PluginInstance, PluginModule } from '../shared/plugin.js';
 import { createServices, type Services } from '../shared/services.js';
 import type { Part, RunningPart } from './part.js';
-import { runPhase } from './run-phase.js';
+import { runLogPhase, runPhase } from './run-phase.js';
 import type { Step } from './step.js';
 
 /** What a plugin has in addition to its part. */
@@ -23,7 +23,10 @@ export interface PluginIdentity<Config> {
   part: Part<Config>;
 }
 
-/** Makes the exports of a plugin's index.ts. The part's state starts with the first instance, or with `start`. */
+/**
+ * Makes the exports of a plugin's index.ts. The part's state starts with the first instance, or with `start`. A plugin
+ * with several parts joins them into one (plugins/runtime/join-parts.ts).
+ */
 export function kongModule<Config>({ name, version, priority, pluginFields, part }: PluginIdentity<Config>) {
   let running: RunningPart<Config> | undefined;
   const start = (services?: Services): RunningPart<Config> => {
@@ -71,14 +74,15 @@ function pluginClass<Config>(
       const read = part.readConfig(config, host);
       check(read);
       this.steps = Object.fromEntries(
-        Object.entries(start().stepsOf(read)).map(([phase, step]) => [phase, step === undefined ? [] : [step]]),
+        Object.entries(start().stepsOf(read)).map(([phase, steps = []]) => [phase, [steps].flat()]),
       );
     }
   }
   for (const phase of phases) {
+    const run = phase === 'log' ? runLogPhase : runPhase;
     Object.defineProperty(Plugin.prototype, phase, {
       value(this: Plugin, kong: Kong): Promise<void> {
-        return runPhase(this.steps[phase] ?? [], kong);
+        return run(this.steps[phase] ?? [], kong);
       },
     });
   }

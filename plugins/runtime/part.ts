@@ -8,8 +8,8 @@ import type { Phase, RunningPlugin } from '../shared/plugin.js';
 import type { Services } from '../shared/services.js';
 import type { Step } from './step.js';
 
-/** The steps of one configuration, by phase. */
-export type Steps = Partial<Record<Phase, Step>>;
+/** The steps of one configuration, by phase. Several decide in the order of the list. */
+export type Steps = Partial<Record<Phase, Step | readonly Step[]>>;
 
 /** A part with its state, which lives as long as the process. Instances come and go with configurations and workers. */
 export interface RunningPart<Config> extends RunningPlugin {
@@ -40,6 +40,21 @@ export interface Part<Config> {
    * @throws ConfigError that names the field and contains no secret
    */
   readConfig(config: unknown, host: Host): Config;
-  /** Starts the part's state, once per process. */
+  /** Starts the part's state, once per process: a later call returns the same state. */
   start(services: Services): RunningPart<Config>;
+}
+
+/**
+ * Makes a part whose state starts once, whichever plugin asks for it first. So genesys-quota and genesys-gateway in one
+ * process have the same counters.
+ */
+export function definePart<Config>(part: Part<Config>): Part<Config> {
+  let running: RunningPart<Config> | undefined;
+  return {
+    ...part,
+    start(services) {
+      running ??= part.start(services);
+      return running;
+    },
+  };
 }

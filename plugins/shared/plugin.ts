@@ -71,6 +71,8 @@ export interface RunningPlugin {
   metrics?: readonly MetricFamily[];
   /** Brings the values of `metrics` up to date, if another thread counts. Called before they are read. */
   refresh?(): Promise<void>;
+  /** The states of its parts, if it has several. Another plugin of the process may have the same ones. */
+  parts?: readonly RunningPlugin[];
   /**
    * Writes pending data before the process ends. The process waits for it, within its deadline. It is called after a
    * signal and again after the last event. Calls do not overlap.

@@ -3,9 +3,12 @@
  * called otherwise.
  */
 
+import type { PluginChoice } from '../../kong/plugin-server/hosted-plugin.js';
 import { commandsOfOneProcess } from '../../kong/plugin-server-commands.js';
 import { kongJsPluginServer } from '../../kong/testbed/kong-js-pluginserver.js';
 import { type ExternalPlugin, THIS_MACHINE } from '../../kong/testbed/plugin-servers.js';
+
+export const COMBINED = 'genesys-gateway';
 
 /** The name of a plugin in our plugin server. */
 export function ourName(plugin: string): string {
@@ -27,9 +30,15 @@ export function sharedName(plugin: string): string {
   return `${plugin}-shared`;
 }
 
-/** One process for all of the plugins. */
+/** The name of genesys-gateway without its response phase, in that process. */
+export const COMBINED_UNBUFFERED = sharedName('genesys-gateway-unbuffered');
+
+/** One process for all of the plugins, and for their combined form. */
 export function sharedServer(plugins: readonly string[], args: string[] = []): ExternalPlugin[] {
-  const choices = plugins.map((module) => ({ name: sharedName(module), module, variant: undefined }));
+  const choices: PluginChoice[] = [
+    ...[...plugins, COMBINED].map((module) => ({ name: sharedName(module), module, variant: undefined })),
+    { name: COMBINED_UNBUFFERED, module: COMBINED, variant: 'without-bodies' },
+  ];
   return choices.map(({ name }) => ({
     name,
     script: 'bin/genesys-plugins.js',

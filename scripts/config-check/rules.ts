@@ -90,11 +90,18 @@ function limitsConsumers({ value }: Entity): boolean {
   if (value.enabled === false) return false;
   const config = isPlainObject(value.config) ? value.config : {};
   if (value.name === 'rate-limiting') return ['consumer', 'credential', undefined].includes(config.limit_by as string);
-  if (typeof value.name !== 'string' || !isNamed(value.name, 'genesys-quota')) return false;
-  const limits = [...(Array.isArray(config.limits) ? config.limits : []), config.spike_arrest];
+  const quota = quotaOf(String(value.name), config);
+  if (quota === undefined) return false;
+  const limits = [...(Array.isArray(quota.limits) ? quota.limits : []), quota.spike_arrest];
   return limits.some(
     (limit) => isPlainObject(limit) && ['consumer', 'credential', undefined].includes(limit.by as string),
   );
+}
+
+/** Returns the settings of genesys-quota, by itself or in genesys-gateway. */
+function quotaOf(name: string, config: PlainObject): PlainObject | undefined {
+  if (isNamed(name, 'genesys-quota')) return config;
+  return isNamed(name, 'genesys-gateway') && isPlainObject(config.quota) ? config.quota : undefined;
 }
 
 /** Kong has no encryption at rest in its open source: what stands in the configuration, the Admin API shows. */
@@ -180,9 +187,9 @@ function limitByIp({ entities }: RuleContext): Fault[] {
   return ofKind(entities, 'plugins').flatMap((plugin) => {
     const { config } = plugin.value;
     if (!isPlainObject(config)) return [];
-    const limits: unknown = config.limits;
+    const limits = quotaOf(String(plugin.value.name), config)?.limits;
     const isOfLogins = (path: string): boolean => {
-      const index = /^config\.limits\[(\d+)\]\.by$/.exec(path)?.[1];
+      const index = /^config\.(?:quota\.)?limits\[(\d+)\]\.by$/.exec(path)?.[1];
       const limit: unknown = index === undefined || !Array.isArray(limits) ? undefined : limits[Number(index)];
       return isPlainObject(limit) && limit.name === LOGINS;
     };
@@ -243,8 +250,9 @@ function buffers({ value }: Entity): boolean {
   const name = String(value.name);
   if (value.enabled === false) return false;
   if (isNamed(name, 'genesys-response-filter')) return true;
-  // The variant that has no response phase, by the name that its own documentation gives it.
-  return isNamed(name, 'genesys-pii-log') && !name.endsWith('-without-bodies');
+  // The variants that have no response phase, by the names that their documentation gives them.
+  const isUnbuffered = /-(?:unbuffered|without-bodies)$/.test(name);
+  return (isNamed(name, 'genesys-pii-log') || isNamed(name, 'genesys-gateway')) && !isUnbuffered;
 }
 
 /** By its own name, or one that `--name` gave it. */

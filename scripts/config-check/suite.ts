@@ -1,5 +1,6 @@
 /** The plugins of this repository, as far as their configuration can be checked without a gateway: the one list. */
 import { describePlugin } from '../../kong/plugin-server/dump.js';
+import * as genesysGateway from '../../plugins/genesys-gateway/index.js';
 import { readConfig as readLoginConfig } from '../../plugins/genesys-login/config.js';
 import * as login from '../../plugins/genesys-login/index.js';
 import { readConfig as readPiiLogConfig } from '../../plugins/genesys-pii-log/config.js';
@@ -28,6 +29,7 @@ export interface SuitePlugin {
 }
 
 const MODULES: readonly [PluginModule, SuitePlugin['readConfig']][] = [
+  [genesysGateway, genesysGateway.readConfig],
   [login, readLoginConfig],
   [piiLog, readPiiLogConfig],
   [quota, readQuotaConfig],
@@ -39,7 +41,8 @@ export const SUITE: readonly SuitePlugin[] = MODULES.map(([module, readConfig]) 
   name: module.Name,
   fields: schemaOf(module),
   get metrics() {
-    return (module.start?.() ?? module).metrics ?? [];
+    const running = module.start?.() ?? module;
+    return (running.parts ?? [running]).flatMap(({ metrics = [] }) => metrics);
   },
   priority: module.Priority,
   version: module.Version,

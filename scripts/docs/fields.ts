@@ -97,12 +97,15 @@ function checksOf(field: Field, prefix: string): string[] {
     lines.set(head, [...new Set([...(lines.get(head) ?? []), ...names])]);
   for (const check of field.entity_checks ?? []) {
     const name = (inner: string) => code(prefix + inner);
-    const { mutually_exclusive, only_one_of, conditional, conditional_at_least_one_of } = check as EntityCheck;
+    const { mutually_exclusive, only_one_of, at_least_one_of, conditional, conditional_at_least_one_of } =
+      check as EntityCheck;
     if (mutually_exclusive !== undefined) {
       const [last = '', ...others] = [...mutually_exclusive].reverse();
       add(`${name(last)} excludes `, others.map(name));
     } else if (only_one_of !== undefined) {
       add('exactly one of ', only_one_of.map(name));
+    } else if (at_least_one_of !== undefined) {
+      add('at least one of ', at_least_one_of.map(name));
     } else if (conditional !== undefined) {
       const { if_field, if_match, then_field } = conditional;
       add(`${code(`${prefix}${if_field}: ${if_match.eq}`)} needs `, [name(then_field)]);
@@ -121,6 +124,7 @@ function checksOf(field: Field, prefix: string): string[] {
 interface EntityCheck {
   mutually_exclusive?: readonly string[];
   only_one_of?: readonly string[];
+  at_least_one_of?: readonly string[];
   conditional?: { if_field: string; if_match: { eq: unknown }; then_field: string };
   conditional_at_least_one_of?: {
     if_field: string;

@@ -18,12 +18,20 @@ export interface Page {
 
 const REDIS_PAGE = 'docs/redis.md';
 
+/** The page of each record that several plugins have, or that is a plugin of its own. */
+const SHARED_PAGES = new Map<Fields, string>([
+  [REDIS_FIELDS as unknown as Fields, REDIS_PAGE],
+  ...SUITE.map((plugin): [Fields, string] => [configOf(plugin).fields ?? [], pageOf(plugin)]),
+]);
+
 /** All pages that are made in part. */
 export const PAGES: readonly Page[] = [
   ...SUITE.map((plugin): Page => {
-    const file = `plugins/${plugin.name}/README.md`;
-    const sharedPage = (fields: Fields) =>
-      (fields as unknown) === REDIS_FIELDS ? relative(dirname(file), REDIS_PAGE) : undefined;
+    const file = pageOf(plugin);
+    const sharedPage = (fields: Fields): string | undefined => {
+      const page = SHARED_PAGES.get(fields);
+      return page && relative(dirname(file), page);
+    };
     const fields = renderFields(configOf(plugin), sharedPage);
     return {
       file,
@@ -36,6 +44,10 @@ export const PAGES: readonly Page[] = [
   },
   { file: 'kong/observability/README.md', sections: { metrics: metricsOf([EVENT_DURATION]) } },
 ];
+
+function pageOf({ name }: SuitePlugin): string {
+  return `plugins/${name}/README.md`;
+}
 
 /** The record `config` of a plugin. */
 export function configOf({ name, fields }: SuitePlugin): Field {

@@ -5,6 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { combineConfig } from '../../kong/install/combine/apply.js';
+import { PART_PLUGINS, UNBUFFERED } from '../../kong/install/combine/plan.js';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
 import { startDockerKong } from '../../kong/testbed/docker-kong.js';
 import {
@@ -17,6 +19,7 @@ import {
   byProcess,
   type ExternalPlugin,
   LEFT_OUT_LOCALLY,
+  mayShareProcess,
   pluginServerCommands,
 } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
@@ -41,6 +44,9 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
+/** Whether configurations are put in place as they are, or with every entry combined that can be. */
+export const FORM = process.env.FORM === 'combined' ? 'combined' : 'separate';
+
 export const GATEWAY_KIND = gatewayKind(process.env.GATEWAY);
 
 function gatewayKind(name: string | undefined): Gateway['kind'] {
@@ -51,6 +57,38 @@ export const PROBE: ExternalPlugin = { name: 'probe', script: 'test/support/prob
 
 /** Starts the gateway under test, and waits until the plugin servers listen. */
 export async function startGateway(options: NativeKongOptions): Promise<Gateway> {
+  // A plugin server with flags of its own, such as --without-log, is what its test is about.
+  const isCombined = FORM === 'combined' && options.plugins.some(({ name }) => isPart(name));
+  if (!isCombined || !options.plugins.filter(({ name }) => isPart(name)).every(mayShareProcess)) return start(options);
+  const gateway = await start({
+    ...options,
+    config: combineConfig(options.config),
+    plugins: [...options.plugins.filter(({ name }) => name !== COMBINED), ...COMBINED_PLUGINS],
+  });
+  const { native } = gateway;
+  return {
+    ...gateway,
+    ...(native && { native: { ...native, reload: (config) => native.reload(combineConfig(config)) } }),
+    reconfigure: (config) => gateway.reconfigure(combineConfig(config)),
+  };
+}
+
+const COMBINED = 'genesys-gateway';
+const COMBINED_PLUGINS: readonly ExternalPlugin[] = [
+  { name: COMBINED, script: `bin/${COMBINED}.js` },
+  { name: UNBUFFERED, script: `bin/${COMBINED}.js`, choice: { module: COMBINED, variant: 'without-bodies' } },
+];
+
+/** Returns how Kong's log names a field of a part that is configured next to another one. */
+export function fieldOf(record: string, field: string): string {
+  return FORM === 'combined' ? `config.${record}.${field}` : `config.${field}`;
+}
+
+function isPart(name: string): boolean {
+  return PART_PLUGINS.includes(name);
+}
+
+async function start(options: NativeKongOptions): Promise<Gateway> {
   const gateway = await { local: startLocal, kong: startKong, docker: startDocker }[GATEWAY_KIND](options);
   const serving = options.plugins.filter(
     ({ script, commands }) => !script.includes('crashing') && commands === undefined,

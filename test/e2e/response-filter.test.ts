@@ -13,7 +13,7 @@ import type { Stub } from '../../kong/testbed/genesys-cloud/index.js';
 import { call, login } from '../../kong/testbed/genesys-cloud/testing.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type RawRequest, type RawResponse, rawRequest } from '../support/raw-request.js';
-import { GATEWAY_KIND } from './gateway.js';
+import { fieldOf, GATEWAY_KIND } from './gateway.js';
 import { addToApi, type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 const FILTER = 'genesys-response-filter';
@@ -654,22 +654,23 @@ describe('a configuration', () => {
   });
 
   it.each<[string, Record<string, unknown>, string]>([
-    ['a rule that says nothing', { rules: [{ methods: ['GET'] }] }, 'config.rules[0] needs keep'],
-    ['a path that is none', { rules: [{ keep: ['id', 'a..b'] }] }, 'config.rules[0].keep[1]'],
-    ['code in a JSONPath', { rules: [{ keep: ['$[?(@.a)]'] }] }, 'config.rules[0].keep[0]'],
-    ['a template that is no JSON', { rules: [KEEP_ID.rules[0], { template: '{' }] }, 'config.rules[1].template'],
+    ['a rule that says nothing', { rules: [{ methods: ['GET'] }] }, 'rules[0] needs keep'],
+    ['a path that is none', { rules: [{ keep: ['id', 'a..b'] }] }, 'rules[0].keep[1]'],
+    ['code in a JSONPath', { rules: [{ keep: ['$[?(@.a)]'] }] }, 'rules[0].keep[0]'],
+    ['a template that is no JSON', { rules: [KEEP_ID.rules[0], { template: '{' }] }, 'rules[1].template'],
     [
       'a rename beside a template',
       { rules: [{ rename: [{ from: 'a', to: 'b' }], template: '{}' }] },
-      'config.rules[0].rename',
+      'rules[0].rename',
     ],
-    ['a collection of elements', { ...KEEP_ID, collection: 'a[0]' }, 'config.collection'],
+    ['a collection of elements', { ...KEEP_ID, collection: 'a[0]' }, 'collection'],
     [
       'a header that the client needs',
       { rules: [{ keep: ['id'], remove_headers: ['Content-Type'] }] },
-      'config.rules[0].remove_headers[0]',
+      'rules[0].remove_headers[0]',
     ],
-  ])('with %s fails closed when an instance starts, with the field in the log', async (_what, filter, field) => {
+  ])('with %s fails closed when an instance starts, with the field in the log', async (_what, filter, path) => {
+    const field = fieldOf('response_filter', path);
     await useFilter(filter);
     serve(USER);
     const before = logged(field);

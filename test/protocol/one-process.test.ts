@@ -8,7 +8,7 @@ import { type PluginServerProcess, ROOT, startPluginServer } from '../../kong/te
 import { waitFor } from '../../kong/testbed/wait-for.js';
 
 const COMMAND = 'bin/genesys-plugins.js';
-const PLUGINS = 'genesys-quota,unlogged=genesys-quota:without-log,genesys-response-filter';
+const PLUGINS = 'genesys-gateway,genesys-quota,unlogged=genesys-quota:without-log,genesys-response-filter';
 const LIMITED = { namespace: 'one', limits: [{ name: 'all', limit: 1, window: 'day', by: 'global' }] };
 
 let server: PluginServerProcess;
@@ -34,6 +34,7 @@ const access = (plugin: string, config: unknown) =>
 
 it('says which plugins it serves', async () => {
   expect(await withKong((kong) => kong.pluginNames())).toEqual([
+    'genesys-gateway',
     'genesys-quota',
     'unlogged',
     'genesys-response-filter',
@@ -43,6 +44,8 @@ it('says which plugins it serves', async () => {
 it('starts an instance of the plugin that Kong names, and two names of a plugin share its state', async () => {
   expect((await access('genesys-quota', LIMITED)).exit).toBeUndefined();
   expect((await access('unlogged', { ...LIMITED, follow_upstream: false })).exit?.status).toBe(429);
+  // Another plugin with the same part.
+  expect((await access('genesys-gateway', { quota: LIMITED })).exit?.status).toBe(429);
   expect((await access('genesys-response-filter', { rules: [{ keep: ['id'] }] })).exit).toBeUndefined();
 });
 
@@ -57,7 +60,9 @@ it('has one port for the metrics of all, each under its name', async () => {
     expect(text, plugin).toContain(`plugin="${plugin}"`);
   expect(text).toMatch(/^kong_plugin_event_duration_seconds_count\{.*plugin="unlogged".*\} 1$/m);
   expect(text.match(/^# TYPE genesys_quota_decisions_total /gm)).toHaveLength(1);
-  expect(text).toMatch(/^genesys_quota_decisions_total\{.*decision="all",plugin="genesys-quota"\} 1$/m);
+  expect(text).toMatch(/^genesys_quota_decisions_total\{.*decision="all",plugin="genesys-quota"\} 2$/m);
+  expect(text).not.toMatch(/^genesys_quota_\w+\{.*plugin="genesys-gateway"/m);
+  expect(text).toMatch(/^genesys_token_uses_total\{.*plugin="genesys-gateway"/m);
 });
 
 describe('its command', () => {
@@ -72,10 +77,10 @@ describe('its command', () => {
   });
 
   it.each([
-    [['--socket', '/tmp/x', '--plugins', 'genesys-nothing'], '--plugins genesys-nothing: known are genesys-login,'],
+    [['--socket', '/tmp/x', '--plugins', 'genesys-nothing'], '--plugins genesys-nothing: known are genesys-gateway,'],
     [['--socket', '/tmp/x', '--plugins', 'genesys-quota:without-bodies'], 'genesys-quota has no such variant'],
     [['--dump'], '--dump and --plugin NAME belong together'],
-    [['--dump', '--plugin', 'other'], '--plugin other: known are genesys-login,'],
+    [['--dump', '--plugin', 'other'], '--plugin other: known are genesys-gateway,'],
   ])('started with %j says in one line what is wrong', (args, message) => {
     let printed = '';
     try {

@@ -3,7 +3,16 @@
  * around them but its own dependencies, and under which licences those come.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -32,6 +41,7 @@ interface Manifest {
   license?: string;
   bin: Record<string, string>;
   dependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, unknown>;
 }
 
 const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
@@ -125,7 +135,9 @@ describe('the package', () => {
         ),
     );
     expect([...external].filter((name) => builtinModules.includes(name))).toEqual([]);
-    expect([...external].sort()).toEqual(Object.keys(manifest.dependencies).sort());
+    // The optional ones are for commands of operators: no gateway needs them.
+    const { dependencies, peerDependenciesMeta } = manifest;
+    expect([...external].sort()).toEqual(Object.keys({ ...dependencies, ...peerDependenciesMeta }).sort());
   });
 });
 
@@ -143,6 +155,14 @@ describe('an installed command', () => {
     const described = run(join(folder, 'bin', name), '--dump');
     expect(JSON.parse(described)).toMatchObject({ Protocol: 'ProtoBuf:1', Plugins: [{ Name: name }] });
     expect(run(join(folder, 'bin/genesys-plugins'), '--dump', '--plugin', name)).toBe(described);
+  });
+
+  it('kong-genesys-cloud combine says what it needs that is not installed', () => {
+    const file = join(folder, 'kong.yml');
+    writeFileSync(file, 'plugins: []\n');
+    expect(() => run(join(folder, 'bin/kong-genesys-cloud'), 'combine', file)).toThrow(
+      'combine needs the package yaml',
+    );
   });
 
   it('kong-genesys-cloud prints settings with the paths of where it is installed', () => {

@@ -1,6 +1,7 @@
 /**
- * All four plugins on one route (nine events a request), with key-auth before them: how the cost of a request goes with
- * the number of connections and with the length of the answer.
+ * All four plugins on one route (nine events a request, or three combined), with key-auth before them: how the cost of a
+ * request goes with the number of connections and with the length of the answer. And two of them, which kong.yml has on
+ * every route.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,7 @@ import type { GatewayKind } from '../gateways.js';
 import { LUA_ENV, LUA_FILTER, LUA_TOKEN, luaLog, postFunction } from '../lua.js';
 import { isFilteredPage, KEPT_FIELDS, pageOfBytes } from '../pages.js';
 import type { Case, Row } from '../rows.js';
-import { bothServers, ourName, sharedName, sharedServer } from '../variants.js';
+import { bothServers, COMBINED, COMBINED_UNBUFFERED, ourName, sharedName, sharedServer } from '../variants.js';
 import { type CaseResult, onKong, resultOf } from './result.js';
 
 export const SUITE = ['genesys-pii-log', 'genesys-quota', 'genesys-token-manager', 'genesys-response-filter'] as const;
@@ -22,6 +23,9 @@ const PAGE_BYTES = 13_000;
 const MAX_BODY_BYTES = 16_000_000;
 const LIMIT = 1_000_000_000;
 
+/** The separate plugins in one process, with which the combined form is compared. */
+const SEPARATE = 'ours, one process';
+
 /** Runs the cases. */
 export async function benchSuite(kind: GatewayKind): Promise<CaseResult[]> {
   const results: CaseResult[] = [];
@@ -29,6 +33,10 @@ export async function benchSuite(kind: GatewayKind): Promise<CaseResult[]> {
     for (const connections of CONNECTIONS) {
       const name = `all four, ${PAGE_BYTES / 1000} KB`;
       results.push(await resultOf(kind, { ...suite(kind, PAGE_BYTES), name, connections, rounds: 5 }));
+    }
+    for (const connections of [1, 16]) {
+      const bench = withoutBodies(suite(kind, PAGE_BYTES));
+      results.push(await resultOf(kind, { ...bench, name: 'quota and tokens', connections, rounds: 5 }));
     }
     for (const bytes of BYTES.filter((each) => each !== PAGE_BYTES)) {
       const name = `all four, ${bytes / 1000} KB`;
@@ -40,7 +48,7 @@ export async function benchSuite(kind: GatewayKind): Promise<CaseResult[]> {
 
 /** Lends what the plugins need: a login, and a folder for logs. */
 export async function withSuite<T>(
-  run: (suite: (kind: GatewayKind, bytes: number) => Omit<Case, 'name' | 'connections' | 'rounds'>) => Promise<T>,
+  run: (suite: (kind: GatewayKind, bytes: number) => Suite) => Promise<T>,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-suite-'));
   const genesys = await startGenesysCloud();
@@ -77,11 +85,43 @@ function suiteOf(kind: GatewayKind, bytes: number, tokenUrl: string, folder: str
       ...onKong(kind, row('Lua', lua, limit)),
       row('kong-js-pluginserver', ...plugins('theirs.log', (plugin) => plugin)),
       row('ours, a process each', ...plugins('ours.log', ourName)),
-      { ...row('ours, one process', ...plugins('shared.log', sharedName)), comparedWith: 'ours, a process each' },
+      { ...row(SEPARATE, ...plugins('shared.log', sharedName)), comparedWith: 'ours, a process each' },
+      {
+        ...row('combined', { name: sharedName(COMBINED), config: recordsOf(configs('combined.log')) }),
+        comparedWith: SEPARATE,
+      },
     ],
     files: { '/open': { body }, '/guarded': { body, needsToken: true } },
     servers: [...bothServers(SUITE, ['--log-dir', folder]), ...sharedServer(SUITE, ['--log-dir', folder])],
     roundMs: 2000,
     env: LUA_ENV,
   };
+}
+
+type Suite = Omit<Case, 'name' | 'connections' | 'rounds'>;
+
+/** What kong.yml has on every route: the two parts that read no body, so that nothing is buffered. */
+function withoutBodies(suite: Suite): Suite {
+  const parts = ['genesys-quota', 'genesys-token-manager'].map(sharedName);
+  const rows = suite.rows
+    .filter(({ name }) => ['no plugin', SEPARATE, 'combined'].includes(name))
+    .map(({ accepts: _, ...row }): Row => {
+      if (row.name === SEPARATE) {
+        const plugins = row.plugins.filter(({ name }) => name === 'key-auth' || parts.includes(name));
+        return { ...row, plugins, comparedWith: 'no plugin' };
+      }
+      const plugins = row.plugins.map(({ name, config }) => {
+        if (name !== sharedName(COMBINED)) return { name, config };
+        return { name: COMBINED_UNBUFFERED, config: { quota: config.quota, token_manager: config.token_manager } };
+      });
+      return { ...row, plugins };
+    });
+  return { ...suite, rows };
+}
+
+/** The configuration of genesys-gateway with the same parts. */
+function recordsOf(configs: Record<(typeof SUITE)[number], Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(configs).map(([plugin, config]) => [plugin.replace('genesys-', '').replace('-', '_'), config]),
+  );
 }

@@ -1,0 +1,42 @@
+/** Quotas as a part: genesys-quota and genesys-gateway hold it. */
+import { definePart } from '../runtime/part.js';
+import { accessStep } from './access.js';
+import { readConfig } from './config.js';
+import { createHolds } from './limits/hold.js';
+import { logStep } from './log.js';
+import { createMetrics } from './metrics.js';
+import { createNamespaces, giveBack } from './namespaces.js';
+import { createOperations } from './operations.js';
+import { Schema as fields } from './schema.js';
+
+export const part = definePart({
+  fields,
+  phases: ['access', 'log'],
+  optionalPhases: {
+    'without-log': {
+      phase: 'log',
+      why: 'is on by default and learns from answers',
+      neededBy: ({ followUpstream }) => (followUpstream ? 'follow_upstream' : undefined),
+    },
+  },
+  readConfig,
+  start({ openRedis }) {
+    const namespaces = createNamespaces(openRedis);
+    const holds = createHolds();
+    return {
+      stepsOf(config) {
+        const namespace = namespaces.open(config);
+        return { access: accessStep(config, namespace, holds), log: logStep(config, namespace) };
+      },
+      metrics: createMetrics(namespaces.all),
+      operations: createOperations(namespaces.all),
+      async shutdown() {
+        await Promise.all(
+          namespaces.all().map(async ({ usage, shared }) => {
+            await Promise.all([usage.flush(), shared && giveBack(shared, true)]);
+          }),
+        );
+      },
+    };
+  },
+});

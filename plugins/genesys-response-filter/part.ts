@@ -1,0 +1,23 @@
+/** The response filter as a part: genesys-response-filter and genesys-gateway hold it. */
+import { definePart } from '../runtime/part.js';
+import { realClock } from '../shared/clock.js';
+import { accessStep } from './access.js';
+import { readConfig } from './config.js';
+import { createMetrics, createTotals } from './metrics.js';
+import { createMemory, responseStep } from './response.js';
+import { Schema as fields } from './schema.js';
+
+export const part = definePart({
+  fields,
+  phases: ['access', 'response'],
+  readConfig,
+  start() {
+    const totals = createTotals();
+    const memory = createMemory(realClock);
+    const access = accessStep(totals);
+    return {
+      stepsOf: (config) => ({ access, response: responseStep(config, totals, memory) }),
+      metrics: createMetrics(totals),
+    };
+  },
+});
