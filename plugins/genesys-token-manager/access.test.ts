@@ -42,6 +42,7 @@ function fakeKong(): { kong: Kong; calls: Call[] } {
       setSerializeValue: record('log.setSerializeValue', undefined),
     },
     nginx: { getVar: guarded(record('nginx.getVar', 'request-1')) },
+    request: { getHeaders: async () => ({}) },
     response: { exit: record('response.exit', undefined) },
     service: { request: { setHeaders: record('service.request.setHeaders', undefined) } },
   };
@@ -76,6 +77,27 @@ function headersSet(call: Call | undefined): Record<string, unknown> {
   expect(Object.keys(headers)).toHaveLength(entries.length);
   return headers;
 }
+
+describe('headers that are removed', () => {
+  const names = (present: Record<string, string[]>, headerName = 'Authorization') =>
+    Object.keys(serviceHeaders(headerName)('Bearer x', present)).sort();
+  const all = names({});
+
+  it('are those that the request has, if it is sure which ones', () => {
+    const present = { host: ['a'], cookie: ['b'], 'x-consumer-id': ['c'], accept: ['d'] };
+    expect(names(present)).toEqual(['Authorization', 'Cookie', 'X-Consumer-ID']);
+    expect(names({ ...present, 'x-api-key': ['e'] }, 'X-API-Key')).toEqual(['Cookie', 'X-API-Key', 'X-Consumer-ID']);
+    expect(names({ ...present, authorization: ['e'] }, 'X-API-Key')).toContain('Authorization');
+  });
+
+  it.each([
+    ['there may be more than Kong returns', { host: ['a'], x: Array.from({ length: 999 }, () => 'x') }],
+    ['there are none, which no request of HTTP/1.1 has', {}],
+  ])('are all of them if %s', (_, present) => {
+    expect(all.length).toBeGreaterThan(15);
+    expect(names(present)).toEqual(all);
+  });
+});
 
 describe('with a token in memory', () => {
   it('makes its calls in one tick, after one round trip', async () => {

@@ -6,7 +6,7 @@
 import { type Effect, log, serialize, setServiceHeaders, share } from '../runtime/effects.js';
 import { type Reader, type Step, step, type Verdict } from '../runtime/step.js';
 import { routeOf } from '../shared/genesys-route.js';
-import type { HeaderValues } from '../shared/pdk.js';
+import type { HeaderMap, HeaderValues } from '../shared/pdk.js';
 import { formatTokenMark, STATIC_REF, TOKEN_MARK } from '../shared/token-mark.js';
 import { answered } from './answers.js';
 import type { ServiceBreaker } from './circuit-breakers.js';
@@ -19,8 +19,8 @@ const STATIC_MARK = formatTokenMark({ ref: STATIC_REF, poolSize: 1 });
 
 /** How to put a credential into a request. */
 export interface Injection {
-  /** Returns the headers for the service, including the credential. */
-  headersWith: (credential: string) => HeaderValues;
+  /** Returns the headers for the service, including the credential. @param present those of the request */
+  headersWith: (credential: string, present: HeaderMap) => HeaderValues;
   /** The key in Kong's log entry to redact; undefined if Kong redacts the header itself. */
   redactedKey: string | undefined;
 }
@@ -52,29 +52,35 @@ export function accessStep(access: Access): Step {
     const waitMs = breaker?.enter(facts.serviceId) ?? 0;
     if (waitMs > 0) return refuseOpen(waitMs);
     if ('kind' in credential) {
-      return inject(access, credential.headerValue(), STATIC_MARK, [credential.takeWarning()]);
+      return inject(access, facts.headers, credential.headerValue(), STATIC_MARK, [credential.takeWarning()]);
     }
     const taken = credential.take(credential.dependsOnRoute() ? routeOf(facts.upstreamUri) : undefined);
     const give = (outcome: PoolOutcome): Verdict =>
-      outcome.kind === 'token' ? injectToken(access, credential, outcome) : refuse(credential, outcome);
+      outcome.kind === 'token' ? injectToken(access, facts.headers, credential, outcome) : refuse(credential, outcome);
     return taken instanceof Promise ? taken.then(give) : give(taken);
   });
 }
 
 /** Adds a pool's token to the request, and sets its mark. */
-export function injectToken(injection: Injection, pool: TokenPool, { value, ref, warning }: UsableToken): Verdict {
+export function injectToken(
+  injection: Injection,
+  present: HeaderMap,
+  pool: TokenPool,
+  { value, ref, warning }: UsableToken,
+): Verdict {
   const renewal = warning && `the token of ${pool.name} was not renewed: ${warning}`;
   const mark = formatTokenMark({ ref, poolSize: pool.size });
-  return inject(injection, `Bearer ${value}`, mark, [renewal, pool.takeWarning()]);
+  return inject(injection, present, `Bearer ${value}`, mark, [renewal, pool.takeWarning()]);
 }
 
 function inject(
   { headersWith, redactedKey }: Injection,
+  present: HeaderMap,
   headerValue: string,
   mark: string,
   warnings: readonly (string | undefined)[],
 ): Verdict {
-  const effects: Effect[] = [setServiceHeaders(headersWith(headerValue)), share(TOKEN_MARK, mark)];
+  const effects: Effect[] = [setServiceHeaders(headersWith(headerValue, present)), share(TOKEN_MARK, mark)];
   if (redactedKey !== undefined) effects.push(serialize(redactedKey, 'REDACTED'));
   for (const warning of warnings) if (warning !== undefined) effects.push(log('warn', warning));
   return { effects };

@@ -7,13 +7,15 @@ import { log } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';
 import type { PlainAnswer, Reader, Verdict } from '../runtime/step.js';
 import { type GuardedRequest, readGuarded, refusalOf } from '../shared/http/request-guard.js';
-import type { Consumer } from '../shared/pdk.js';
+import type { Consumer, HeaderMap } from '../shared/pdk.js';
 import { answered, withoutToken } from './answers.js';
 import type { LoginTokens } from './login-tokens.js';
 import { isOwnToken, isRefused, type Operation, type Refusals } from './own-token.js';
 
 /** What the gate checks. */
 export interface GateFacts extends GuardedRequest {
+  /** The request's headers, in lower case: some of them are removed with the credential. */
+  headers: HeaderMap;
   /** The Authorization header, if a token in it may have been revoked. */
   authorization: string;
   /** Undefined unless the path is one on which operations are refused. */
@@ -48,13 +50,14 @@ const LOGGED_OUT: PlainAnswer = {
 export function createGate(refusals: Refusals, loginTokens: LoginTokens): Gate {
   return {
     async read(event) {
-      const [connection, upstreamUri, authorization] = await Promise.all([
+      const [connection, upstreamUri, headers, authorization] = await Promise.all([
         ...readGuarded(event),
+        event.request.getHeaders(),
         loginTokens.isAnyRevoked() ? event.nginx.getVar(AUTHORIZATION) : '',
       ]);
       const operations = refusals.on(upstreamUri);
       const own = operations.length === 0 ? undefined : await readOwn(event, operations);
-      return { connection, upstreamUri, authorization, own };
+      return { connection, upstreamUri, headers, authorization, own };
     },
     judge(facts) {
       const refusal = refusalOf(facts);

@@ -65,6 +65,7 @@ async function access(instance: PluginInstance): Promise<{ headers?: HeaderValue
     ctx: { shared: { set: async () => undefined } },
     log: { err: async () => undefined, warn: async () => undefined },
     nginx: { getVar: guarded(async () => 'request-1') },
+    request: { getHeaders: async () => ({}) },
     response: {
       exit: async (status: number) => {
         result.status = status;

@@ -2,7 +2,7 @@
  * The headers of a request to the service. The credential is added. Everything that identifies or authenticates the
  * client at the gateway is removed. Pure.
  */
-import type { HeaderValues } from '../shared/pdk.js';
+import type { HeaderMap, HeaderValues } from '../shared/pdk.js';
 
 /**
  * Headers that the service must not see:
@@ -32,18 +32,35 @@ const WITHHELD = [
   'X-Credential-Username',
 ] as const;
 
+/** Kong returns no more lines of headers than this (kong/pdk/request.lua). */
+const MAX_LINES = 1000;
+
 /**
  * Makes the function that builds the headers for one `kong.service.request.setHeaders` call.
  *
  * An empty list removes all lines of a header, because Kong passes it to `ngx.req.set_header`. So one call is enough.
+ * Only headers that the request has are removed: each costs Kong more than a microsecond (measured: 18 of them a fifth
+ * of its processor time for the request). All are, if it is not sure which ones it has.
  * @param headerName the header for the credential, such as `Bearer <token>`; may be one of those above, in any case
  */
-export function serviceHeaders(headerName: string): (credential: string) => HeaderValues {
+export function serviceHeaders(headerName: string): (credential: string, present: HeaderMap) => HeaderValues {
   const taken = headerName.toLowerCase();
-  const cleared: HeaderValues = Object.fromEntries(
-    WITHHELD.filter((name) => name.toLowerCase() !== taken).map((name) => [name, []]),
-  );
-  return (credential) => ({ ...cleared, [headerName]: credential });
+  const withheld = WITHHELD.map((name) => ({ name, key: name.toLowerCase() })).filter(({ key }) => key !== taken);
+  return (credential, present) => {
+    const isSure = isWhole(present);
+    const headers: HeaderValues = {};
+    for (const { name, key } of withheld) if (!isSure || key in present) headers[name] = [];
+    headers[headerName] = credential;
+    return headers;
+  };
+}
+
+/** Returns whether these are all headers of a request. Each has a Host, unless it is of HTTP/1.0. */
+function isWhole(headers: HeaderMap): boolean {
+  if (!('host' in headers)) return false;
+  let lines = 0;
+  for (const name in headers) lines += headers[name]?.length ?? 0;
+  return lines < MAX_LINES;
 }
 
 /** The headers that `kong.log.serialize` redacts by itself (kong/pdk/log.lua of Kong 3.9.3). */

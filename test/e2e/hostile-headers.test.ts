@@ -236,6 +236,22 @@ describe('in the configuration that ships', () => {
     expect(faults).toEqual([]);
   });
 
+  // Kong tells a plugin of 1,000 lines at most.
+  it.each(['before', 'behind'])('nor may one hide %s more headers than a plugin is told of', async (where) => {
+    const { gateway, service, message } = attacked;
+    service.reset();
+    const many = Array.from({ length: 1100 }, (_, index) => `h${index}: 1`);
+    const hidden = [`apikey: ${KEYS.both}`, 'Cookie: said=said', 'X-HTTP-Method-Override: DELETE', 'X-API-Key: said'];
+    const lines = where === 'before' ? [...hidden, ...many] : [...many, ...hidden];
+    const [answer] = await exchange(gateway.url, [message({ path: '/api/v2/users/x', lines }).bytes]);
+    // A key that Kong's own plugin is not told of is none.
+    expect([200, 400, 401, 431]).toContain(answer?.status);
+    for (const { headers } of service.requests) {
+      expect(headers.authorization).toEqual([credential]);
+      expect(Object.keys(headers).filter((name) => /apikey|api-key|method|cookie|consumer/.test(name))).toEqual([]);
+    }
+  });
+
   // A key on the routes for tokens, and a token on those for keys: neither has a plugin that takes the other away.
   it.each([
     ['a key beside a token', () => [`Authorization: Bearer ${attacked.token}`, `apikey: ${KEYS.reader}`]],

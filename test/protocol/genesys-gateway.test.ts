@@ -45,6 +45,7 @@ it('reads for all parts in one round trip, and sets in the write of the end', as
     'kong.nginx.get_var',
     'kong.nginx.get_var',
     'kong.client.get_consumer',
+    'kong.request.get_headers',
     'kong.nginx.get_var',
     'kong.ctx.shared.set',
     'kong.response.set_headers',

@@ -72,7 +72,7 @@ function start(
       setSerializeValue: record('log.setSerializeValue', nothing),
     },
     nginx: { getVar: guarded(record('nginx.getVar', () => 'request-1')) },
-    request: { getMethod: record('request.getMethod', () => method) },
+    request: { getHeaders: async () => ({}), getMethod: record('request.getMethod', () => method) },
     response: { exit: record('response.exit', nothing), setHeaders: record('response.setHeaders', nothing) },
     service: {
       setUpstream: record('service.setUpstream', (name) => upstreams.includes(String(name))),

@@ -96,7 +96,7 @@ async function sendSomewhere(access: RegionalAccess, facts: Facts): Promise<Verd
     if (region === undefined) throw new Error('there is no such region');
     const taken = await takeToken(access, facts, region, choice, tried);
     if (taken.kind === 'token') {
-      return after(effects, send(access, region, choice, injectToken(access, region.pool, taken)));
+      return after(effects, send(access, region, choice, injectToken(access, facts.headers, region.pool, taken)));
     }
     // Another organisation's rate limit does not help here, and an unknown name is a mistake in the configuration.
     if (taken.kind !== 'none' && !choice.isProbe) return after(effects, refusalFor(region, taken));
