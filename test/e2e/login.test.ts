@@ -97,7 +97,7 @@ function unsigned(header: Record<string, unknown>, sign: (text: string) => strin
   return `${text}.${sign(text)}`;
 }
 
-const FORM_ENCODED = 'accepts id and secret raw and form-encoded with the pre-function of its page';
+const FORM_ENCODED = 'accepts id and secret raw and form-encoded, by the pre-function that its page explains';
 
 describe('the login route', () => {
   it.skipIf(GATEWAY_KIND === 'local')(`${FORM_ENCODED} (skipped on the local gateway: it runs no Lua)`, async () => {
@@ -105,7 +105,7 @@ describe('the login route', () => {
     await setup.reconfigure((config) => {
       const routes = config.services.flatMap((service) => service.routes);
       const route = routes.find(({ plugins }) => plugins.some(({ name }) => name === 'genesys-login'));
-      route?.plugins.push(preFunctionOfPage());
+      expect(route?.plugins[0]).toEqual(preFunctionOfPage());
       const basicauth_credentials = secrets.map((password, i) => ({ username: `${i}/+id`, password }));
       Object.assign(config.consumers?.find(({ username }) => username === 'svc-demo') ?? {}, { basicauth_credentials });
     });

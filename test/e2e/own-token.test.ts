@@ -4,14 +4,14 @@
  */
 import platformClient from 'purecloud-platform-client-v2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DEMO_ACCESS } from '../../kong/testbed/development-config.js';
+import { DEMO_ACCESS, type KongConfig } from '../../kong/testbed/development-config.js';
 import { rawRequest } from '../support/raw-request.js';
 import { type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
 
 let setup: GenesysGateway;
 
 beforeAll(async () => {
-  setup = await startGenesysGateway();
+  setup = await startGenesysGateway({ edit: addReader });
 });
 afterAll(() => setup?.close());
 beforeEach(async () => {
@@ -19,14 +19,26 @@ beforeEach(async () => {
   setup.genesys.control.reset();
 });
 
+/** Adds a consumer that may only read, and log in. */
+function addReader({ consumers }: KongConfig): void {
+  const demo = consumers?.find(({ username }) => username === 'svc-demo');
+  const jwt_secrets = demo?.jwt_secrets?.map((secret) => ({ ...secret, key: secret.key.replace('demo', 'reader') }));
+  consumers?.push({
+    username: 'svc-reader',
+    acls: [{ group: 'readers' }],
+    basicauth_credentials: [{ username: 'reader', password: 'reader-secret' }],
+    ...(jwt_secrets && { jwt_secrets }),
+  });
+}
+
 async function statusOf(method: string, path: string, headers: Record<string, string> = KEY): Promise<number> {
   return (await rawRequest(`${setup.gateway.url}${path}`, { method, headers })).status;
 }
 
-async function login(): Promise<{ Authorization: string }> {
+async function login(id = DEMO_ACCESS.clientId, secret = DEMO_ACCESS.clientSecret): Promise<{ Authorization: string }> {
   const response = await fetch(`${setup.gateway.url}/oauth/token`, {
     method: 'POST',
-    headers: { Authorization: `Basic ${btoa(`${DEMO_ACCESS.clientId}:${DEMO_ACCESS.clientSecret}`)}` },
+    headers: { Authorization: `Basic ${btoa(`${id}:${secret}`)}` },
     body: new URLSearchParams({ grant_type: 'client_credentials' }),
   });
   return { Authorization: `Bearer ${((await response.json()) as { access_token: string }).access_token}` };
@@ -80,7 +92,7 @@ describe('an operation on the token that all share', () => {
       await statusOf('GET', '/api/v2/users?pageSize=1'),
     ];
     expect(statuses).toEqual([200, 403, 403, 200]);
-    await setup.reconfigure(() => undefined);
+    await setup.reconfigure(addReader);
   });
 });
 
@@ -102,6 +114,16 @@ describe("a tool's logout", () => {
     expect(await statusOf('GET', '/api/v2/tokens/me')).toBe(200);
     expect(await statusOf('GET', '/api/v2/tokens/me', await login())).toBe(200);
     expect(setup.genesys.control.counts()).toMatchObject({ tokenRequests: 0, unauthorized: 0 });
+  });
+
+  it('is open to a tool that may only read', async () => {
+    const leaving = await login('reader', 'reader-secret');
+    expect(await statusOf('GET', '/api/v2/tokens/me', leaving)).toBe(200);
+    expect(await statusOf('DELETE', '/api/v2/users/1', leaving)).toBe(403);
+    setup.genesys.control.reset();
+    expect(await statusOf('DELETE', '/api/v2/tokens/me', leaving)).toBe(200);
+    expect(await statusOf('GET', '/api/v2/tokens/me', leaving)).toBe(401);
+    expect(setup.genesys.control.counts().apiRequests).toBe(0);
   });
 
   it("works as Genesys' JavaScript SDK does it", async () => {

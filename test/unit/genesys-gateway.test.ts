@@ -85,7 +85,11 @@ function playedKong({
       warn: call('warn', () => undefined),
     },
     nginx: { getVar: call('var', (name) => vars[name] ?? ''), getCtx: call('getCtx', () => 0x80) },
-    request: { getMethod: call('method', () => 'GET'), getHeader: call('header', () => undefined) },
+    request: {
+      getMethod: call('method', () => 'GET'),
+      getHeader: call('header', () => undefined),
+      getHeaders: call('headers', () => ({})),
+    },
     response: {
       getStatus: call('status', () => status),
       getSource: call('source', () => source),
@@ -179,6 +183,7 @@ describe('an event', () => {
       'var http_connection',
       'var upstream_uri',
       'consumer',
+      'headers',
       'var upstream_upgrade',
       'set genesys_pii_log',
       'client headers',
