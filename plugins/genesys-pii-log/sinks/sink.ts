@@ -59,7 +59,8 @@ const LONGEST_PAUSE_MS = 30_000;
 /** During a flush, the next attempt comes sooner. */
 const LONGEST_FLUSH_PAUSE_MS = 500;
 /**
- * Enough for a receiver nearby, then the spill: Kong kills a process 36 to 104 ms after its signal (measured, 3.9.3).
+ * Enough for a receiver nearby, then the spill: Kong kills a process 36 to 104 ms after its signal (measured, 3.9.3). A
+ * receiver that has failed gets no more time.
  */
 const HURRY_MS = 10;
 
@@ -150,7 +151,8 @@ class QueuedSink implements Sink {
         // The spill needs some of the time, too.
         cancels.push(clock.startTimer(spill === undefined ? deadlineMs : deadlineMs / 2, resolve));
         if (spill === undefined) return;
-        const onHurry = (): void => void cancels.push(clock.startTimer(HURRY_MS, resolve));
+        const hurryMs = this.#isFailing ? 0 : HURRY_MS;
+        const onHurry = (): void => void cancels.push(clock.startTimer(hurryMs, resolve));
         if (hurry.aborted) onHurry();
         else hurry.addEventListener('abort', onHurry, { once: true });
       });
