@@ -5,11 +5,11 @@
 
 import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
 import { residentBytes } from '../../kong/testbed/processes.js';
-import { SUITE, withSuite } from './cases/suite.js';
+import { A_PROCESS_EACH, ONE_PROCESS, SUITE, withSuite } from './cases/suite.js';
 import type { GatewayKind } from './gateways.js';
 import { runLoad } from './http-load.js';
 import { type Case, type Row, requestOf, withRows } from './rows.js';
-import { ourName } from './variants.js';
+import { ourName, sharedName } from './variants.js';
 
 /** What the first requests compile and allocate for good is no leak. */
 const WARM_UP_REQUESTS = 50_000;
@@ -28,11 +28,11 @@ export interface Memory {
 /** Sends so many requests through the four plugins; answers with the memory of each plugin server, and of the gateway. */
 export function benchMemory(kind: GatewayKind, requests: number): Promise<Map<string, Memory>> {
   return withSuite(async (suite) => {
-    const bench = onlyOurs(suite(kind, PAGE_BYTES));
+    const bench = only(suite(kind, PAGE_BYTES), ONE_PROCESS, sharedName);
     return withRows(kind, bench, async (gateway) => {
       const request = requestOf(gateway, 0, bench);
       const processes = new Map([
-        ...bench.servers.map(({ name }) => [name, gateway.pluginPid(name) ?? 0] as const),
+        ...bench.servers.slice(0, 1).map(({ name }) => ['plugins', gateway.pluginPid(name) ?? 0] as const),
         ['gateway', Math.min(...gateway.gatewayPids())] as const,
       ]);
       const sample = () => new Map([...processes].map(([name, pid]) => [name, residentBytes(pid) / 1e6]));
@@ -60,7 +60,6 @@ export function benchStart(kind: GatewayKind): Promise<Map<string, number>> {
   return withSuite(async (suite) => {
     const both = suite(kind, PAGE_BYTES);
     const named = (name: string): Row[] => both.rows.filter((row) => row.name === name);
-    const ours = onlyOurs(both);
     const theirs = both.servers.filter(({ name }) => SUITE.some((plugin) => plugin === name));
     return new Map([
       ['no plugin', await timeToFirst(kind, { ...both, rows: named('no plugin'), servers: [] })],
@@ -68,16 +67,22 @@ export function benchStart(kind: GatewayKind): Promise<Map<string, number>> {
         'kong-js-pluginserver',
         await timeToFirst(kind, { ...both, rows: named('kong-js-pluginserver'), servers: theirs }),
       ],
-      ['ours', await timeToFirst(kind, ours)],
+      [A_PROCESS_EACH, await timeToFirst(kind, only(both, A_PROCESS_EACH, ourName))],
+      [ONE_PROCESS, await timeToFirst(kind, only(both, ONE_PROCESS, sharedName))],
     ]);
   });
 }
 
-function onlyOurs<T extends { rows: readonly Row[]; servers: readonly ExternalPlugin[] }>(suite: T): T {
-  const names = SUITE.map(ourName);
+/** Keeps one row, and the plugin servers of its plugins. */
+function only<T extends { rows: readonly Row[]; servers: readonly ExternalPlugin[] }>(
+  suite: T,
+  row: string,
+  nameOf: (plugin: string) => string,
+): T {
+  const names = SUITE.map(nameOf);
   return {
     ...suite,
-    rows: suite.rows.filter(({ name }) => name === 'ours'),
+    rows: suite.rows.filter(({ name }) => name === row),
     servers: suite.servers.filter(({ name }) => names.includes(name)),
   };
 }

@@ -15,6 +15,9 @@ import { bothServers, COMBINED, COMBINED_UNBUFFERED, ourName, sharedName, shared
 import { type CaseResult, onKong, resultOf } from './result.js';
 
 export const SUITE = ['genesys-pii-log', 'genesys-quota', 'genesys-token-manager', 'genesys-response-filter'] as const;
+/** Rows of our plugins, by their processes. */
+export const A_PROCESS_EACH = 'ours, a process each';
+export const ONE_PROCESS = 'ours, one process';
 const CONNECTIONS = [1, 16, 128];
 const BYTES = [1_000, 13_000, 100_000, 1_000_000, 10_000_000];
 /** Of the cases that vary the connections: a page of 25 users, Genesys' default. */
@@ -24,7 +27,7 @@ const MAX_BODY_BYTES = 16_000_000;
 const LIMIT = 1_000_000_000;
 
 /** The separate plugins in one process, with which the combined form is compared. */
-const SEPARATE = 'ours, one process';
+const SEPARATE = ONE_PROCESS;
 
 /** Runs the cases. */
 export async function benchSuite(kind: GatewayKind): Promise<CaseResult[]> {
@@ -84,8 +87,8 @@ function suiteOf(kind: GatewayKind, bytes: number, tokenUrl: string, folder: str
       row('no plugin'),
       ...onKong(kind, row('Lua', lua, limit)),
       row('kong-js-pluginserver', ...plugins('theirs.log', (plugin) => plugin)),
-      row('ours, a process each', ...plugins('ours.log', ourName)),
-      { ...row(SEPARATE, ...plugins('shared.log', sharedName)), comparedWith: 'ours, a process each' },
+      row(A_PROCESS_EACH, ...plugins('ours.log', ourName)),
+      { ...row(SEPARATE, ...plugins('shared.log', sharedName)), comparedWith: A_PROCESS_EACH },
       {
         ...row('combined', { name: sharedName(COMBINED), config: recordsOf(configs('combined.log')) }),
         comparedWith: SEPARATE,
