@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import { PLUGIN_NAMES } from '../kong/plugin-list.js';
+import { SERVED } from '../kong/plugin-list.js';
 import { runPlugins } from '../kong/plugin-server/command-line.js';
 
 await runPlugins({
   command: 'genesys-plugins',
-  names: PLUGIN_NAMES,
+  plugins: SERVED,
   load: (name) => import(`../plugins/${name}/index.js`),
 });

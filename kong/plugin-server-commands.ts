@@ -3,7 +3,7 @@
  * neither PATH nor any other variable. Pure.
  */
 import { join } from 'node:path';
-import { NODE_OPTIONS, PLUGIN_NAMES } from './plugin-list.js';
+import { NODE_OPTIONS, SERVED } from './plugin-list.js';
 import type { PluginChoice } from './plugin-server/hosted-plugin.js';
 
 /** Kong's settings of one plugin: `pluginserver_<name>_socket`, `_start_cmd`, `_query_cmd`. */
@@ -39,8 +39,8 @@ export function commandsOfOneProcess(
   flags: readonly string[],
 ): PluginServerCommands[] {
   const socket = join(place.folder, `${ONE_PROCESS}.socket`);
-  const named = plugins.map(nameAsArgument).join(',');
-  const chosen = named === PLUGIN_NAMES.join(',') ? [] : ['--plugins', named];
+  const named = plugins.map(asArgument).join(',');
+  const chosen = named === SERVED.map(asArgument).join(',') ? [] : ['--plugins', named];
   const command = [...nodeCommand(place, ONE_PROCESS), '--socket', socket, ...chosen, ...flags].join(' ');
   return plugins.map(({ name }, index) => ({
     name,
@@ -63,7 +63,8 @@ export function commandsOfOwnProcess(
 }
 
 /** Writes a plugin as `--plugins` reads it. */
-function nameAsArgument({ name, module, variant }: PluginChoice): string {
+function asArgument({ name, module, variant }: PluginChoice): string {
+  if (SERVED.some((one) => one.name === name && one.module === module && one.variant === variant)) return name;
   return `${name === module ? '' : `${name}=`}${module}${variant === undefined ? '' : `:${variant}`}`;
 }
 

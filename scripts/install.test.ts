@@ -38,15 +38,27 @@ describe('kong-genesys-cloud', () => {
     );
   });
 
+  it('gives the audit log a file, unless its output is named', async () => {
+    expect(await run(['--prefix', '/kong'], HERE)).toContain(
+      '--socket /kong/genesys-plugins.socket --stdout /kong/genesys-audit.log\n',
+    );
+    const named = await run(['--', '--stdout', '/proc/1/fd/1'], HERE);
+    expect(named).toContain('--stdout /proc/1/fd/1\n');
+    expect(named).not.toContain('genesys-audit.log');
+  });
+
   it('names the plugins of the process only where they are not all', async () => {
     expect(await run([], HERE)).not.toContain('--plugins');
   });
 
   it('gives a plugin a second name in Kong, and leaves out a phase', async () => {
     const plugins = 'genesys-pii-log,unbuffered=genesys-pii-log:without-bodies';
-    expect(await run(['--plugins', plugins], HERE)).toContain(`--plugins ${plugins} --dump --plugin unbuffered\n`);
+    const output = '--stdout /usr/local/kong/genesys-audit.log';
+    expect(await run(['--plugins', plugins], HERE)).toContain(
+      `--plugins ${plugins} ${output} --dump --plugin unbuffered\n`,
+    );
     expect(await run(['--processes', 'each', '--plugins', plugins], HERE)).toContain(
-      '/dist/bin/genesys-pii-log.js --socket /usr/local/kong/unbuffered.socket --name unbuffered --without-bodies --dump\n',
+      `/dist/bin/genesys-pii-log.js --socket /usr/local/kong/unbuffered.socket --name unbuffered --without-bodies ${output} --dump\n`,
     );
   });
 
@@ -136,7 +148,8 @@ it('the plugins have the version of the package', () => {
 
 it('the Helm values hold the settings of the image, for its paths', async () => {
   const values = parse(readFileSync(resolve(ROOT, 'kong/kubernetes/values.yaml'), 'utf8')) as { env: object };
-  const args = ['--format', 'helm', '--node', '/usr/local/bin/node', '--', '--secrets-dir', '/etc/genesys'];
+  const flags = ['--secrets-dir', '/etc/genesys', '--stdout', '/proc/1/fd/1'];
+  const args = ['--format', 'helm', '--node', '/usr/local/bin/node', '--', ...flags];
   const { env } = parse(await run(args, HERE)) as { env: object };
   expect(values.env).toMatchObject(env);
 });

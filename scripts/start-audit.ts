@@ -1,14 +1,14 @@
 /**
- * The audit log of `npm start`: genesys-pii-log on every route to Genesys Cloud, to a file whose first entry is printed, so
- * that everyone sees what such a log shows.
+ * The audit log of `npm start`: what genesys-pii-log writes to standard output goes to a file, whose first entry is printed,
+ * so that everyone sees what such a log shows.
  */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { KongConfig } from '../kong/testbed/development-config.js';
 import { type ExternalPlugin, PLUGINS } from '../kong/testbed/plugin-servers.js';
 
-const PLUGIN = 'genesys-pii-log';
+/** What writes to standard output: the log, and the four in one. */
+const LOGGED = ['bin/genesys-pii-log.js', 'bin/genesys-gateway.js'];
 const LOOK_EVERY_MS = 200;
 
 export interface AuditView {
@@ -38,22 +38,12 @@ export function openAuditView(print: (text: string) => void): AuditView {
   });
   return {
     path,
-    plugins: PLUGINS.map((plugin) => (plugin.name === PLUGIN ? { ...plugin, args: ['--stdout', path] } : plugin)),
+    plugins: PLUGINS.map((plugin) =>
+      LOGGED.includes(plugin.script) ? { ...plugin, args: ['--stdout', path] } : plugin,
+    ),
     close() {
       unwatchFile(path);
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** Puts the log on the routes that get Genesys' token, unless the configuration has one. */
-export function addAuditLog(config: KongConfig): void {
-  if (JSON.stringify(config).includes(`"${PLUGIN}"`)) return;
-  for (const { plugins } of config.services.flatMap(({ routes }) => routes)) {
-    const names = plugins.map(({ name }) => name);
-    // Routes share lists of plugins, by YAML's anchors.
-    if (names.includes('genesys-token-manager') && !names.includes(PLUGIN)) {
-      plugins.push({ name: PLUGIN, config: { sinks: [{ type: 'stdout' }] } });
-    }
-  }
 }

@@ -25,7 +25,7 @@ import {
 } from '../kong/testbed/plugin-servers.js';
 import { waitFor } from '../kong/testbed/wait-for.js';
 import { answerHelp } from './arguments.js';
-import { addAuditLog, openAuditView } from './start-audit.js';
+import { openAuditView } from './start-audit.js';
 import { readCredentials, readSettings, type Settings, USAGE } from './start-settings.js';
 
 /** What has been started, to be stopped in reverse. */
@@ -47,7 +47,6 @@ async function start(): Promise<void> {
   // What everyone knows opens a simulator only.
   const access = credentials === undefined ? DEMO_ACCESS : randomAccess();
   const config = developmentConfig(destination, access);
-  addAuditLog(config);
   const audit = openAuditView(console.log);
   stops.push(async () => audit.close());
   const env = {

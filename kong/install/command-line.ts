@@ -2,10 +2,10 @@
  * `kong-genesys-cloud`: prints what Kong must be told to run the plugins of the package where it was installed, with the
  * paths of this machine; or tells whether they run there. It changes nothing.
  */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { PLUGIN_NAMES } from '../plugin-list.js';
-import { readPlugins } from '../plugin-server/hosted-plugin.js';
+import { SERVED } from '../plugin-list.js';
+import { namesOf, type PluginChoice, readPlugins } from '../plugin-server/hosted-plugin.js';
 import {
   asEnvironment,
   asHelmValues,
@@ -14,6 +14,9 @@ import {
   pluginServerSettings,
 } from './plugin-server-settings.js';
 import { deafSockets } from './readiness.js';
+
+/** Below Kong's prefix, where the plugin servers' sockets are: whoever may make those may make this. */
+const AUDIT_LOG = 'genesys-audit.log';
 
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 
@@ -24,15 +27,15 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
        kong-genesys-cloud combine FILE
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
-  --plugins  which plugins: ${PLUGIN_NAMES.join(', ')} (default: all);
-             genesys-quota:without-log leaves a phase out; unbuffered=genesys-pii-log:without-bodies is one more
-             plugin for Kong
+  --plugins  which plugins (default: all): ${namesOf(SERVED)};
+             genesys-quota:without-log leaves a phase out; fast=genesys-quota:without-log is one more plugin for Kong
   --processes  one process for all plugins (default), or one for each
   --prefix   Kong's prefix, in which the sockets lie (/usr/local/kong)
   --node     the node executable (the one that runs this)
   --package  the package's folder (the one that this lies in)
   --log      a file to which the plugin servers append what they print, such as stacks; /proc/1/fd/2 in a container
-  after --   further flags of the plugin servers, such as --secrets-dir /run/secrets`;
+  after --   further flags of the plugin servers, such as --secrets-dir /run/secrets; without --stdout, the audit log
+             of kong.yml goes to ${AUDIT_LOG} in Kong's prefix`;
 
 /**
  * Runs the command; answers with what it prints.
@@ -57,7 +60,7 @@ function readArguments(args: readonly string[], here: Here) {
     options: {
       ready: { type: 'boolean', default: false },
       format: { type: 'string', default: 'conf' },
-      plugins: { type: 'string', default: PLUGIN_NAMES.join(',') },
+      plugins: { type: 'string' },
       processes: { type: 'string', default: 'one' },
       prefix: { type: 'string', default: '/usr/local/kong' },
       node: { type: 'string', default: here.node },
@@ -69,16 +72,24 @@ function readArguments(args: readonly string[], here: Here) {
   if (format === undefined) throw new Error(`--format ${values.format}: ${Object.keys(FORMATS).join(', ')}`);
   const { processes } = values;
   if (processes !== 'one' && processes !== 'each') throw new Error(`--processes ${processes}: one or each`);
+  const plugins = values.plugins === undefined ? SERVED : readPlugins(values.plugins, SERVED);
+  const prefix = readPath('prefix', values.prefix);
   const settings = pluginServerSettings({
-    plugins: readPlugins(values.plugins, PLUGIN_NAMES),
+    plugins,
     processes,
     node: readPath('node', values.node),
     packageFolder: readPath('package', values.package),
-    prefix: readPath('prefix', values.prefix),
-    flags: positionals,
+    prefix,
+    flags: writesNowhere(plugins, positionals) ? [...positionals, '--stdout', join(prefix, AUDIT_LOG)] : positionals,
     log: values.log === undefined ? undefined : readPath('log', values.log),
   });
   return { settings, format, ready: values.ready };
+}
+
+/** Returns whether an audit log would have nothing to write to, and so refuse all requests. */
+function writesNowhere(plugins: readonly PluginChoice[], flags: readonly string[]): boolean {
+  const hasLog = plugins.some(({ module }) => module === 'genesys-pii-log' || module === 'genesys-gateway');
+  return hasLog && !flags.some((flag) => flag === '--stdout' || flag.startsWith('--stdout='));
 }
 
 /** Kong splits commands at spaces, and has no way to quote one. */

@@ -8,7 +8,7 @@ import { isLoopback } from '../../plugins/shared/loopback.js';
 import { type PluginModule, VARIANTS } from '../../plugins/shared/plugin.js';
 import { DEFAULT_DEADLINE_SECONDS } from './deadline.js';
 import { describePlugin } from './dump.js';
-import { hostedPlugin, type PluginChoice, readPluginName, readPlugins } from './hosted-plugin.js';
+import { hostedPlugin, namesOf, type PluginChoice, readPluginName, readPlugins } from './hosted-plugin.js';
 import { type ProcessSettings, serve } from './process.js';
 
 const USAGE_OF_ONE = `usage: NAME --socket PATH [--socket-mode 0600|0660] [--deadline SECONDS] [--name NAME]
@@ -26,8 +26,9 @@ const USAGE_OF_ALL = `usage: NAME --socket PATH [--plugins PLUGIN,...] [--socket
 export interface Modules {
   /** The command's own name. */
   command: string;
-  names: readonly string[];
-  /** Imports a module, by one of the names. */
+  /** What it serves unless `--plugins` chooses. */
+  plugins: readonly PluginChoice[];
+  /** Imports a module, by its name. */
   load(name: string): PluginModule | Promise<PluginModule>;
 }
 
@@ -75,20 +76,20 @@ export function parseCommandLine(args: readonly string[], module: string): Setti
  * Reads the command line of the command for all plugins.
  * @throws Error with one line that says what is wrong
  */
-export function parseCommandLineOfAll(args: readonly string[], { command, names }: Modules): Settings {
+export function parseCommandLineOfAll(args: readonly string[], { command, plugins: known }: Modules): Settings {
   const { values } = parseArgs({
     args: [...args],
     options: {
       ...COMMON_OPTIONS,
-      plugins: { type: 'string', default: names.join(',') },
+      plugins: { type: 'string' },
       plugin: { type: 'string' },
     },
   });
-  const plugins = readPlugins(values.plugins, names);
+  const plugins = values.plugins === undefined ? [...known] : readPlugins(values.plugins, known);
   const { dump, plugin } = values;
   if (dump !== (plugin !== undefined)) throw new Error('--dump and --plugin NAME belong together');
   if (plugin !== undefined && !plugins.some(({ name }) => name === plugin))
-    throw new Error(`--plugin ${plugin}: known are ${plugins.map(({ name }) => name).join(', ')}`);
+    throw new Error(`--plugin ${plugin}: known are ${namesOf(plugins)}`);
   return { ...readCommon(values, command), plugins, dumped: plugin };
 }
 
@@ -142,7 +143,8 @@ function parseAddress(text: string): { host: string; port: number } {
 
 /** Runs a plugin's command with the arguments of this process. */
 export async function runPlugin(module: PluginModule): Promise<void> {
-  const modules = { command: module.Name, names: [module.Name], load: () => module };
+  const plugins = [{ name: module.Name, module: module.Name, variant: undefined }];
+  const modules = { command: module.Name, plugins, load: () => module };
   await run(modules, USAGE_OF_ONE, (args) => parseCommandLine(args, module.Name));
 }
 

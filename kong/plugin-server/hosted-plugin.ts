@@ -32,14 +32,16 @@ export function readPluginName(option: string, text: string): string {
 /**
  * Reads the value of `--plugins`.
  * @param text such as `genesys-quota:without-log,genesys-login`
- * @param known the names of all modules
+ * @param known what can be chosen by its name alone; all modules among it
  * @throws Error that names what is wrong
  */
-export function readPlugins(text: string, known: readonly string[]): PluginChoice[] {
+export function readPlugins(text: string, known: readonly PluginChoice[]): PluginChoice[] {
   const choices = text.split(',').map((item): PluginChoice => {
+    const ready = known.find(({ name }) => name === item);
+    if (ready !== undefined) return ready;
     const [, alias, module = '', flag] = /^(?:([^=:]*)=)?([^=:]*)(?::([^=:]*))?$/.exec(item) ?? [];
     const variant = VARIANTS.find((candidate) => candidate === flag);
-    if (!known.includes(module)) throw new Error(`--plugins ${item}: known are ${known.join(', ')}`);
+    if (!known.some((one) => one.module === module)) throw new Error(`--plugins ${item}: known are ${namesOf(known)}`);
     if (flag !== undefined && variant === undefined)
       throw new Error(`--plugins ${item}: after the colon ${VARIANTS.join(' or ')}`);
     return { name: readPluginName('plugins', alias ?? module), module, variant };
@@ -47,6 +49,11 @@ export function readPlugins(text: string, known: readonly string[]): PluginChoic
   const twice = choices.find(({ name }, index) => choices.findIndex((other) => other.name === name) < index);
   if (twice !== undefined) throw new Error(`--plugins: ${twice.name} is there twice`);
   return choices;
+}
+
+/** Returns the names of plugins, for a message. */
+export function namesOf(plugins: readonly PluginChoice[]): string {
+  return plugins.map(({ name }) => name).join(', ');
 }
 
 /** Returns a module under its name in Kong, with the phases that are left. @throws Error if it has no such variant */

@@ -9,7 +9,7 @@ import { statSync } from 'node:fs';
 import { environmentOf, settingsOf } from '../install/plugin-server-settings.js';
 import { PLUGIN_NAMES } from '../plugin-list.js';
 import type { NativeKongOptions } from './native-kong.js';
-import { type ExternalPlugin, pluginServerCommands } from './plugin-servers.js';
+import { type ExternalPlugin, PLUGINS, pluginServerCommands } from './plugin-servers.js';
 
 /** The path of the configuration in the container. */
 export const DECLARATIVE_CONFIG = '/tmp/kong.json';
@@ -94,7 +94,7 @@ function isInImage({ script, commands }: ExternalPlugin): boolean {
 }
 
 function isAsShipped({ name, script, args = [] }: ExternalPlugin): boolean {
-  return script === `bin/${name}.js` && args.length === 0;
+  return args.length === 0 && PLUGINS.some((shipped) => shipped.name === name && shipped.script === script);
 }
 
 function isFolder(argument: string): boolean {

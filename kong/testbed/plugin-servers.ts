@@ -3,7 +3,7 @@
  * environment has `PROCESSES=each`.
  */
 import { join, resolve } from 'node:path';
-import { NODE_OPTIONS, PLUGIN_NAMES } from '../plugin-list.js';
+import { NODE_OPTIONS, PLUGIN_NAMES, SERVED } from '../plugin-list.js';
 import type { PluginChoice } from '../plugin-server/hosted-plugin.js';
 import {
   commandsOfOneProcess,
@@ -30,7 +30,11 @@ export interface ExternalPlugin {
   commands?(folder: string): Omit<PluginServerCommands, 'name'>;
 }
 
-export const PLUGINS: readonly ExternalPlugin[] = PLUGIN_NAMES.map((name) => ({ name, script: `bin/${name}.js` }));
+export const PLUGINS: readonly ExternalPlugin[] = SERVED.map(({ name, module, variant }) => ({
+  name,
+  script: `bin/${module}.js`,
+  ...(variant && { choice: { module, variant } }),
+}));
 
 /** Kong's own plugins in kong.yml that the local gateway does not have. It ignores them. */
 export const LEFT_OUT_LOCALLY = ['bot-detection', 'cors', 'pre-function', 'prometheus', 'proxy-cache'];

@@ -1,16 +1,17 @@
 /**
- * `npm run soak -- --minutes 60 --gateway kong|local`: half of the load that the gateway can take, for as long as asked, and
+ * `npm run soak -- --minutes 60 --gateway kong|local --form separate|combined`: half of the load that the gateway can take, for as long as asked, and
  * whether it stays as it was: memory, open files, latency. All plugins on one route, some on others, refusals among them;
  * tokens are renewed all the time. One line a minute, a verdict, soak-results.json; exit 1 if it was not flat.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { combineConfig } from '../../kong/install/combine/apply.js';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { memoryFolder } from '../../kong/testbed/memory-folder.js';
 import { type Declarative, kongMissing, startNativeKong } from '../../kong/testbed/native-kong.js';
-import { type ExternalPlugin, PLUGINS, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
+import { byProcess, type ExternalPlugin, PLUGINS, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
 import { openFiles, residentBytes } from '../../kong/testbed/processes.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
@@ -19,7 +20,7 @@ import { type Probe, quantile, startPacedLoad } from './paced-load.js';
 import { judgeSoak, type Sample, type Verdict } from './soak-verdict.js';
 import { nginxMissing, startStaticUpstream } from './static-upstream.js';
 
-const USAGE = 'usage: npm run soak -- [--minutes N] [--gateway kong|local]';
+const USAGE = 'usage: npm run soak -- [--minutes N] [--gateway kong|local] [--form separate|combined]';
 const RESULTS = 'soak-results.json';
 const CONNECTIONS = 16;
 const SAMPLE_MS = 10_000;
@@ -30,7 +31,6 @@ const MAXIMUM_MS = 5000;
 const TOKEN_LIFETIME_SECONDS = 20;
 const USERS = 5;
 const KEY = 'soak-key';
-const PLUGIN_NAMES = ['genesys-pii-log', 'genesys-quota', 'genesys-response-filter', 'genesys-token-manager'];
 
 /** The gateway under load. */
 interface Soaked {
@@ -42,20 +42,29 @@ interface Soaked {
 
 const closers: (() => Promise<void>)[] = [];
 
-function readSettings(): { minutes: number; gateway: 'kong' | 'local' } {
+type Kind = 'kong' | 'local';
+type Form = 'separate' | 'combined';
+
+function readSettings(): { minutes: number; gateway: Kind; form: Form } {
   const { values } = readArguments(USAGE, {
-    options: { minutes: { type: 'string', default: '60' }, gateway: { type: 'string', default: 'kong' } },
+    options: {
+      minutes: { type: 'string', default: '60' },
+      gateway: { type: 'string', default: 'kong' },
+      form: { type: 'string', default: 'separate' },
+    },
   });
   const minutes = Number(values.minutes);
   if (!(minutes >= 2 && minutes <= 10_000)) throw new Error(`--minutes ${values.minutes}: 2 to 10000`);
   if (values.gateway !== 'kong' && values.gateway !== 'local')
     throw new Error(`--gateway ${values.gateway}: kong or local`);
+  if (values.form !== 'separate' && values.form !== 'combined')
+    throw new Error(`--form ${values.form}: separate or combined`);
   const missing = nginxMissing() ?? (values.gateway === 'kong' ? kongMissing() : undefined);
   if (missing !== undefined) throw new Error(missing);
-  return { minutes, gateway: values.gateway };
+  return { minutes, gateway: values.gateway, form: values.form };
 }
 
-async function soak({ minutes, gateway: kind }: ReturnType<typeof readSettings>): Promise<number> {
+async function soak({ minutes, gateway: kind, form }: ReturnType<typeof readSettings>): Promise<number> {
   const logDir = memoryFolder('soak-');
   closers.push(async () => rmSync(logDir, { recursive: true, force: true }));
   const auditLog = join(logDir, 'audit.log');
@@ -70,19 +79,23 @@ async function soak({ minutes, gateway: kind }: ReturnType<typeof readSettings>)
   if (redis === undefined) console.log(`without Redis, counters and tokens in memory: ${REDIS_MISSING}`);
   else closers.push(() => redis.stop());
 
-  const config = configuration({ upstreamUrl: upstream.url, login, redis, auditLog });
+  const separate = configuration({ upstreamUrl: upstream.url, login, redis, auditLog });
+  const config = form === 'combined' ? combineConfig(separate) : separate;
   const gateway = await (kind === 'kong' ? startKong : startLocal)(config, logDir);
   closers.push(() => gateway.close());
   await waitFor('every route to answer', () => answersAll(gateway.url), 60_000);
 
   const maximum = await measureMaximum(gateway.url);
   const pace = Math.max(1, Math.floor(maximum / 2));
-  console.log(`${kind}: at most ${maximum.toFixed(0)} requests/s; ${pace} for ${minutes} minutes`);
+  console.log(`${kind}, ${form}: at most ${maximum.toFixed(0)} requests/s; ${pace} for ${minutes} minutes`);
   const samples = await keepUp({ gateway, pace, minutes, login, auditLog });
   const verdict = judgeSoak(samples);
   report(verdict);
   const tokens = login.control.counts().tokensIssued;
-  writeFileSync(RESULTS, `${JSON.stringify({ kind, minutes, maximum, pace, tokens, verdict, samples }, null, 2)}\n`);
+  writeFileSync(
+    RESULTS,
+    `${JSON.stringify({ kind, form, minutes, maximum, pace, tokens, verdict, samples }, null, 2)}\n`,
+  );
   console.log(`written to ${RESULTS}`);
   return verdict.isFlat ? 0 : 1;
 }
@@ -174,10 +187,7 @@ function configuration({ upstreamUrl, login, redis, auditLog }: Parts): Declarat
 }
 
 function servers(logDir: string): ExternalPlugin[] {
-  return PLUGINS.filter(({ name }) => PLUGIN_NAMES.includes(name)).map((plugin) => ({
-    ...plugin,
-    args: plugin.name === 'genesys-pii-log' ? ['--log-dir', logDir] : [],
-  }));
+  return PLUGINS.map((plugin) => ({ ...plugin, args: ['--log-dir', logDir] }));
 }
 
 async function startKong(config: Declarative, logDir: string): Promise<Soaked> {
@@ -185,15 +195,19 @@ async function startKong(config: Declarative, logDir: string): Promise<Soaked> {
   return {
     url: kong.url,
     processes() {
-      const ofPlugins = PLUGIN_NAMES.map((name): [string, number | undefined] => [name, kong.pluginServerPid(name)]);
-      const all = [
-        ...ofPlugins,
+      const all: [string, number | undefined][] = [
+        ...processesOf(kong),
         ...kong.workerPids().map((pid, index): [string, number] => [`nginx worker ${index}`, pid]),
       ];
       return Object.fromEntries(all.filter((entry): entry is [string, number] => entry[1] !== undefined));
     },
     close: kong.close,
   };
+}
+
+/** The processes of the plugins, each by the name of its first plugin. */
+function processesOf(gateway: { pluginServerPid(name: string): number | undefined }): [string, number | undefined][] {
+  return byProcess(PLUGINS).map(([name = '']) => [name, gateway.pluginServerPid(name)]);
 }
 
 /** The local gateway runs in this process, beside the load: its memory is of both. */
@@ -212,7 +226,7 @@ async function startLocal(config: Declarative, logDir: string): Promise<Soaked> 
     url: gateway.url,
     processes() {
       isReady = true;
-      const all = PLUGIN_NAMES.map((name): [string, number | undefined] => [name, gateway.pluginServerPid(name)]);
+      const all = processesOf(gateway);
       const running = all.filter((entry): entry is [string, number] => entry[1] !== undefined);
       return Object.fromEntries([...running, ['local gateway and load', process.pid]]);
     },

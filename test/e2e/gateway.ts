@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { combineConfig } from '../../kong/install/combine/apply.js';
-import { PART_PLUGINS, UNBUFFERED } from '../../kong/install/combine/plan.js';
+import { PART_PLUGINS } from '../../kong/install/combine/plan.js';
 import { startLocalGateway } from '../../kong/local-gateway/index.js';
 import { startDockerKong } from '../../kong/testbed/docker-kong.js';
 import {
@@ -20,6 +20,7 @@ import {
   type ExternalPlugin,
   LEFT_OUT_LOCALLY,
   mayShareProcess,
+  PLUGINS,
   pluginServerCommands,
 } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
@@ -63,7 +64,7 @@ export async function startGateway(options: NativeKongOptions): Promise<Gateway>
   const gateway = await start({
     ...options,
     config: combineConfig(options.config),
-    plugins: [...options.plugins.filter(({ name }) => name !== COMBINED), ...COMBINED_PLUGINS],
+    plugins: [...options.plugins, ...COMBINED.filter(({ name }) => !options.plugins.some((one) => one.name === name))],
   });
   const { native } = gateway;
   return {
@@ -73,11 +74,7 @@ export async function startGateway(options: NativeKongOptions): Promise<Gateway>
   };
 }
 
-const COMBINED = 'genesys-gateway';
-const COMBINED_PLUGINS: readonly ExternalPlugin[] = [
-  { name: COMBINED, script: `bin/${COMBINED}.js` },
-  { name: UNBUFFERED, script: `bin/${COMBINED}.js`, choice: { module: COMBINED, variant: 'without-bodies' } },
-];
+const COMBINED = PLUGINS.filter(({ script }) => script === 'bin/genesys-gateway.js');
 
 /** Returns how Kong's log names a field of a part that is configured next to another one. */
 export function fieldOf(record: string, field: string): string {

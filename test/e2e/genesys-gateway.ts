@@ -48,6 +48,8 @@ export async function startGenesysGateway(
     plugins?: readonly ExternalPlugin[];
     /** Leaves the shipped limits in place; without, a test may send as much as it likes. */
     withQuota?: boolean;
+    /** Leaves the shipped audit log in place. */
+    withAudit?: boolean;
     edit?: (config: KongConfig) => void;
     /** Of the gateway, beside what kong.yml needs. */
     env?: Record<string, string>;
@@ -62,6 +64,7 @@ export async function startGenesysGateway(
     const shipped = developmentConfig({ kind: 'simulator', url: genesys.url, tokenUrl: genesys.tokenUrl });
     for (const route of shipped.services.flatMap(({ routes }) => routes)) {
       if (!options.withQuota) route.plugins = route.plugins.filter(({ name }) => name !== 'genesys-quota');
+      if (!options.withAudit) route.plugins = route.plugins.filter(({ name }) => !name.startsWith('genesys-pii-log'));
     }
     for (const consumer of shipped.consumers ?? []) if (!options.withQuota) delete consumer.plugins;
     return shipped;

@@ -40,13 +40,10 @@ beforeAll(async () => {
   audit = openAuditLog(join(logDir, 'audit.log'));
   mirror = await startMirrorService();
   const args = ['--log-dir', logDir];
-  const plugins = PLUGINS.map((plugin) => (plugin.name === 'genesys-pii-log' ? { ...plugin, args } : plugin));
-  const unbuffered = {
-    name: UNBUFFERED,
-    script: 'bin/genesys-pii-log.js',
-    args: [...args, '--without-bodies', '--name', UNBUFFERED],
-  };
-  setup = await startGenesysGateway({ plugins: [...plugins, unbuffered], edit: addRoutes });
+  const plugins = PLUGINS.map((plugin) =>
+    plugin.script === 'bin/genesys-pii-log.js' ? { ...plugin, args } : plugin,
+  );
+  setup = await startGenesysGateway({ plugins, edit: addRoutes });
 });
 afterAll(async () => {
   await setup?.close();

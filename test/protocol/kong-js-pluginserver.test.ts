@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MsgPackDriver } from '../../kong/kong-side/msgpack.js';
+import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { type KongJsPluginServer, startKongJsPluginServer } from '../../kong/testbed/kong-js-pluginserver.js';
-import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 
 let server: KongJsPluginServer | undefined;
 let genesys: GenesysCloud | undefined;
@@ -16,7 +16,7 @@ afterEach(async () => {
   await genesys?.close();
 });
 
-describe.each(PLUGINS.map(({ name }) => name))('%s under kong-js-pluginserver', (name) => {
+describe.each(PLUGIN_NAMES)('%s under kong-js-pluginserver', (name) => {
   it('is described as by our own server', async () => {
     server = await startKongJsPluginServer(`plugins/${name}/index.js`);
     const [command = '', ...args] = server.dump;

@@ -21,7 +21,7 @@ export const PART_PLUGINS: readonly string[] = PARTS.map(({ plugin }) => plugin)
 const COMBINED = 'genesys-gateway';
 const COMBINED_PRIORITY = 880;
 /** The variant without a response phase: none of its parts makes Kong buffer, and neither must the combined entry. */
-export const UNBUFFERED = 'genesys-gateway-unbuffered';
+const UNBUFFERED = 'genesys-gateway-unbuffered';
 
 /** Other plugins that run between parts, and so between which parts decide. Those that come with Kong 3.9, and genesys-login. */
 const BETWEEN: Readonly<Record<string, number>> = {

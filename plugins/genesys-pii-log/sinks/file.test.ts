@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { testLine } from '../testing/lines.js';
-import { createFileTransport, createStreamTransport, faultOfLogPath } from './file.js';
+import { createFileTransport, createOutputTransport, faultOfLogPath } from './file.js';
 import type { Transport } from './transport.js';
 
 let dir: string;
@@ -77,8 +77,25 @@ it('lies below the folders that the command line names', async () => {
 it('writes to a stream by its path', async () => {
   const transport = open('stdout');
   await transport.send([testLine(0)]);
-  const stream = createStreamTransport(join(dir, 'stdout'));
+  const stream = createOutputTransport(join(dir, 'stdout'));
   transports.push(stream);
   await stream.send([testLine(1)]);
   expect(await readFile(join(dir, 'stdout'), 'utf8')).toBe('{"n":0}\n{"n":1}\n');
+  // As of a container whose output goes to a file: it is not looked at by its name.
+  await symlink(join(dir, 'stdout'), join(dir, 'link'));
+  const link = createOutputTransport(join(dir, 'link'));
+  transports.push(link);
+  await link.send([testLine(2)]);
+  expect(await readFile(join(dir, 'stdout'), 'utf8')).toBe('{"n":0}\n{"n":1}\n{"n":2}\n');
+});
+
+it('makes a file that is named as the output, and follows its rotation', async () => {
+  const path = join(dir, 'audit.log');
+  const output = createOutputTransport(path);
+  transports.push(output);
+  await output.send([testLine(0)]);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  await rename(path, join(dir, 'audit.log.1'));
+  await output.send([testLine(1)]);
+  expect(await readFile(path, 'utf8')).toBe('{"n":1}\n');
 });

@@ -2,7 +2,7 @@
  * Appends lines to a file. Follows rotation by renaming: the path is checked before every write, and opened again if it
  * is another file.
  */
-import { constants, realpathSync } from 'node:fs';
+import { constants, lstatSync, realpathSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import type { Line } from '../entry/line.js';
@@ -40,9 +40,13 @@ export function createFileTransport(path: string, logDirs: readonly string[]): T
   }, path);
 }
 
-/** Creates the transport to a stream that is not rotated, such as the container's own output. */
-export function createStreamTransport(path: string): Transport {
+/**
+ * Creates the transport to what the command line names as standard output: the container's own, such as `/proc/1/fd/1`,
+ * which is not rotated, or a file, which is made if it is missing.
+ */
+export function createOutputTransport(path: string): Transport {
   const { O_WRONLY, O_APPEND, O_NONBLOCK } = constants;
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true) return createFileTransport(path, [dirname(path)]);
   return createAppender(() => open(path, O_WRONLY | O_APPEND | O_NONBLOCK), undefined);
 }
 

@@ -3,7 +3,7 @@
  * when the configuration changes. Instances with the same sink settings share a queue and a connection.
  */
 import { realClock } from '../../shared/clock.js';
-import { createFileTransport, createStreamTransport } from './file.js';
+import { createFileTransport, createOutputTransport } from './file.js';
 import { createHttpTransport, type HttpSettings } from './http.js';
 import { createSink, type Sink, type SinkStats } from './sink.js';
 import { createSyslogTransport, type SyslogSettings } from './syslog.js';
@@ -55,7 +55,7 @@ export function createSinkRegistry(lostEvents: () => number): SinkRegistry {
     const options = { name, queueEntries, lostEvents, clock: realClock, maxAttempts: Number.POSITIVE_INFINITY };
     switch (target.type) {
       case 'stdout':
-        return createSink({ ...options, transport: createStreamTransport(target.path) });
+        return createSink({ ...options, transport: createOutputTransport(target.path) });
       case 'file':
         return createSink({ ...options, transport: createFileTransport(target.path, target.logDirs) });
       case 'syslog':
