@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { COMBINE_USAGE, combine } from '../kong/install/combine/command.js';
 import { run, USAGE } from '../kong/install/command-line.js';
+import { RENDER_USAGE, renderCommand } from '../kong/install/render/command.js';
 import { runTry } from '../kong/install/try.js';
 import { tryAudit } from '../plugins/genesys-pii-log/try-audit.js';
 
@@ -11,15 +12,18 @@ const [command, ...args] = process.argv.slice(2);
 
 /** Prints what a command has to say: the result to standard output, remarks to standard error. */
 const COMMANDS: Record<string, () => Promise<{ text: string; notes?: readonly string[] }>> = {
-  combine: () => combine(args),
+  combine: async () => combine(args),
+  render: async () => renderCommand(args, PACKAGE_FOLDER),
   try: async () => ({ text: await runTry(args, process.stdin, tryAudit) }),
 };
 const printSettings = async (): Promise<{ text: string; notes?: readonly string[] }> => ({
   text: await run(process.argv.slice(2), { node: process.execPath, packageFolder: PACKAGE_FOLDER }),
 });
 
+const USAGES: Record<string, string> = { combine: COMBINE_USAGE, render: RENDER_USAGE };
+
 if (process.argv.includes('--help')) {
-  process.stdout.write(`${command === 'combine' ? COMBINE_USAGE : USAGE}\n`);
+  process.stdout.write(`${USAGES[command ?? ''] ?? USAGE}\n`);
 } else {
   try {
     const { text, notes = [] } = await (COMMANDS[command ?? ''] ?? printSettings)();

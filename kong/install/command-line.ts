@@ -25,6 +25,7 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
        kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins PLUGIN,...] [--processes one|each]
                           [--prefix DIR] [--log FILE] [-- FLAG ...]
        kong-genesys-cloud combine FILE
+       kong-genesys-cloud render [--region REGION] [...]
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
   --plugins  which plugins (default: all): ${namesOf(SERVED)};

@@ -150,5 +150,5 @@ export function useRedis(config: KongConfig, redis: { host: string; port: number
 }
 
 function readYaml(name: string): KongConfig {
-  return parse(readFileSync(resolve(KONG, name), 'utf8')) as KongConfig;
+  return parse(readFileSync(resolve(KONG, name), 'utf8'), { merge: true }) as KongConfig;
 }

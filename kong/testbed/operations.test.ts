@@ -20,15 +20,12 @@ it('kong.yml has the routes of the list, for both prefixes', () => {
   const routes = new Map(services.flatMap((service) => service.routes.map((route) => [route.name, route])));
   for (const by of ['', '-bearer']) {
     expect(routes.get(`genesys-cloud-queries${by}`)).toMatchObject({ methods: ['POST'], paths: routePaths(paths) });
-    expect(routes.get(`genesys-cloud-queries-api${by}`)).toMatchObject({
-      methods: ['POST'],
-      paths: routePaths(paths, '/api', 'path'),
-    });
   }
 });
 
 it('the patterns match the operations of the list, and no other POST that the SDK knows', () => {
-  const patterns = routePaths(paths).map((pattern) => new RegExp(`^${pattern.slice(1)}`));
+  // JavaScript writes the names of groups in another way than PCRE.
+  const patterns = routePaths(paths).map((pattern) => new RegExp(`^${pattern.slice(1).replace('(?P<', '(?<')}`));
   const posts = readOperations().filter(({ method }) => method === 'POST');
   const matched = posts.filter(({ path }) => {
     const concrete = path.replace(/\{[^}]*\}/g, '0b5d6a7e-1000-4000-8000-000000000001');

@@ -58,11 +58,10 @@ export function readingPosts(): ReadingPosts {
 }
 
 /**
- * Returns anchored regular expressions for Kong's router, one for each resource below /api/v2.
- * @param before what stands before `/api/v2`: nothing, or `/api`
- * @param group the name of a group that holds the path from `/api/v2` on; left out: none
+ * Returns anchored regular expressions for Kong's router, one for each resource below /api/v2. The prefix `/api` may be in
+ * front; the group `path` has what comes after it.
  */
-export function routePaths(paths: readonly string[], before = '', group?: string): string[] {
+export function routePaths(paths: readonly string[]): string[] {
   const byResource = new Map<string, string[]>();
   for (const path of paths) {
     const [resource = '', ...rest] = path.replace('/api/v2/', '').split('/');
@@ -72,8 +71,7 @@ export function routePaths(paths: readonly string[], before = '', group?: string
     const below = rests.filter((rest) => rest !== '');
     const any = below.length === 1 ? `/${below[0]}` : `/(?:${below.join('|')})`;
     const tail = below.length === 0 ? '' : below.length < rests.length ? `(?:${any})?` : any;
-    const path = `/api/v2/${resource}${tail}`;
-    return `~${before}${group === undefined ? path : `(?P<${group}>${path})`}$`;
+    return `~/(?:api/)?(?P<path>api/v2/${resource}${tail})$`;
   });
 }
 

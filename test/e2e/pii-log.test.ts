@@ -40,9 +40,7 @@ beforeAll(async () => {
   audit = openAuditLog(join(logDir, 'audit.log'));
   mirror = await startMirrorService();
   const args = ['--log-dir', logDir];
-  const plugins = PLUGINS.map((plugin) =>
-    plugin.script === 'bin/genesys-pii-log.js' ? { ...plugin, args } : plugin,
-  );
+  const plugins = PLUGINS.map((plugin) => (plugin.script === 'bin/genesys-pii-log.js' ? { ...plugin, args } : plugin));
   setup = await startGenesysGateway({ plugins, edit: addRoutes });
 });
 afterAll(async () => {

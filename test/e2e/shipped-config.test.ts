@@ -9,6 +9,7 @@ import { rawRequest } from '../support/raw-request.js';
 import { GATEWAY_KIND } from './gateway.js';
 import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
 
+const KEYED = { headers: { apikey: 'demo-key' } };
 const READER = { headers: { apikey: 'reader-key' } };
 const ID = '7826bf0d-ba6f-4929-bf63-187095bdb631';
 
@@ -65,6 +66,17 @@ describe('a request', () => {
       expect(setup.genesys.control.requests({ kind: 'api' })).toHaveLength(1);
     },
   );
+
+  it.each(['/api/v2', '/api/api/v2'])('below %s keeps the escapes of its path on the way', async (base) => {
+    const rest = '/analytics/reporting/a%20b%C3%A9+c%3Fe(1)';
+    setup.genesys.control.reset();
+    await rawRequest(`${setup.gateway.url}${base}${rest}?x=%20y&z=a%2Fb`, KEYED);
+    const [received] = setup.genesys.control.requests({ kind: 'api' });
+    expect([received?.path, received?.query]).toEqual([
+      `/api/v2${rest}`,
+      expect.stringMatching(/^x=(%20|\+)y&z=a%2Fb$/),
+    ]);
+  });
 
   it('for analytics goes whole to its own route, which waits longer', async () => {
     const post = { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } };

@@ -23,7 +23,7 @@ function checkConfig(text: string): string {
 
 const checked = (text: string): number => Number(/: (\d+) plugin configurations checked, no fault$/m.exec(text)?.[1]);
 const namesOf = (text: string): string[] =>
-  (parse(text) as { plugins: { name: string }[] }).plugins.map(({ name }) => name);
+  (parse(text, { merge: true }) as { plugins: { name: string }[] }).plugins.map(({ name }) => name);
 
 describe('an entry in a comment', () => {
   it('is whole, and passes the check when it is one no more', () => {
@@ -34,7 +34,9 @@ describe('an entry in a comment', () => {
 });
 
 describe('failover.yml', () => {
-  const state = parse(SHIPPED) as { services: { routes: { plugins: { name: string; config: object }[] }[] }[] };
+  const state = parse(SHIPPED, { merge: true }) as {
+    services: { routes: { plugins: { name: string; config: object }[] }[] }[];
+  };
   applyDeckPatches(state, resolve(ROOT, 'kong/failover.yml'));
   const text = stringify(state, { aliasDuplicateObjects: false });
 

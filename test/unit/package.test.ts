@@ -3,16 +3,7 @@
  * around them but its own dependencies, and under which licences those come.
  */
 import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -52,6 +43,9 @@ const lock = readJson(join(ROOT, 'package-lock.json')) as {
 /** Folders of what is installed without the development dependencies. */
 const PRODUCTION = Object.entries(lock.packages).flatMap(([path, { dev }]) => (path === '' || dev ? [] : [path]));
 
+/** What `kong-genesys-cloud render` reads. */
+const CONFIGURATION = ['kong/config', 'kong/failover.yml', 'kong/stages'];
+
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
 const installed = join(folder, 'lib/node_modules', manifest.name);
 let files: string[];
@@ -64,6 +58,7 @@ beforeAll(() => {
     cwd: ROOT,
   });
   for (const name of ['package.json', 'README.md', 'LICENSE']) copyFileSync(join(ROOT, name), join(stage, name));
+  for (const name of CONFIGURATION) cpSync(join(ROOT, name), join(stage, name), { recursive: true });
   for (const path of PRODUCTION.filter((name) => name.lastIndexOf('node_modules/') === 0)) {
     cpSync(join(ROOT, path), join(stage, path), { recursive: true });
   }
@@ -99,7 +94,10 @@ describe('the package', () => {
     const single = ['plugin-list', 'plugin-server-commands', 'kong-side/connect', 'kong-side/protobuf'].map(
       (name) => `dist/kong/${name}.js`,
     );
-    const expected = [...sources, ...single, 'LICENSE', 'README.md', 'package.json'];
+    const configuration = ['authorities', 'consumers', 'gateway'].map((name) => `kong/config/${name}.yml`);
+    const stages = ['dev', 'prod', 'staging'].map((name) => `kong/stages/${name}.yml`);
+    const other = ['kong/failover.yml', 'LICENSE', 'README.md', 'package.json'];
+    const expected = [...sources, ...single, ...configuration, ...stages, ...other];
     expect([...files].sort()).toEqual(expected.sort());
   });
 
@@ -157,12 +155,12 @@ describe('an installed command', () => {
     expect(run(join(folder, 'bin/genesys-plugins'), '--dump', '--plugin', name)).toBe(described);
   });
 
-  it('kong-genesys-cloud combine says what it needs that is not installed', () => {
+  it('kong-genesys-cloud renders a configuration and combines it', () => {
     const file = join(folder, 'kong.yml');
-    writeFileSync(file, 'plugins: []\n');
-    expect(() => run(join(folder, 'bin/kong-genesys-cloud'), 'combine', file)).toThrow(
-      'combine needs the package yaml',
-    );
+    const command = join(folder, 'bin/kong-genesys-cloud');
+    run(command, 'render', '--region', 'mypurecloud.de', '--output', file);
+    expect(readFileSync(file, 'utf8')).toContain('host: genesys-eu-central-1');
+    expect(run(command, 'combine', file)).toContain('name: genesys-gateway');
   });
 
   it('kong-genesys-cloud prints settings with the paths of where it is installed', () => {

@@ -1,6 +1,6 @@
 /** `kong-genesys-cloud combine FILE`: prints the file with the suite's plugins combined, and says what stays separate. */
 import { readFileSync } from 'node:fs';
-import { combineText } from './yaml.js';
+import { type CombinedFile, combineText } from './yaml.js';
 
 export const COMBINE_USAGE = `usage: kong-genesys-cloud combine FILE
   prints FILE, a declarative configuration in YAML or JSON, with one entry of genesys-gateway instead of several
@@ -11,7 +11,7 @@ export const COMBINE_USAGE = `usage: kong-genesys-cloud combine FILE
  * @returns what to print on standard output, and lines for standard error
  * @throws Error of one line that says what is wrong
  */
-export async function combine(args: readonly string[]): Promise<{ text: string; notes: string[] }> {
+export function combine(args: readonly string[]): { text: string; notes: string[] } {
   const [file, ...more] = args;
   if (file === undefined || file.startsWith('-') || more.length > 0) throw new Error(COMBINE_USAGE);
   let text: string;
@@ -20,9 +20,12 @@ export async function combine(args: readonly string[]): Promise<{ text: string; 
   } catch (error) {
     throw new Error(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
-  const result = await combineText(text).catch((error: Error) => {
-    throw new Error(`${file}: ${error.message}`);
-  });
+  let result: CombinedFile;
+  try {
+    result = combineText(text);
+  } catch (error) {
+    throw new Error(`${file}: ${(error as Error).message}`);
+  }
   const { before, after } = result.combined;
   return {
     text: result.text,

@@ -14,6 +14,7 @@ interface Written {
 
 const PRIORITIES: Readonly<Record<string, number>> = {
   'genesys-pii-log': 905,
+  'genesys-pii-log-unbuffered': 905,
   'response-ratelimiting': 900,
   'genesys-quota': 890,
   'genesys-gateway': 880,
@@ -60,13 +61,23 @@ function passed(plugins: readonly Written[], request: Partial<Record<(typeof SCO
     }
     return [];
   });
-  return running
+  const parts = running
     .sort((a, b) => Number(PRIORITIES[b.name]) - Number(PRIORITIES[a.name]))
     .flatMap(({ name, config }) =>
       name.startsWith('genesys-gateway')
-        ? Object.entries(config).map(([record, own]) => `genesys-${record.replace('_', '-')} ${JSON.stringify(own)}`)
+        ? Object.entries(config).map(([record, own]) => `${partOf(name, record)} ${JSON.stringify(own)}`)
         : [`${name} ${JSON.stringify(config)}`],
     );
+  // Two logs that follow one another do not see one another.
+  const isLog = (part: string | undefined): boolean => part?.startsWith('genesys-pii-log') ?? false;
+  const [first, second] = parts;
+  return isLog(first) && isLog(second) ? [...[first ?? '', second ?? ''].sort(), ...parts.slice(2)] : parts;
+}
+
+/** A log of a combined entry without a response phase is the one that logs no answers. */
+function partOf(name: string, record: string): string {
+  const isUnbuffered = record === 'pii_log' && name === 'genesys-gateway-unbuffered';
+  return `genesys-${record.replace('_', '-')}${isUnbuffered ? '-unbuffered' : ''}`;
 }
 
 type Scope = Partial<Record<(typeof SCOPES)[number], string>>;

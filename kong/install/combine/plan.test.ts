@@ -56,6 +56,20 @@ describe('entries at one place', () => {
     ]);
   });
 
+  it('have a log without answers only where Kong holds none', () => {
+    const log = plugin('pii-log-unbuffered');
+    expect(combinedIn(state({ route: [log, QUOTA, TOKENS] }))).toEqual([
+      `${ROUTE}: genesys-gateway-unbuffered with pii_log, quota, token_manager`,
+    ]);
+    expect(combinedIn(state({ route: [log, QUOTA, FILTER] }))).toEqual([
+      `${ROUTE}: genesys-gateway with quota, response_filter`,
+    ]);
+    expect(reasonsIn(state({ route: [log, QUOTA, FILTER] }))[0]).toContain(
+      'with genesys-response-filter it would log answers',
+    );
+    expect(combinedIn(state({ route: [log, QUOTA, LOG] }))).toEqual([`${ROUTE}: genesys-gateway with pii_log, quota`]);
+  });
+
   it('are found wherever they are written', () => {
     const at = { route: 'r', consumer: 'c' };
     const config = combineConfig({

@@ -5,9 +5,13 @@
 import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
 import { type Context, type Entry, isFor, keyOf, listPlaces, mostSpecific, type Path } from './places.js';
 
+/** The audit log without a response phase: it logs no bodies of answers. */
+const UNBUFFERED_LOG = 'genesys-pii-log-unbuffered';
+
 /** The parts in the order in which they decide, each with its plugin and that plugin's priority. */
 const PARTS = [
   { record: 'pii_log', plugin: 'genesys-pii-log', priority: 905, buffers: true },
+  { record: 'pii_log', plugin: UNBUFFERED_LOG, priority: 905, buffers: false },
   { record: 'quota', plugin: 'genesys-quota', priority: 890, buffers: false },
   { record: 'token_manager', plugin: 'genesys-token-manager', priority: 850, buffers: false },
   { record: 'response_filter', plugin: 'genesys-response-filter', priority: 790, buffers: true },
@@ -83,6 +87,7 @@ export function planCombinations(document: PlainObject, kept: ReadonlyMap<string
   });
   const foreign = active.filter(({ name }) => name in BETWEEN || name === COMBINED || name === UNBUFFERED);
   separateDiffering(members);
+  separateUnbuffered(members);
   // Each round separates at least one member, so this ends.
   while (contexts.some((context) => separateConflicts(members, foreign, context)));
   const groups = groupsOf(members);
@@ -118,6 +123,14 @@ function separateDiffering(members: readonly Member[]): void {
     ) {
       member.reason = 'it is configured twice here';
     }
+  }
+}
+
+/** Separates an audit log of no answers where another part makes Kong hold them: combined with it, it would log them. */
+function separateUnbuffered(members: readonly Member[]): void {
+  for (const member of members.filter(({ name }) => name === UNBUFFERED_LOG)) {
+    const buffering = members.find(({ place, part }) => place === member.place && part.buffers);
+    if (buffering !== undefined) member.reason ??= `with ${buffering.name} it would log answers`;
   }
 }
 

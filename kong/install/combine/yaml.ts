@@ -1,14 +1,29 @@
 /**
  * Combines the entries of a file in YAML, and keeps its comments, anchors and quotes as far as the library `yaml` can.
- * That library is not among the package's dependencies: a gateway does not need it.
  */
-import type { Alias, Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import {
+  Alias,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  type Node,
+  Pair,
+  parse,
+  parseDocument,
+  Scalar,
+  visit,
+  YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
 import { combineByPlan, compare } from './apply.js';
 import { listPlaces, type Path } from './places.js';
 import { type Combination, type Plan, planCombinations, type Separate } from './plan.js';
-
-type Yaml = typeof import('yaml');
 
 /** A combined file. */
 export interface CombinedFile {
@@ -18,17 +33,14 @@ export interface CombinedFile {
   separate: readonly Separate[];
 }
 
-/** @throws Error of one line if the text is no YAML mapping, or the library is missing */
-export async function combineText(text: string): Promise<CombinedFile> {
-  const yaml = await import('yaml').catch(() => {
-    throw new Error('combine needs the package yaml: npm install --no-save yaml@2, in the folder of this package');
-  });
-  const document = yaml.parseDocument(text, { merge: true });
+/** @throws Error of one line if the text is no YAML mapping */
+export function combineText(text: string): CombinedFile {
+  const document = parseDocument(text, { merge: true });
   const [fault] = document.errors;
   if (fault !== undefined) throw new Error(fault.message.split('\n')[0]);
   const value: unknown = document.toJS();
   if (!isPlainObject(value)) throw new Error('expected a mapping');
-  const nodes = new Nodes(yaml, document);
+  const nodes = new Nodes(document);
   const plan = planFor(value, nodes);
   const before = plan.combinations.reduce((sum, { members }) => sum + members.length, 0);
   const combined = { before, after: plan.combinations.length };
@@ -40,7 +52,7 @@ export async function combineText(text: string): Promise<CombinedFile> {
   const written = document.toString({ lineWidth: 0 });
   // Whatever a file contains that is not foreseen here: nothing is written that says something else.
   const isRight = (candidate: string): boolean =>
-    JSON.stringify(yaml.parse(candidate, { merge: true })) === JSON.stringify(expected);
+    JSON.stringify(parse(candidate, { merge: true })) === JSON.stringify(expected);
   const right = [withSpacesOf(text, written), written].find(isRight);
   if (right === undefined) {
     throw new Error('its anchors and aliases cannot be kept; replace them by what they stand for, and combine again');
@@ -109,7 +121,7 @@ function rewrite({ combinations }: Plan, nodes: Nodes): void {
 }
 
 /** Gives lines that say the same the spaces that they had: the library writes `[ a ]` for `[a]`, and aligns no comments. */
-function withSpacesOf(original: string, written: string): string {
+export function withSpacesOf(original: string, written: string): string {
   const bare = (line: string): string => line.replace(/\s+/g, '');
   const lines = new Map(original.split('\n').map((line) => [bare(line), line.trim()]));
   return written
@@ -120,7 +132,6 @@ function withSpacesOf(original: string, written: string): string {
 
 /** The nodes of a document, looked at through aliases and merge keys. */
 class Nodes {
-  readonly #yaml: Yaml;
   readonly #document: Document;
   /** What each alias stood for before anything was moved. */
   readonly #targets = new Map<Alias, Node>();
@@ -129,10 +140,9 @@ class Nodes {
   /** What to call a node that needs an anchor. */
   readonly #names = new Map<unknown, string>();
 
-  constructor(yaml: Yaml, document: Document) {
-    this.#yaml = yaml;
+  constructor(document: Document) {
     this.#document = document;
-    yaml.visit(document, {
+    visit(document, {
       Alias: (_, alias) => {
         const target = alias.resolve(document);
         if (target === undefined) return;
@@ -146,7 +156,7 @@ class Nodes {
   listOf(entry: Path): YAMLSeq {
     const node = entry.slice(0, -1).reduce<unknown>((at, step) => this.#child(at, step), this.#document.contents);
     const list = this.#resolved(node);
-    if (!this.#yaml.isSeq(list)) throw new Error('there is no such list');
+    if (!isSeq(list)) throw new Error('there is no such list');
     return list;
   }
 
@@ -161,7 +171,6 @@ class Nodes {
     const key = JSON.stringify([name, fields, maps.map((map) => this.#idOf(map))]);
     const earlier = made.get(key);
     if (earlier !== undefined) return earlier;
-    const { Pair, Scalar, YAMLMap } = this.#yaml;
     const config = new YAMLMap();
     const entry = this.#document.createNode({ name, ...fields }) as YAMLMap;
     const [first] = members.map(({ path }) => path).sort(compare);
@@ -191,7 +200,6 @@ class Nodes {
 
   /** Makes each alias refer to a node before it: the first place of a node has it, later ones have an alias. */
   tieAliases(): void {
-    const { isAlias, isCollection, isNode, isPair, isScalar } = this.#yaml;
     const written = new Set<unknown>();
     const tie = (node: unknown): unknown => {
       const target = isAlias(node) ? this.#targets.get(node) : node;
@@ -220,14 +228,14 @@ class Nodes {
       anchored.anchor = name;
       this.#anchors.add(name);
     }
-    const alias = new this.#yaml.Alias(anchored.anchor);
+    const alias = new Alias(anchored.anchor);
     this.#targets.set(alias, target);
     return alias;
   }
 
   #mapOf(entry: Path): YAMLMap {
     const map = this.#resolved(this.itemAt(entry));
-    if (!this.#yaml.isMap(map)) throw new Error('there is no such entry');
+    if (!isMap(map)) throw new Error('there is no such entry');
     return map;
   }
 
@@ -239,12 +247,11 @@ class Nodes {
   }
 
   #resolved(node: unknown): unknown {
-    return this.#yaml.isAlias(node) ? this.#targets.get(node) : node;
+    return isAlias(node) ? this.#targets.get(node) : node;
   }
 
   /** Returns a member of a map or list; of a map also what its merge keys give it. */
   #child(node: unknown, step: string | number): unknown {
-    const { isMap, isSeq } = this.#yaml;
     const at = this.#resolved(node);
     if (isSeq(at)) return at.items[Number(step)];
     if (!isMap(at)) return undefined;
@@ -261,7 +268,8 @@ class Nodes {
   }
 }
 
-function keyOf({ key }: Pair): unknown {
+/** Returns the key of a pair; of a merge, `<<`. */
+export function keyOf({ key }: Pair): unknown {
   const value = (key as Scalar | undefined)?.value ?? key;
   return typeof value === 'symbol' ? value.description : value;
 }
