@@ -69,6 +69,22 @@ describe('readConfig', () => {
       { limits: [limit(), limit({ name: 'b' }), limit()] },
       'config.limits[2].name is the name of another limit too',
     ],
+    [
+      'a name twice, for everyone each time',
+      { limits: [limit({ for: { tags: ['t'] } }), limit(), limit()] },
+      'config.limits[2].name is the name of another limit too',
+    ],
+    [
+      'a limit of all that some would no longer count in',
+      { limits: [limit({ by: 'global' }), limit({ for: { consumers: ['c'] } })] },
+      'config.limits[0].by must not be global if another limit has the name',
+    ],
+    [
+      'a limit of all in the place of another one',
+      { limits: [limit(), limit({ by: 'global', for: { consumers: ['c'] } })] },
+      'config.limits[1].by must not be global if another limit has the name',
+    ],
+    ['a limit for nobody', { limits: [limit({ for: {} })] }, 'config.limits[0].for'],
     ['a name with a space', { limits: [limit({ name: 'a b' })] }, 'config.limits[0].name may hold letters'],
     ["the spike arrest's name", { limits: [limit({ name: 'spike' })] }, 'config.limits[0].name must not be spike'],
     ['a window of 0', { limits: [limit({ window_seconds: 0 })] }, 'config.limits[0].window_seconds must be between'],

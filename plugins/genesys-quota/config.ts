@@ -16,6 +16,13 @@ export type Identity =
   /** `name` is lower case for a header, and as configured for a query parameter. */
   | { by: 'header' | 'query'; name: string };
 
+/** Consumers, as a limit's `for` names them. */
+export interface Callers {
+  /** Usernames and ids. */
+  consumers: ReadonlySet<string>;
+  tags: ReadonlySet<string>;
+}
+
 /** One limit. */
 export interface Limit {
   name: string;
@@ -28,6 +35,10 @@ export interface Limit {
   /** Undefined means all methods. */
   methods: ReadonlySet<string> | undefined;
   paths: readonly PathPattern[] | undefined;
+  /** Whom it concerns. Undefined means everyone. */
+  callers: Callers | undefined;
+  /** Whom limits of the same name concern instead. */
+  others: readonly Callers[];
   cost: number;
   /** Multiplies the cost: with `per: 25`, `pageSize=60` costs three times as much. */
   costByQuery: { name: string; per: number } | undefined;
@@ -73,12 +84,7 @@ const SPIKE = 'spike';
  */
 export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw);
-  const names = config.limits.map(({ name }) => name);
-  const limits = config.limits.map((limit, index) => {
-    const path = `limits[${index}]`;
-    if (names.indexOf(limit.name) !== index) throw new ConfigError(`${path}.name`, 'is the name of another limit too');
-    return readLimit(limit, path);
-  });
+  const limits = config.limits.map((limit, index) => readLimit(limit, `limits[${index}]`, config.limits));
   if (config.policy === 'redis' && config.redis === undefined) throw new ConfigError('redis', 'is required');
   return {
     limits,
@@ -95,7 +101,16 @@ export function readConfig(raw: unknown, host: Host): Config {
   };
 }
 
-function readLimit(limit: RawLimit, path: string): Limit {
+/** @param all the limits of the configuration */
+function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Limit {
+  const namesakes = all.filter(({ name }) => name === limit.name);
+  const callers = readCallers(limit.for);
+  if (callers === undefined && namesakes.find((other) => other.for === undefined) !== limit)
+    throw new ConfigError(`${path}.name`, 'is the name of another limit too');
+  // Who is named in another limit would no longer count in the one for all.
+  if (namesakes.length > 1 && limit.by === 'global')
+    throw new ConfigError(`${path}.by`, 'must not be global if another limit has the name: use names of their own');
+  const before = callers === undefined ? namesakes : namesakes.slice(0, namesakes.indexOf(limit));
   if (limit.name === SPIKE) throw new ConfigError(`${path}.name`, `must not be ${SPIKE}`);
   if (limit.cost > limit.limit) throw new ConfigError(`${path}.cost`, 'must not be over the limit');
   const windowMs =
@@ -109,10 +124,16 @@ function readLimit(limit: RawLimit, path: string): Limit {
     windowMs,
     identity,
     methods: limit.methods && new Set(limit.methods),
+    callers,
+    others: before.flatMap((other) => readCallers(other.for) ?? []),
     paths: limit.paths?.map((text, index) => readPath(text, `${path}.paths[${index}]`)),
     cost: limit.cost,
     costByQuery: limit.cost_by_query,
   };
+}
+
+function readCallers(callers: RawLimit['for']): Callers | undefined {
+  return callers && { consumers: new Set(callers.consumers), tags: new Set(callers.tags) };
 }
 
 function readSpike(spike: NonNullable<RawConfig['spike_arrest']>): Spike {

@@ -45,7 +45,34 @@ const LIMIT = {
         ...NAME,
         required: true,
         description:
-          'Letters, digits, dots, hyphens, underscores; clients are told it. One name once in a configuration; limits of one name and window in one namespace are one budget.',
+          'Letters, digits, dots, hyphens, underscores; clients are told it. One name once in a configuration, but with `for`; limits of one name and window in one namespace are one budget.',
+      },
+    },
+    {
+      for: {
+        type: 'record',
+        required: false,
+        fields: [
+          {
+            consumers: {
+              type: 'array',
+              len_min: 1,
+              elements: { type: 'string', len_min: 1 },
+              description: 'Usernames or ids.',
+            },
+          },
+          {
+            tags: {
+              type: 'array',
+              len_min: 1,
+              elements: { type: 'string', len_min: 1 },
+              description: 'Tags of consumers, one of which is enough.',
+            },
+          },
+        ],
+        entity_checks: [{ at_least_one_of: ['consumers', 'tags'] }],
+        description:
+          'Whom it concerns. With the name of another limit it takes its place for them; the first in the list does. Left out: everyone else.',
       },
     },
     {

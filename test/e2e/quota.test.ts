@@ -73,6 +73,30 @@ describe.each(policies)('policy %s', (_, policy) => {
     expect(setup.genesys.control.counts()).toMatchObject({ apiRequests: 6, tokenRequests: expect.toBeOneOf([0, 1]) });
   });
 
+  it('one consumer has more than the others, one less, and the organisation keeps its limit', async () => {
+    const limits = [
+      { name: 'organisation', limit: 9, window: 'hour', by: 'global' },
+      { name: 'consumer', limit: 2, window: 'hour' },
+      { name: 'consumer', limit: 5, window: 'hour', for: { consumers: ['svc-other'] } },
+      { name: 'consumer', limit: 1, window: 'hour', for: { tags: ['slow'] } },
+    ];
+    const tagged = { headers: { apikey: 'tagged-key' } };
+    await useQuota({ ...policy(), limits }, (config) => {
+      const acls = [{ group: 'readers' }];
+      const keyauth_credentials = [{ key: 'tagged-key' }];
+      config.consumers?.push({ username: 'svc-tagged', tags: ['slow'], acls, keyauth_credentials } as never);
+    });
+    expect(await statuses(3)).toEqual([200, 200, 429]);
+    expect(await statuses(6, OTHER)).toEqual([200, 200, 200, 200, 200, 429]);
+    expect(await statuses(2, tagged)).toEqual([200, 429]);
+    const { message } = await send(OTHER);
+    expect(message).toContain('the maximum of consumer');
+    // Eight of nine are used.
+    await useQuota({ ...policy(), namespace: `use-${uses}`, limits: [...limits.slice(0, 1), { name: 'x', limit: 9 }] });
+    expect(await statuses(2)).toEqual([200, 429]);
+    expect((await send()).message).toContain('the maximum of organisation');
+  });
+
   it('reads are not stopped by writes, and a refused write takes nothing from the whole', async () => {
     await useQuota({
       ...policy(),

@@ -1,4 +1,5 @@
 /** What is read of a request, and what it asks of which limit. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { guarded } from '../../../test/support/guarded.js';
 import { BARE_HOST } from '../../shared/host.js';
@@ -124,6 +125,72 @@ describe('the identity', () => {
     expect(ip).toMatch(/^[\w-]{22}$/);
     expect(star).toMatch(/^[\w-]{22}$/);
     expect(global).toBe('');
+  });
+});
+
+describe('whom a limit is for', () => {
+  const limits = [
+    { name: 'organisation', limit: 280, by: 'global' },
+    { name: 'consumer', limit: 10 },
+    { name: 'consumer', limit: 50, for: { consumers: ['svc-crm', 'id-of-ivr'] } },
+    { name: 'consumer', limit: 5, for: { tags: ['batch', 'slow'] } },
+    { name: 'batch', limit: 20, by: 'global', for: { tags: ['batch'] } },
+  ];
+  const limitsOf = (consumer: RequestFacts['consumer']): string[] =>
+    checksOf(config({ limits }), facts({ consumer })).map(
+      (check) => `${check.name} ${'limit' in check && check.limit}`,
+    );
+  it.each([
+    ['nobody', undefined, ['organisation 280', 'consumer 10']],
+    ['one that is not named', { id: '1', username: 'other', tags: ['web'] }, ['organisation 280', 'consumer 10']],
+    ['one by its username', { id: '1', username: 'svc-crm' }, ['organisation 280', 'consumer 50']],
+    ['one by its id', { id: 'id-of-ivr', username: 'svc-ivr' }, ['organisation 280', 'consumer 50']],
+    ['one by a tag', { id: '1', username: 'x', tags: ['web', 'slow'] }, ['organisation 280', 'consumer 5']],
+    [
+      'one in a group that shares a budget',
+      { id: '1', username: 'x', tags: ['batch'] },
+      ['organisation 280', 'consumer 5', 'batch 20'],
+    ],
+    [
+      'one that two limits name: the first of them',
+      { id: '1', username: 'svc-crm', tags: ['batch'] },
+      ['organisation 280', 'consumer 50', 'batch 20'],
+    ],
+  ])('%s', (_, consumer, expected) => {
+    expect(limitsOf(consumer)).toEqual(expected);
+  });
+
+  it('only who is named gets another number, and nobody leaves a limit of all', () => {
+    const name = fc.constantFrom('a', 'b', 'c');
+    const caller = fc.constantFrom('u1', 'u2', 'u3');
+    const some = fc.record(
+      { consumers: fc.array(caller, { minLength: 1 }), tags: fc.array(fc.constantFrom('t1', 't2'), { minLength: 1 }) },
+      { requiredKeys: ['consumers'] },
+    );
+    const general = fc.uniqueArray(fc.record({ name, limit: fc.integer({ min: 1, max: 99 }) }), {
+      selector: (one) => one.name,
+    });
+    const special = fc.array(fc.record({ name, limit: fc.integer({ min: 100, max: 999 }), for: some }));
+    const consumer = fc.record({ username: caller, id: fc.constant('i'), tags: fc.subarray(['t1', 't2']) });
+    fc.assert(
+      fc.property(general, special, consumer, (wide, named, who) => {
+        const all = { name: 'organisation', limit: 1000, by: 'global' };
+        const checks = checksOf(config({ limits: [...named, ...wide, all] }), facts({ consumer: who }));
+        const counted = checks.map((check) => `${check.name} ${'limit' in check && check.limit}`).sort();
+        const names = [...new Set([...wide, ...named].map((one) => one.name))];
+        const expected = names.flatMap((each) => {
+          const own = named.find(
+            (one) =>
+              one.name === each &&
+              (one.for.consumers.includes(who.username) ||
+                (one.for.tags ?? []).some((tag) => who.tags.includes(tag as 't1'))),
+          );
+          const chosen = own ?? wide.find((one) => one.name === each);
+          return chosen === undefined ? [] : [`${each} ${chosen.limit}`];
+        });
+        expect(counted).toEqual([...expected, 'organisation 1000'].sort());
+      }),
+    );
   });
 });
 

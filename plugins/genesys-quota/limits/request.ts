@@ -7,12 +7,15 @@ import type { Reader } from '../../runtime/step.js';
 import { forwardedMethod } from '../../shared/forwarded-method.js';
 import { readGuarded } from '../../shared/http/request-guard.js';
 import { servicePath } from '../../shared/path-pattern.js';
-import type { Config, Identity, Limit } from '../config.js';
+import type { Callers, Config, Identity, Limit } from '../config.js';
 import type { Consumer } from '../usage.js';
 import type { Check } from './counting.js';
 
 /** What a configuration reads from its requests. */
 export type ReadPlan = ReturnType<typeof planReads>;
+
+/** A consumer, with what limits may know it by. */
+type Caller = Consumer & { tags?: readonly string[] };
 
 /** What was read. A value is undefined if it was not read or does not exist. */
 export interface RequestFacts {
@@ -22,7 +25,7 @@ export interface RequestFacts {
   /** The URI that is sent to the service, as nginx gives it. */
   upstreamUri: string;
   query: URLSearchParams | undefined;
-  consumer: Consumer | undefined;
+  consumer: Caller | undefined;
   credentialId: string | undefined;
   ip: string | undefined;
   headers: ReadonlyMap<string, string>;
@@ -74,7 +77,7 @@ export function checksOf({ limits, spike, maxIdentities }: Config, request: Requ
   const path = limits.some(({ paths }) => paths !== undefined) ? servicePath(request.upstreamUri) : '';
   const checks: Check[] = [];
   for (const limit of limits) {
-    if (!concerns(limit, request.method, path)) continue;
+    if (!isFor(limit, request.consumer) || !concerns(limit, request.method, path)) continue;
     checks.push({
       kind: limit.algorithm,
       name: limit.name,
@@ -93,6 +96,16 @@ export function checksOf({ limits, spike, maxIdentities }: Config, request: Requ
     checks.push({ kind: 'spike', name: 'spike arrest', group, id, maxIdentities: most, emissionUs, burst });
   }
   return checks;
+}
+
+/** Returns whether a limit is for a consumer: it is named, and no limit of the same name comes first. */
+function isFor({ callers, others }: Limit, consumer: Caller | undefined): boolean {
+  const isNamed = ({ consumers, tags }: Callers): boolean =>
+    consumer !== undefined &&
+    (consumers.has(consumer.username) ||
+      consumers.has(consumer.id) ||
+      (consumer.tags?.some((tag) => tags.has(tag)) ?? false));
+  return (callers === undefined || isNamed(callers)) && !others.some(isNamed);
 }
 
 function concerns({ methods, paths }: Limit, method: string | undefined, path: string): boolean {
