@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { resolve } from 'node:path';
+import { CHECK_USAGE, check } from '../kong/config-check/command.js';
 import { COMBINE_USAGE, combine } from '../kong/install/combine/command.js';
 import { run, USAGE } from '../kong/install/command-line.js';
 import { RENDER_USAGE, renderCommand } from '../kong/install/render/command.js';
@@ -10,25 +11,36 @@ const PACKAGE_FOLDER = resolve(import.meta.dirname, '../..');
 
 const [command, ...args] = process.argv.slice(2);
 
+interface Outcome {
+  text: string;
+  notes?: readonly string[];
+  exitCode?: number;
+}
+
 /** Prints what a command has to say: the result to standard output, remarks to standard error. */
-const COMMANDS: Record<string, () => Promise<{ text: string; notes?: readonly string[] }>> = {
+const COMMANDS: Record<string, () => Promise<Outcome>> = {
+  check: async () => {
+    const { text, errors, exitCode } = check(args);
+    return { text, notes: errors === '' ? [] : [errors.trimEnd()], exitCode };
+  },
   combine: async () => combine(args),
   render: async () => renderCommand(args, PACKAGE_FOLDER),
   try: async () => ({ text: await runTry(args, process.stdin, tryAudit) }),
 };
-const printSettings = async (): Promise<{ text: string; notes?: readonly string[] }> => ({
+const printSettings = async (): Promise<Outcome> => ({
   text: await run(process.argv.slice(2), { node: process.execPath, packageFolder: PACKAGE_FOLDER }),
 });
 
-const USAGES: Record<string, string> = { combine: COMBINE_USAGE, render: RENDER_USAGE };
+const USAGES: Record<string, string> = { check: CHECK_USAGE, combine: COMBINE_USAGE, render: RENDER_USAGE };
 
 if (process.argv.includes('--help')) {
   process.stdout.write(`${USAGES[command ?? ''] ?? USAGE}\n`);
 } else {
   try {
-    const { text, notes = [] } = await (COMMANDS[command ?? ''] ?? printSettings)();
+    const { text, notes = [], exitCode = 0 } = await (COMMANDS[command ?? ''] ?? printSettings)();
     for (const note of notes) process.stderr.write(`${note}\n`);
     process.stdout.write(text);
+    process.exitCode = exitCode;
   } catch (error) {
     process.stderr.write(`kong-genesys-cloud: ${(error as Error).message}\n`);
     process.exitCode = 1;

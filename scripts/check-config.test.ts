@@ -23,17 +23,20 @@ function file(name: string, text: string): string {
 }
 
 it('one line for each fault, with file and path, and exit code 1', async () => {
-  const good = file('good.yml', 'plugins: [{ name: genesys-quota, config: { max_wait_ms: 5 } }]');
+  const good = file(
+    'good.yml',
+    '_format_version: "3.0"\nplugins: [{ name: genesys-quota, config: { max_wait_ms: 5 } }]',
+  );
   const bad = file(
     'bad.yml',
-    'services: [{ name: s, url: "http://localhost", plugins: [{ name: genesys-quota, config: { max_wait_ms: no } }] }]',
+    'services:\n- { name: s, url: "http://localhost", plugins: [{ name: genesys-quota, config: { max_wait_ms: no } }] }',
   );
-  expect(await checkConfig(good, bad)).toEqual({
+  expect(await checkConfig('--skip-rule', 'connection-guard', good, bad)).toEqual({
     code: 1,
     stdout: '',
     stderr: [
-      `${bad}: services[s].plugins[genesys-quota].config.max_wait_ms: expected an integer\n`,
-      `${bad}: services[s].read_timeout: is required: every service has a read timeout\n`,
+      `${bad}:2:82: services[s].plugins[genesys-quota].config.max_wait_ms: expected an integer\n`,
+      `${bad}:2:3: services[s].read_timeout: is required: every service has a read timeout [service-read-timeout]\n`,
     ].join(''),
   });
   const lenient = await checkConfig('--skip-rule', 'service-read-timeout', good);
@@ -41,7 +44,10 @@ it('one line for each fault, with file and path, and exit code 1', async () => {
 });
 
 it('JSON is taken too, and names that --name gave', async () => {
-  const variant = file('kong.json', '{"plugins":[{"name":"budget","config":{"max_wait_ms":-1}}]}');
+  const variant = file(
+    'kong.json',
+    '{"_format_version":"3.0","plugins":[{"name":"budget","config":{"max_wait_ms":-1}}]}',
+  );
   expect((await checkConfig(variant)).code).toBe(0);
   const { code, stderr } = await checkConfig('--variant', 'budget=genesys-quota', variant);
   expect(stderr).toContain('plugins[budget].config.max_wait_ms: value should be between');

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { SUITE } from '../kong/config-check/suite.js';
 import { run } from '../kong/install/command-line.js';
 import { PLUGIN_NAMES } from '../kong/plugin-list.js';
 import { DECK_VERSION } from '../kong/testbed/deck-version.js';
-import { SUITE } from './config-check/suite.js';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };

@@ -24,6 +24,7 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
          prints what genesys-pii-log would log of a body on a route, and why each value is shown or masked
        kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins PLUGIN,...] [--processes one|each]
                           [--prefix DIR] [--log FILE] [-- FLAG ...]
+       kong-genesys-cloud check FILE...
        kong-genesys-cloud combine FILE
        kong-genesys-cloud render [--region REGION] [...]
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks

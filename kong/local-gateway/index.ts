@@ -12,7 +12,7 @@ import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-obje
 import { READ_TIMEOUT_MS } from '../kong-side/connect.js';
 import { createBalancer } from './balancer.js';
 import { createBundledPlugins } from './bundled/index.js';
-import { type ResolveReference, resolveFromEnvironment } from './config/references.js';
+import { type ResolveReference, resolveFromEnvironment } from './references.js';
 import { buildSnapshot } from './config/snapshot.js';
 import type { DeclarativeConfig, PluginEntity } from './config/types.js';
 import type { Running } from './new-context.js';

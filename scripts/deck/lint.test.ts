@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { RULES } from '../../kong/config-check/rules.js';
 import { STAGES } from '../../kong/stages.js';
-import { RULES } from '../config-check/rules.js';
 import { lintRules, readLintResults } from './lint.js';
 
 const RULESET: unknown = parse(readFileSync(new URL('../../kong/deck-lint.yml', import.meta.url), 'utf8'));

@@ -1,6 +1,7 @@
 /** Takes secrets out of what decK says before anyone reads it. Pure. */
+
+import { isReference } from '../../kong/config-check/references.js';
 import { isPlainObject } from '../../plugins/shared/plain-object.js';
-import { isReference } from '../config-check/references.js';
 
 /** Shorter values are found in any text. */
 const MIN_LENGTH = 4;

@@ -7,10 +7,10 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { SUITE } from '../../kong/config-check/suite.js';
 import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { createMetrics } from '../../kong/plugin-server/metrics.js';
 import { anchorsOf } from '../../kong/testbed/markdown.js';
-import { SUITE } from '../config-check/suite.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const FOLDER = resolve(ROOT, 'kong/observability');

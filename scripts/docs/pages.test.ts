@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { SUITE } from '../../kong/config-check/suite.js';
 import { anchorsOf, readDocuments, withoutCode } from '../../kong/testbed/markdown.js';
-import { SUITE } from '../config-check/suite.js';
 import { listFields, renderFields } from './fields.js';
 import { configOf, fill, PAGES } from './pages.js';
 

@@ -3,10 +3,10 @@
  * cannot differ from them. Everything else on a page is written by hand.
  */
 import { dirname, relative } from 'node:path';
+import { SUITE, type SuitePlugin } from '../../kong/config-check/suite.js';
 import { EVENT_DURATION } from '../../kong/plugin-server/metrics.js';
 import { eachField, type Field, type Fields } from '../../plugins/shared/kong-schema/field.js';
 import { REDIS_FIELDS } from '../../plugins/shared/redis/schema.js';
-import { SUITE, type SuitePlugin } from '../config-check/suite.js';
 import { renderFields } from './fields.js';
 import { row, table } from './table.js';
 

@@ -86,14 +86,19 @@ function importsOf(file: string): string[] {
 
 describe('the package', () => {
   it('holds the commands, the plugins and the plugin server, and nothing else', () => {
-    const sources = ['bin', 'plugins', 'kong/pdk', 'kong/plugin-server', 'kong/install'].flatMap((below) =>
+    const sources = [
+      ...['bin', 'plugins', 'kong/pdk', 'kong/plugin-server', 'kong/install', 'kong/config-check'],
+      ...['kong/local-gateway/bundled', 'kong/local-gateway/config'],
+    ].flatMap((below) =>
       readdirSync(join(ROOT, below), { encoding: 'utf8', recursive: true })
         .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('/testing/'))
+        // What runs Kong's plugins: only their schemas are needed.
+        .filter((path) => below !== 'kong/local-gateway/bundled' || !['index.ts', 'jwt.ts'].includes(path))
         .map((path) => `dist/${below}/${path.replace(/\.ts$/, '.js')}`),
     );
-    const single = ['plugin-list', 'plugin-server-commands', 'kong-side/connect', 'kong-side/protobuf'].map(
-      (name) => `dist/kong/${name}.js`,
-    );
+    const ofGateway = ['headers', 'kong-errors', 'request-body', 'uri'].map((name) => `local-gateway/${name}`);
+    const ofKong = ['plugin-list', 'plugin-server-commands', 'stages', 'kong-side/connect', 'kong-side/protobuf'];
+    const single = [...ofKong, ...ofGateway].map((name) => `dist/kong/${name}.js`);
     const configuration = ['authorities', 'consumers', 'gateway'].map((name) => `kong/config/${name}.yml`);
     const stages = ['dev', 'prod', 'staging'].map((name) => `kong/stages/${name}.yml`);
     const other = ['kong/failover.yml', 'LICENSE', 'README.md', 'package.json'];
@@ -155,12 +160,13 @@ describe('an installed command', () => {
     expect(run(join(folder, 'bin/genesys-plugins'), '--dump', '--plugin', name)).toBe(described);
   });
 
-  it('kong-genesys-cloud renders a configuration and combines it', () => {
+  it('kong-genesys-cloud renders a configuration, combines it and checks it', () => {
     const file = join(folder, 'kong.yml');
     const command = join(folder, 'bin/kong-genesys-cloud');
     run(command, 'render', '--region', 'mypurecloud.de', '--output', file);
     expect(readFileSync(file, 'utf8')).toContain('host: genesys-eu-central-1');
     expect(run(command, 'combine', file)).toContain('name: genesys-gateway');
+    expect(run(command, 'check', file)).toContain('no fault');
   });
 
   it('kong-genesys-cloud prints settings with the paths of where it is installed', () => {

@@ -7,7 +7,7 @@ import type { GatewayPlugin } from '../plugin.js';
 import type { Answer, RequestContext } from '../request-context.js';
 import { jsonAnswer } from './answers.js';
 import { type Authenticated, authenticate } from './authentication.js';
-import { flag, noConsumer, protocolsHttp, strings } from './fields.js';
+import { jwtSchema } from './jwt-schema.js';
 import { decodeBase64, headerValues, queryArgs } from './request-values.js';
 
 interface JwtConfig {
@@ -40,35 +40,7 @@ const SIGNATURE_BYTES: Readonly<Record<string, number>> = {
 };
 
 export const jwt: GatewayPlugin = {
-  name: 'jwt',
-  priority: 1450,
-  fields: [
-    { consumer: noConsumer },
-    { protocols: protocolsHttp },
-    {
-      config: {
-        type: 'record',
-        fields: [
-          { uri_param_names: strings(['jwt']) },
-          { cookie_names: strings([]) },
-          { key_claim_name: { type: 'string', default: 'iss' } },
-          { secret_is_base64: flag(false) },
-          { claims_to_verify: { type: 'set', elements: { type: 'string', one_of: ['exp', 'nbf'] } } },
-          { anonymous: { type: 'string' } },
-          { run_on_preflight: flag(true) },
-          { maximum_expiration: { type: 'number', default: 0, between: [0, 31_536_000] } },
-          { header_names: strings(['authorization']) },
-          { realm: { type: 'string' } },
-        ],
-      },
-    },
-  ],
-  // Kong accepts `maximum_expiration` without any claims to verify (measured).
-  *check({ maximum_expiration, claims_to_verify }) {
-    if (!(Number(maximum_expiration) > 0) || claims_to_verify === undefined) return;
-    if (Array.isArray(claims_to_verify) && claims_to_verify.includes('exp')) return;
-    yield "failed conditional validation given value of field 'config.maximum_expiration'";
-  },
+  ...jwtSchema,
   async access(context, entity) {
     const config = entity.config as unknown as JwtConfig;
     if (!config.run_on_preflight && context.method === 'OPTIONS') return;

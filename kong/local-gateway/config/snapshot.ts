@@ -98,12 +98,10 @@ function checkAll(flattened: Flattened, lines: string[]): Entities {
   for (const { path, value } of flattened.routes) {
     const route = routes.byId.get(String(value.id));
     if (route === undefined) continue;
-    if (
-      !(route.paths?.length || route.methods?.length || route.hosts?.length || Object.keys(route.headers ?? {}).length)
-    ) {
+    if (matchesNothing(route)) {
       lines.push(`${path}: must set one of 'methods', 'hosts', 'headers', 'paths' when 'protocols' is 'http'`);
     }
-    checkRouteValues(route, path, lines);
+    lines.push(...routeFaults(route).map(([field, message]) => `${path}.${field}: ${message}`));
     if (value.service === undefined || value.service === null) continue;
     const id = resolve(value.service, services);
     if (id === undefined) lines.push(`${path}.service: no such service`);
@@ -124,24 +122,35 @@ function checkAll(flattened: Flattened, lines: string[]): Entities {
   return { services, routes, upstreams, consumers };
 }
 
-function checkRouteValues(route: RouteEntity, path: string, lines: string[]): void {
-  for (const pattern of (route.paths ?? []).filter((item) => item.startsWith('~'))) {
-    try {
-      new RegExp(pattern.slice(1).replaceAll('(?P<', '(?<'));
-    } catch {
-      lines.push(`${path}.paths: invalid regex: '${pattern}'`);
-    }
-  }
-  for (const host of route.hosts ?? []) {
+/** Returns whether a route of HTTP has nothing by which requests find it. */
+export function matchesNothing({ paths, methods, hosts, headers = {} }: Partial<RouteEntity>): boolean {
+  return !(paths?.length || methods?.length || hosts?.length || Object.keys(headers).length);
+}
+
+/** Returns what is wrong with a route's values beyond its schema, as field and message. */
+export function routeFaults({ paths = [], hosts = [] }: Partial<RouteEntity>): [field: string, message: string][] {
+  const patterns = paths.filter((item) => item.startsWith('~') && !isPattern(item.slice(1)));
+  const wildcards = hosts.filter((host) => {
     const stars = host.split('*').length - 1;
-    if (stars > 1 || (stars === 1 && !host.startsWith('*.') && !host.endsWith('.*'))) {
-      lines.push(`${path}.hosts: invalid wildcard: ${host}`);
-    }
+    return stars > 1 || (stars === 1 && !host.startsWith('*.') && !host.endsWith('.*'));
+  });
+  return [
+    ...patterns.map((pattern): [string, string] => ['paths', `invalid regex: '${pattern}'`]),
+    ...wildcards.map((host): [string, string] => ['hosts', `invalid wildcard: ${host}`]),
+  ];
+}
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text.replaceAll('(?P<', '(?<'));
+    return true;
+  } catch {
+    return false;
   }
 }
 
 /** Expands `url`, which is short for protocol, host, port and path (kong/db/schema/entities/services.lua). */
-function expandUrl(value: PlainObject): PlainObject {
+export function expandUrl(value: PlainObject): PlainObject {
   const { url, path: _replaced, ...rest } = value;
   if (typeof url !== 'string') return value;
   const [, protocol = 'http', authority = '', path = ''] =
@@ -153,7 +162,8 @@ function expandUrl(value: PlainObject): PlainObject {
   return expanded;
 }
 
-function parseTarget(target: string): { host: string; port: number } | undefined {
+/** Returns host and port of a target; undefined if it is neither. */
+export function parseTarget(target: string): { host: string; port: number } | undefined {
   const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/\s]+))(?::(\d+))?$/.exec(target) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined) return undefined;
@@ -210,10 +220,28 @@ function checkPlugin(
     );
     return [];
   }
+  const { entity, config: read, problems } = readPlugin(handler, PLUGIN, rest, config);
+  const scopes = scopesOf(rest, entities, problems);
+  lines.push(...problems.map((problem) => `${[path, problem.path].filter(Boolean).join('.')}: ${problem.message}`));
+  if (problems.length > 0) return [];
+  return [{ ...(entity as Omit<PluginEntity, 'config'>), ...scopes, config: read }];
+}
+
+/**
+ * Reads an entry of a plugin by the plugin's schema.
+ * @param fields of the entry, but for those that the plugin has itself
+ * @param config as it is written
+ */
+export function readPlugin(
+  handler: Pick<GatewayPlugin, 'fields' | 'entityChecks' | 'check'>,
+  fields: Fields,
+  rest: PlainObject,
+  config: unknown,
+): { entity: PlainObject; config: PlainObject; problems: Problem[] } {
   const problems: Problem[] = [];
   const reading: Reading = { from: 'operator', problems };
   const own = new Map(eachField(handler.fields));
-  const entity = readRecord(PLUGIN, rest, '', reading);
+  const entity = readRecord(fields, rest, '', reading);
   for (const [key, field] of own) {
     if (key === 'config') continue;
     const read = readField(field, rest[key], key, reading);
@@ -225,10 +253,7 @@ function checkPlugin(
   if (problems.length === 0) {
     for (const message of handler.check?.(read as PlainObject) ?? []) problems.push({ path: 'config', message });
   }
-  const scopes = scopesOf(rest, entities, problems);
-  lines.push(...problems.map((problem) => `${[path, problem.path].filter(Boolean).join('.')}: ${problem.message}`));
-  if (problems.length > 0) return [];
-  return [{ ...(entity as Omit<PluginEntity, 'config'>), ...scopes, config: read as PlainObject }];
+  return { entity, config: read as PlainObject, problems };
 }
 
 type Scopes = Pick<PluginEntity, 'routeId' | 'serviceId' | 'consumerId'>;

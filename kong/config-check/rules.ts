@@ -2,8 +2,9 @@
  * The rules of this suite that no schema can say: kong/deck-lint.yml has the same for decK's linter, as far as it can
  * follow them, under the same names. Pure.
  */
-import { STAGES } from '../../kong/stages.js';
+
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
+import { STAGES } from '../stages.js';
 import { type Entity, type Fault, faultOf, ownerOf } from './entities.js';
 import { isDeckVariable, isReference, isVaultReference, variablesIn } from './references.js';
 
@@ -11,6 +12,8 @@ export interface RuleContext {
   entities: readonly Entity[];
   /** Undefined: any. */
   stage: string | undefined;
+  /** Names of plugins that were given by `--name`. */
+  variants?: ReadonlyMap<string, string>;
 }
 
 export type Rule = (context: RuleContext) => Fault[];

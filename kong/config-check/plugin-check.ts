@@ -2,20 +2,21 @@
  * Checks one configuration of one of our plugins as the gateway would: first Kong's schema, then, if nothing is wrong by
  * that, what the plugin refuses when an instance starts. Pure, but for what `readConfig` does.
  */
-import { expandReferences } from '../../kong/local-gateway/config/document.js';
-import { PLUGIN } from '../../kong/local-gateway/config/entities.js';
+
 import type { Host } from '../../plugins/shared/host.js';
 import { readField } from '../../plugins/shared/kong-schema/check.js';
 import { ConfigError } from '../../plugins/shared/kong-schema/config-error.js';
 import { eachField, type Fields } from '../../plugins/shared/kong-schema/field.js';
 import type { Problem, Reading } from '../../plugins/shared/kong-schema/problem.js';
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
+import { expandReferences } from '../local-gateway/config/document.js';
+import { PLUGIN } from '../local-gateway/config/entities.js';
 import { substitute } from './placeholders.js';
+import { parsePath } from './position.js';
 import { isDeckVariable } from './references.js';
 import type { SuitePlugin } from './suite.js';
+import { FURTHER_PLUGIN_FIELDS, valueAt, wording } from './wording.js';
 
-/** Beside those of the local gateway's schema: decK's, and scopes that the local gateway does not have. */
-const FURTHER_FIELDS = new Set(['config', 'consumer_group', 'ordering', 'partials', '_config']);
 /** What a plugin server's command line allows is not known here. `file:` secrets have stand-ins. */
 const ANY_HOST: Host = { secretsDirs: [], logDirs: undefined, stdoutPath: '/proc/1/fd/1' };
 /** So many faults of one list are looked for; the rest shows once these are mended. */
@@ -38,7 +39,8 @@ export function checkPlugin(plugin: SuitePlugin, entity: PlainObject): Problem[]
   for (const [key, value] of Object.entries(expandReferences(rest))) {
     const field = known.get(key);
     if (field !== undefined) readField(field, value, key, reading);
-    else if (!FURTHER_FIELDS.has(key)) problems.push({ path: key, message: 'unknown field' });
+    else if (key !== 'config' && !FURTHER_PLUGIN_FIELDS.includes(key))
+      problems.push({ path: key, message: 'unknown field' });
   }
   const configField = own.get('config') ?? { type: 'record', fields: [] };
   readField({ ...configField, required: true }, config, 'config', reading);
@@ -49,7 +51,8 @@ export function checkPlugin(plugin: SuitePlugin, entity: PlainObject): Problem[]
   }
   // What decK fills in may have any type, and Kong sees only what it has become.
   const certain = problems.filter(({ path }) => !isDeckVariable(String(valueAt(entity, path))));
-  if (certain.length > 0) return certain.map(withoutValue);
+  const all = [...eachField(PLUGIN), ...own].map(([name, field]) => ({ [name]: field }));
+  if (certain.length > 0) return certain.map((problem) => ({ ...problem, message: wording(problem, all) }));
   return refusals(plugin, fields, config);
 }
 
@@ -109,24 +112,4 @@ function refusalOf(plugin: SuitePlugin, config: unknown): Problem | undefined {
     if (error instanceof ConfigError) return { path: error.path, message: error.problem };
     throw error;
   }
-}
-
-/** Kong's message for a pattern repeats the value, which may be a secret. */
-function withoutValue({ path, message }: Problem): Problem {
-  return { path, message: message.replace(/^invalid value: .*$/s, 'invalid value') };
-}
-
-function valueAt(value: unknown, path: string): unknown {
-  return parsePath(path).reduce<unknown>(
-    (at, step) => (typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined),
-    value,
-  );
-}
-
-/** The keys and indices of a path such as `limits[1].by_name`. */
-function parsePath(path: string): (string | number)[] {
-  return path
-    .split('.')
-    .flatMap((part) => part.split(/(?=\[\d+\])/))
-    .map((step) => (/^\[\d+\]$/.test(step) ? Number(step.slice(1, -1)) : step));
 }

@@ -1,7 +1,17 @@
 /** Values that are known only where the configuration is used, and how they are written. Pure. */
 
 const VAULT = /^\{vault:\/\/([^/}]+)\/([^}]*)\}$/;
-const DECK_VARIABLE = /\$\{\{\s*env\s+"([^"]*)"[^}]*\}\}/g;
+const DECK_VARIABLE = /\$(?:\{\{|<<)\s*env\s+["`]([^"`]*)["`][^}>]*(?:\}\}|>>)/g;
+
+/**
+ * Makes YAML of a text in which decK fills in variables before it reads it: the quotes of `${{ env "NAME" }}` would end a
+ * quoted text, and its braces a mapping in braces. No position changes.
+ */
+export function asYaml(text: string): string {
+  return text.replace(DECK_VARIABLE, (variable) =>
+    variable.replaceAll('"', '`').replace('${{', '$<<').replace(/\}\}$/, '>>'),
+  );
+}
 
 /** Whether Kong resolves it: `{vault://env/name}`. */
 export function isVaultReference(value: string): boolean {

@@ -17,9 +17,11 @@ it('a plugin is found wherever it stands', () => {
 plugins: [${BAD}]
 services:
   - name: s
+    host: example.com
     plugins: [${BAD}]
     routes:
       - name: r
+        paths: [/r]
         plugins: [{ name: key-auth }, ${BAD}]
 routes:
   - paths: [/x]
@@ -46,7 +48,7 @@ consumer_groups:
 it('each fault names the file that it is in', () => {
   expect(check(`plugins: [${BAD}]`, 'plugins: [{ name: genesys-qouta }]')).toEqual([
     expect.stringMatching(/^0\.yml: /),
-    '1.yml: plugins[genesys-qouta].name: is no plugin of this suite',
+    '1.yml: plugins[genesys-qouta].name: is no plugin of this suite; did you mean "genesys-quota"?',
   ]);
 });
 

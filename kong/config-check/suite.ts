@@ -1,5 +1,5 @@
 /** The plugins of this repository, as far as their configuration can be checked without a gateway: the one list. */
-import { describePlugin } from '../../kong/plugin-server/dump.js';
+
 import * as genesysGateway from '../../plugins/genesys-gateway/index.js';
 import { readConfig as readLoginConfig } from '../../plugins/genesys-login/config.js';
 import * as login from '../../plugins/genesys-login/index.js';
@@ -14,6 +14,7 @@ import * as tokenManager from '../../plugins/genesys-token-manager/index.js';
 import type { Host } from '../../plugins/shared/host.js';
 import type { Fields } from '../../plugins/shared/kong-schema/field.js';
 import type { MetricFamily, PluginModule } from '../../plugins/shared/plugin.js';
+import { describePlugin } from '../plugin-server/dump.js';
 
 /** A plugin's two checks: Kong's schema, and what the plugin itself refuses when an instance starts; and what its page tells. */
 export interface SuitePlugin {

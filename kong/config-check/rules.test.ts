@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { RULE_CASES } from '../../kong/testbed/rule-cases.js';
+import { RULE_CASES } from '../testbed/rule-cases.js';
 import { listEntities } from './entities.js';
 import { RULES } from './rules.js';
 

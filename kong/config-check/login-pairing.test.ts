@@ -2,7 +2,7 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { developmentConfig, developmentEnv } from '../../kong/testbed/development-config.js';
+import { developmentConfig, developmentEnv } from '../testbed/development-config.js';
 import { checkPairing } from './login-pairing.js';
 
 const pair = () =>

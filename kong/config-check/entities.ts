@@ -2,13 +2,17 @@
  * Every entity of a declarative configuration, wherever it stands: at the top level, or nested in another one, to any
  * depth. Knows no kinds: what holds names of decK's format is that entities are the records of lists. Pure.
  */
-import { label } from '../../kong/local-gateway/config/document.js';
+
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
+import { label } from '../local-gateway/config/document.js';
+import { type DataPath, parsePath, type Source } from './position.js';
 
 /** A parsed file. */
 export interface Document {
   file: string;
   value: PlainObject;
+  /** Undefined for one that was not read from a file. */
+  source?: Source | undefined;
 }
 
 /** A fault of a configuration. Never holds a value that may be a secret. */
@@ -16,7 +20,11 @@ export interface Fault {
   file: string;
   /** Such as `services[genesys-cloud].read_timeout`. */
   path: string;
+  /** The same in the data: keys and indices. */
+  at: DataPath;
   message: string;
+  /** The rule of ours that finds it; undefined for what Kong or a plugin refuses. */
+  rule?: string;
 }
 
 /** An entity, as it was written. */
@@ -25,6 +33,7 @@ export interface Entity {
   kind: string;
   file: string;
   path: string;
+  at: DataPath;
   value: PlainObject;
   /** What it is nested in. */
   outer: Entity | undefined;
@@ -37,25 +46,27 @@ const OPAQUE_KINDS = new Set(['plugins', 'consumer_group_plugins']);
 export function listEntities(documents: readonly Document[]): Entity[] {
   const shared = sharedConfigs(documents);
   return documents
-    .flatMap(({ file, value }) => within(value, file, '', undefined))
+    .flatMap(({ file, value }) => within(value, file, undefined))
     .map((entity) => withSharedConfig(entity, shared));
 }
 
-function within(record: PlainObject, file: string, path: string, outer: Entity | undefined): Entity[] {
+function within(record: PlainObject, file: string, outer: Entity | undefined): Entity[] {
+  const prefix = outer === undefined ? '' : `${outer.path}.`;
   return Object.entries(record).flatMap(([kind, list]) => {
     if (kind.startsWith('_') || !Array.isArray(list)) return [];
     return list.flatMap((value: unknown, index) => {
       if (!isPlainObject(value)) return [];
-      const entity: Entity = { kind, file, path: `${path}${kind}${label(value, index)}`, value, outer };
-      if (OPAQUE_KINDS.has(kind)) return [entity];
-      return [entity, ...within(value, file, `${entity.path}.`, entity)];
+      const at = [...(outer?.at ?? []), kind, index];
+      const entity: Entity = { kind, file, path: `${prefix}${kind}${label(value, index)}`, at, value, outer };
+      return OPAQUE_KINDS.has(kind) ? [entity] : [entity, ...within(value, file, entity)];
     });
   });
 }
 
 /** The fault of an entity, at a field of it. */
 export function faultOf(entity: Entity, field: string, message: string): Fault {
-  return { file: entity.file, path: field === '' ? entity.path : `${entity.path}.${field}`, message };
+  const path = field === '' ? entity.path : `${entity.path}.${field}`;
+  return { file: entity.file, path, at: [...entity.at, ...parsePath(field)], message };
 }
 
 /** The name that others refer to an entity by. */

@@ -1,0 +1,190 @@
+/**
+ * What Kong refuses of a configuration whatever plugins it has: unknown kinds and fields, values, names that are there
+ * twice, references that lead nowhere, and the configuration of those of Kong's own plugins that the local gateway knows.
+ * Pure.
+ */
+import { readRecord } from '../../plugins/shared/kong-schema/check.js';
+import type { Field, Fields } from '../../plugins/shared/kong-schema/field.js';
+import type { Problem } from '../../plugins/shared/kong-schema/problem.js';
+import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
+import { expandReferences } from '../local-gateway/config/document.js';
+import { PLUGIN } from '../local-gateway/config/entities.js';
+import { expandUrl, matchesNothing, parseTarget, readPlugin, routeFaults } from '../local-gateway/config/snapshot.js';
+import { type Document, type Entity, type Fault, faultOf, nameOf, ownerOf } from './entities.js';
+import { BUNDLED, ENTITY_FIELDS, FILE_KEYS, KNOWN_PLUGINS, NESTED_KINDS, OTHER_KINDS } from './kong-entities.js';
+import { isDeckVariable } from './references.js';
+import { didYouMean } from './suggest.js';
+import { FURTHER_PLUGIN_FIELDS, valueAt, wording } from './wording.js';
+
+const PLUGIN_FIELDS: Fields = [
+  ...PLUGIN,
+  ...FURTHER_PLUGIN_FIELDS.map((name) => ({ [name]: { type: 'string', required: false } as Field })),
+];
+
+/** Finds what Kong refuses of the files' keys and of all entities but the suite's plugins. */
+export function checkEntities(documents: readonly Document[], entities: readonly Entity[]): Fault[] {
+  const lookups = documents.flatMap(({ value }) => elsewhere(value));
+  return [
+    ...documents.flatMap(unknownKinds),
+    ...entities.flatMap((entity) => [
+      ...(entity.kind === 'plugins' ? bundledFaults(entity) : fieldFaults(entity)),
+      ...brokenReferences(entity, entities, lookups),
+    ]),
+    ...repeated(entities),
+  ];
+}
+
+/** Returns whether a name is of a plugin that may be in Kong: one of its own. */
+export function isKongPlugin(name: string): boolean {
+  return KNOWN_PLUGINS.has(name);
+}
+
+function unknownKinds({ file, value }: Document): Fault[] {
+  const known = [...Object.keys(ENTITY_FIELDS), 'plugins', ...OTHER_KINDS, ...FILE_KEYS];
+  return Object.entries(value).flatMap(([key, list]): Fault[] => {
+    if (!known.includes(key))
+      return [{ file, at: [key], path: key, message: `is no kind of entity${didYouMean(key, known)}` }];
+    const isKind = !key.startsWith('_');
+    return isKind && list !== null && !Array.isArray(list)
+      ? [{ file, at: [key], path: key, message: 'expected an array' }]
+      : [];
+  });
+}
+
+function fieldFaults(entity: Entity): Fault[] {
+  const fields = ENTITY_FIELDS[entity.kind];
+  if (fields === undefined) return [];
+  const nested = NESTED_KINDS[entity.kind] ?? [];
+  const own = Object.entries(entity.value).filter(([key]) => !nested.includes(key));
+  const value = expandReferences(Object.fromEntries(own));
+  const problems: Problem[] = [];
+  const read = readRecord(fields, entity.kind === 'services' ? expandUrl(value) : value, '', {
+    from: 'operator',
+    problems,
+  });
+  if (entity.kind === 'services') problems.push(...protocolProblems(read));
+  if (entity.kind === 'routes' && problems.length === 0) problems.push(...routeProblems(read));
+  if (entity.kind === 'targets' && typeof read.target === 'string' && parseTarget(read.target) === undefined)
+    problems.push({ path: 'target', message: 'not a valid hostname or ip address' });
+  if (entity.kind === 'consumers' && read.username === undefined && read.custom_id === undefined)
+    problems.push({ path: '', message: "at least one of these fields must be non-empty: 'custom_id', 'username'" });
+  return certain(entity, problems).map((problem) => faultOf(entity, problem.path, wording(problem, fields, nested)));
+}
+
+/** What services of other protocols must not have (kong/db/schema/entities/services.lua). */
+function protocolProblems(service: PlainObject): Problem[] {
+  const protocol = String(service.protocol);
+  const ofTls = ['client_certificate', 'tls_verify', 'tls_verify_depth', 'ca_certificates'];
+  const excluded = [
+    ...(['https', 'tls'].includes(protocol) ? [] : ofTls),
+    ...(['tcp', 'tls', 'udp', 'grpc', 'grpcs'].includes(protocol) ? ['path'] : []),
+  ];
+  return excluded
+    .filter((field) => service[field] !== undefined)
+    .map((field) => ({ path: field, message: `is not for services of the protocol ${protocol}` }));
+}
+
+function routeProblems(route: PlainObject): Problem[] {
+  const protocols = Array.isArray(route.protocols) ? route.protocols : [];
+  const problems = routeFaults(route).map(([path, message]) => ({ path, message }));
+  const isHttp = protocols.every((one) => ['http', 'https'].includes(String(one)));
+  const has = (field: string): boolean => Array.isArray(route[field]) && route[field].length > 0;
+  // SNIs are enough for https, an expression for a router of expressions.
+  if (isHttp && matchesNothing(route) && !has('snis') && route.expression === undefined)
+    problems.push({ path: '', message: "must set one of 'methods', 'hosts', 'headers', 'paths'" });
+  return problems;
+}
+
+function bundledFaults(entity: Entity): Fault[] {
+  const handler = BUNDLED.get(String(entity.value.name));
+  if (handler === undefined)
+    return entity.value.name === undefined ? [faultOf(entity, 'name', 'required field missing')] : [];
+  const { config, ...rest } = entity.value;
+  // Of these only their names are known.
+  const known = Object.entries(expandReferences(rest)).filter(([key]) => !FURTHER_PLUGIN_FIELDS.includes(key));
+  const { problems } = readPlugin(handler, PLUGIN_FIELDS, Object.fromEntries(known), config);
+  const fields = [...PLUGIN_FIELDS, ...handler.fields];
+  return certain(
+    entity,
+    problems.filter(({ message }) => !message.includes('the local gateway ')),
+  ).map((problem) => faultOf(entity, problem.path, wording(problem, fields)));
+}
+
+/**
+ * What decK fills in may have any type, and Kong sees only what it has become. Whether several fields fit together is then
+ * not known either.
+ */
+function certain(entity: Entity, problems: readonly Problem[]): Problem[] {
+  const valueOf = ({ path }: Problem): unknown => valueAt(entity.value, path);
+  const isFilledIn = (problem: Problem): boolean => isDeckVariable(String(valueOf(problem)));
+  if (!problems.some(isFilledIn)) return [...problems];
+  return problems.filter((problem) => !isFilledIn(problem) && !isPlainObject(valueOf(problem)));
+}
+
+const REFERENCES: Readonly<Record<string, string>> = {
+  service: 'services',
+  route: 'routes',
+  consumer: 'consumers',
+  consumer_group: 'consumer_groups',
+  upstream: 'upstreams',
+};
+
+/** decK looks entities up by tags that are in another state. */
+function elsewhere({ _info: info }: PlainObject): string[] {
+  const lookups = isPlainObject(info) && isPlainObject(info.default_lookup_tags) ? info.default_lookup_tags : {};
+  return Object.keys(lookups);
+}
+
+function brokenReferences(entity: Entity, entities: readonly Entity[], lookups: readonly string[]): Fault[] {
+  const missing = Object.entries(REFERENCES).filter(([field, kind]) => {
+    const { [field]: reference } = entity.value;
+    const isNestedThere = entity.outer?.kind === kind;
+    if (reference === undefined || reference === null || isNestedThere || lookups.includes(kind)) return false;
+    return ownerOf(entity, field, kind, entities) === undefined;
+  });
+  return missing.map(([field, kind]) => {
+    const names = entities.filter((other) => other.kind === kind).flatMap((other) => nameOf(other) ?? []);
+    return faultOf(entity, field, `there is no such ${field}${didYouMean(String(entity.value[field]), names)}`);
+  });
+}
+
+/** What Kong keeps once only, by kind. */
+const UNIQUE: Readonly<Record<string, readonly string[]>> = {
+  services: ['name'],
+  routes: ['name'],
+  upstreams: ['name'],
+  consumers: ['username', 'custom_id'],
+  consumer_groups: ['name'],
+  ca_certificates: ['cert'],
+  keyauth_credentials: ['key'],
+  basicauth_credentials: ['username'],
+  hmacauth_credentials: ['username'],
+  jwt_secrets: ['key'],
+  oauth2_credentials: ['client_id'],
+  vaults: ['prefix'],
+};
+
+function repeated(entities: readonly Entity[]): Fault[] {
+  const seen = new Map<string, Entity>();
+  return entities.flatMap((entity) => {
+    const { kind, value } = entity;
+    const keys: [field: string, key: unknown][] = ['id', ...(UNIQUE[kind] ?? [])].map((field) => [field, value[field]]);
+    if (kind === 'plugins') keys.push(['name', placeAsWritten(entity)]);
+    if (kind === 'plugins' && value.instance_name !== undefined) keys.push(['instance_name', value.instance_name]);
+    return keys.flatMap(([field, key]) => {
+      if (key === undefined || key === null || isDeckVariable(String(key))) return [];
+      const text = `${kind} ${field} ${key}`;
+      const first = seen.get(text);
+      seen.set(text, first ?? entity);
+      if (first === undefined) return [];
+      const message =
+        kind === 'plugins' && field === 'name' ? 'the plugin is there twice at the same place' : 'is there twice';
+      return [faultOf(entity, field, `uniqueness violation: ${message}`)];
+    });
+  });
+}
+
+/** Returns where a plugin is, as Kong reads it: two entries of which one is nested and one refers are not compared. */
+function placeAsWritten({ file, outer, value }: Entity): string {
+  return JSON.stringify([value.name, file, outer?.at, ...Object.keys(REFERENCES).map((field) => value[field])]);
+}
