@@ -5,11 +5,19 @@ import { COMBINE_USAGE, combine } from '../kong/install/combine/command.js';
 import { run, USAGE } from '../kong/install/command-line.js';
 import { RENDER_USAGE, renderCommand } from '../kong/install/render/command.js';
 import { runTry } from '../kong/install/try.js';
+import { describePlugin } from '../kong/plugin-server/dump.js';
 import { tryAudit } from '../plugins/genesys-pii-log/try-audit.js';
+import type { PluginModule } from '../plugins/shared/plugin.js';
 
 const PACKAGE_FOLDER = resolve(import.meta.dirname, '../..');
 
 const [command, ...args] = process.argv.slice(2);
+
+/** Returns a plugin's schema, as its plugin server describes it. */
+async function schemaOf(module: string, name: string): Promise<unknown> {
+  const plugin = (await import(`../plugins/${module}/index.js`)) as PluginModule;
+  return describePlugin(plugin, name, '').Plugins[0].Schema;
+}
 
 interface Outcome {
   text: string;
@@ -28,7 +36,7 @@ const COMMANDS: Record<string, () => Promise<Outcome>> = {
   try: async () => ({ text: await runTry(args, process.stdin, tryAudit) }),
 };
 const printSettings = async (): Promise<Outcome> => ({
-  text: await run(process.argv.slice(2), { node: process.execPath, packageFolder: PACKAGE_FOLDER }),
+  text: await run(process.argv.slice(2), { node: process.execPath, packageFolder: PACKAGE_FOLDER, schemaOf }),
 });
 
 const USAGES: Record<string, string> = { check: CHECK_USAGE, combine: COMBINE_USAGE, render: RENDER_USAGE };

@@ -115,10 +115,10 @@ function bundledFaults(entity: Entity): Fault[] {
  * not known either.
  */
 function certain(entity: Entity, problems: readonly Problem[]): Problem[] {
-  const valueOf = ({ path }: Problem): unknown => valueAt(entity.value, path);
-  const isFilledIn = (problem: Problem): boolean => isDeckVariable(String(valueOf(problem)));
+  const writtenAt = ({ path }: Problem): unknown => valueAt(entity.value, path);
+  const isFilledIn = (problem: Problem): boolean => isDeckVariable(String(writtenAt(problem)));
   if (!problems.some(isFilledIn)) return [...problems];
-  return problems.filter((problem) => !isFilledIn(problem) && !isPlainObject(valueOf(problem)));
+  return problems.filter((problem) => !isFilledIn(problem) && !isPlainObject(writtenAt(problem)));
 }
 
 const REFERENCES: Readonly<Record<string, string>> = {

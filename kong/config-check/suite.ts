@@ -83,6 +83,5 @@ export function readVariants(texts: readonly string[]): ReadonlyMap<string, stri
 
 /** As Kong reads it from the plugin server, so that nothing is checked that Kong does not know. */
 function schemaOf(module: PluginModule): Fields {
-  const dump = describePlugin(module, module.Name, '') as { Plugins: [{ Schema: { fields: Fields } }] };
-  return dump.Plugins[0].Schema.fields;
+  return describePlugin(module, module.Name, '').Plugins[0].Schema.fields;
 }

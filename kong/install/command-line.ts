@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVED } from '../plugin-list.js';
 import { namesOf, type PluginChoice, readPlugins } from '../plugin-server/hosted-plugin.js';
+import { asLua } from './lua-schema.js';
 import {
   asEnvironment,
   asHelmValues,
@@ -18,17 +19,20 @@ import { deafSockets } from './readiness.js';
 /** Below Kong's prefix, where the plugin servers' sockets are: whoever may make those may make this. */
 const AUDIT_LOG = 'genesys-audit.log';
 
+/** A schema for Konnect's control planes, of one plugin. */
+const LUA_SCHEMA = 'lua-schema';
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 
 export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route NAME [--content-type TYPE] < BODY
          prints what genesys-pii-log would log of a body on a route, and why each value is shown or masked
-       kong-genesys-cloud [--ready] [--format conf|env|helm] [--plugins PLUGIN,...] [--processes one|each]
+       kong-genesys-cloud [--ready] [--format conf|env|helm|lua-schema] [--plugins PLUGIN,...] [--processes one|each]
                           [--prefix DIR] [--log FILE] [-- FLAG ...]
        kong-genesys-cloud check FILE...
        kong-genesys-cloud combine FILE
        kong-genesys-cloud render [--region REGION] [...]
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
-  --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart
+  --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart;
+             lua-schema --plugin NAME prints the plugin's schema.lua, which Konnect's control planes need
   --plugins  which plugins (default: all): ${namesOf(SERVED)};
              genesys-quota:without-log leaves a phase out; fast=genesys-quota:without-log is one more plugin for Kong
   --processes  one process for all plugins (default), or one for each
@@ -45,7 +49,8 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
  * @throws Error of one line that says what is wrong
  */
 export async function run(args: readonly string[], here: Here): Promise<string> {
-  const { settings, format, ready } = readArguments(args, here);
+  const { settings, format, ready, schema } = readArguments(args, here);
+  if (schema !== undefined) return asLua(await here.schemaOf?.(schema.module, schema.name));
   if (!ready) return format(settings);
   const sockets = settings.filter(([name]) => name.endsWith('_socket')).map(([, path]) => path);
   const deaf = await deafSockets([...new Set(sockets)]);
@@ -53,7 +58,10 @@ export async function run(args: readonly string[], here: Here): Promise<string> 
   return '';
 }
 
-type Here = Pick<InstallSettings, 'node' | 'packageFolder'>;
+interface Here extends Pick<InstallSettings, 'node' | 'packageFolder'> {
+  /** Returns the schema of a plugin, as Kong reads it. */
+  schemaOf?(module: string, name: string): Promise<unknown>;
+}
 
 function readArguments(args: readonly string[], here: Here) {
   const { values, positionals } = parseArgs({
@@ -63,6 +71,7 @@ function readArguments(args: readonly string[], here: Here) {
       ready: { type: 'boolean', default: false },
       format: { type: 'string', default: 'conf' },
       plugins: { type: 'string' },
+      plugin: { type: 'string' },
       processes: { type: 'string', default: 'one' },
       prefix: { type: 'string', default: '/usr/local/kong' },
       node: { type: 'string', default: here.node },
@@ -70,8 +79,12 @@ function readArguments(args: readonly string[], here: Here) {
       log: { type: 'string' },
     },
   });
-  const format = Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
-  if (format === undefined) throw new Error(`--format ${values.format}: ${Object.keys(FORMATS).join(', ')}`);
+  const schema = values.format === LUA_SCHEMA ? readSchemaName(values.plugin) : undefined;
+  const format =
+    schema !== undefined ? asKongConf : Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
+  if (format === undefined)
+    throw new Error(`--format ${values.format}: ${[...Object.keys(FORMATS), LUA_SCHEMA].join(', ')}`);
+  if (schema === undefined && values.plugin !== undefined) throw new Error(`--plugin is for --format ${LUA_SCHEMA}`);
   const { processes } = values;
   if (processes !== 'one' && processes !== 'each') throw new Error(`--processes ${processes}: one or each`);
   const plugins = values.plugins === undefined ? SERVED : readPlugins(values.plugins, SERVED);
@@ -85,7 +98,14 @@ function readArguments(args: readonly string[], here: Here) {
     flags: writesNowhere(plugins, positionals) ? [...positionals, '--stdout', join(prefix, AUDIT_LOG)] : positionals,
     log: values.log === undefined ? undefined : readPath('log', values.log),
   });
-  return { settings, format, ready: values.ready };
+  return { settings, format, ready: values.ready, schema };
+}
+
+/** @throws Error unless the plugin is one that is served */
+function readSchemaName(name = ''): PluginChoice {
+  const [choice] = SERVED.filter((one) => one.name === name);
+  if (choice === undefined) throw new Error(`--format ${LUA_SCHEMA} needs --plugin: one of ${namesOf(SERVED)}`);
+  return choice;
 }
 
 /** Returns whether an audit log would have nothing to write to, and so refuse all requests. */

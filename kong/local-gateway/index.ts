@@ -12,13 +12,13 @@ import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-obje
 import { READ_TIMEOUT_MS } from '../kong-side/connect.js';
 import { createBalancer } from './balancer.js';
 import { createBundledPlugins } from './bundled/index.js';
-import { type ResolveReference, resolveFromEnvironment } from './references.js';
 import { buildSnapshot } from './config/snapshot.js';
 import type { DeclarativeConfig, PluginEntity } from './config/types.js';
 import type { Running } from './new-context.js';
 import type { PdkHost } from './pdk.js';
 import type { GatewayPlugin, PluginPhase } from './plugin.js';
 import { type PluginServerClient, type PluginServerDefinition, startPluginServer } from './plugin-server-client.js';
+import { type ResolveReference, resolveFromEnvironment } from './references.js';
 import { createRequestFlow, type RequestLine } from './request-flow.js';
 import { sortRoutes } from './router.js';
 import { startHttp } from './server.js';
