@@ -77,13 +77,18 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
     }
   }
 
-  function flush(): Promise<void> {
-    if (redis === undefined) return Promise.resolve();
+  /** @throws RedisUnavailable; what could not be sent is tried again */
+  function send(to: RedisConnection): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
     // Waits for the running flush, which does not send what came after it began.
-    flushed = flushed.then(() => sendBatches(redis)).catch(() => schedule());
-    return flushed;
+    const sent = flushed.then(() => sendBatches(to));
+    flushed = sent.catch(() => schedule());
+    return sent;
+  }
+
+  async function flush(): Promise<void> {
+    if (redis !== undefined) await send(redis).catch(() => {});
   }
 
   function schedule(): void {
@@ -107,7 +112,8 @@ export function createUsage(namespace: string, redis: RedisConnection | undefine
     },
     async read(month) {
       if (redis === undefined) return toList(months.get(month) ?? new Map());
-      await flush();
+      // Without the counts of this node, Redis' would be too few.
+      await send(redis);
       const stored = await redis.run((commands) => commands.hgetall(key(month)));
       return toList(new Map(Object.entries(stored).map(([field, count]) => [field, Number(count)])));
     },
