@@ -16,20 +16,54 @@ import { NO_CONSUMER } from './usage.js';
 
 /** The key in Kong's log entry for the limit that refused a request. */
 const LOG_KEY = 'genesys_quota.refused_by';
+/** The limit that would have refused a request. */
+const REPORT_HEADER = 'X-Genesys-Quota-Report';
 
 /** Makes the step of one configuration. */
 export function accessStep(config: Config, namespace: Namespace, holds: Holds): Step {
-  const { maxWaitMs, onRedisError, followUpstream, leasePercent, hideHeaders } = config;
+  const { maxWaitMs, onRedisError, followUpstream, leasePercent, hideHeaders, reportHeader } = config;
+  const enforces = config.mode === 'enforce';
+  const reports = !enforces || config.limits.some(({ mode }) => mode === 'report');
   const settings = { namespace, holds, maxWaitMs, onRedisError, followUpstream, leasePercent };
   const plan = planReads(config);
+  // Nobody waits, and what is away refuses nothing.
+  const reporting = {
+    ...settings,
+    maxWaitMs: 0,
+    onRedisError: 'allow' as const,
+    followUpstream: followUpstream && !enforces,
+  };
+
+  /** Counts the request in the limits that only report. @returns what they would have decided */
+  async function report(request: RequestFacts): Promise<string> {
+    const admission = await admit(checksOf(config, request, 'report'), request.upstreamUri, reporting);
+    const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
+    namespace.reports.note(decision);
+    return decision;
+  }
+
+  /** Reports on a request that goes on. Only the header is worth waiting for. */
+  async function reportOf(request: RequestFacts): Promise<Effect[]> {
+    if (!reportHeader) {
+      // A fault of Redis is noted by `admit`, and told with the next request.
+      void report(request).catch(() => {});
+      return [];
+    }
+    const decision = await report(request);
+    return decision === 'admitted' ? [] : [setClientHeaders({ [REPORT_HEADER]: decision })];
+  }
 
   async function decide(request: RequestFacts): Promise<Verdict> {
     const refusal = refusalOf(request);
     if (refusal !== undefined) return refused(refusal);
+    if (!enforces) {
+      namespace.usage.count(request.consumer ?? NO_CONSUMER, 1, Date.now());
+      return { effects: [...lines(namespace), ...(await reportOf(request))] };
+    }
     const admission = await admit(checksOf(config, request), request.upstreamUri, settings);
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.decisions.set(decision, (namespace.decisions.get(decision) ?? 0) + 1);
-    const effects = redisLines(namespace);
+    const effects = lines(namespace);
     if (admission.kind !== 'admitted') {
       effects.push(serialize(LOG_KEY, decision));
       return { effects, answer: refusalAnswer(admission, hideHeaders) };
@@ -38,15 +72,18 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
     if (!hideHeaders && admission.tightest !== undefined) {
       effects.push(setClientHeaders(rateLimitHeaders(admission.tightest)));
     }
+    if (reports) effects.push(...(await reportOf(request)));
     return { effects };
   }
 
   return step((event) => readRequest(event, plan), decide);
 }
 
-/** Returns log lines for problems with Redis, each problem once. */
-function redisLines({ shared }: Namespace): Effect[] {
+/** Returns log lines: problems with Redis, each once, and what limits in report mode would have refused. */
+function lines({ name, shared, reports }: Namespace): Effect[] {
   const effects: Effect[] = [];
+  const line = reports.takeLine();
+  if (line !== undefined) effects.push(log('notice', `genesys-quota: report on ${name}: ${line}`));
   const fault = shared?.faults.take();
   if (fault !== undefined) effects.push(log('err', `genesys-quota: Redis refuses to count: ${fault}`));
   const notice = shared?.redis.takeNotice();

@@ -26,6 +26,8 @@ export interface Callers {
 /** One limit. */
 export interface Limit {
   name: string;
+  /** Whether it may refuse, or only says what it would refuse. */
+  mode: 'enforce' | 'report';
   /** The family of its counters. Limits that count the same share one. */
   group: string;
   algorithm: 'fixed' | 'sliding';
@@ -55,6 +57,9 @@ export interface Spike {
 
 /** A parsed configuration. */
 export interface Config {
+  /** `report`: nothing is refused or delayed, whatever the limits' own mode. */
+  mode: 'enforce' | 'report';
+  reportHeader: boolean;
   limits: readonly Limit[];
   spike: Spike | undefined;
   maxWaitMs: number;
@@ -87,6 +92,8 @@ export function readConfig(raw: unknown, host: Host): Config {
   const limits = config.limits.map((limit, index) => readLimit(limit, `limits[${index}]`, config.limits));
   if (config.policy === 'redis' && config.redis === undefined) throw new ConfigError('redis', 'is required');
   return {
+    mode: config.mode,
+    reportHeader: config.report_header,
     limits,
     spike: config.spike_arrest && readSpike(config.spike_arrest),
     maxWaitMs: config.max_wait_ms,
@@ -118,6 +125,7 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
   const identity = readIdentity(limit, path);
   return {
     name: limit.name,
+    mode: limit.mode,
     group: [limit.name, windowMs, ...identityParts(identity)].join(':'),
     algorithm: limit.algorithm,
     limit: limit.limit,

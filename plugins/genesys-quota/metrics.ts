@@ -28,6 +28,12 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
     }
   }
 
+  function* samplesOfReports(): Iterable<MetricSample> {
+    for (const { name, reports } of all()) {
+      for (const [decision, value] of reports.totals) yield { labels: { namespace: name, decision }, value };
+    }
+  }
+
   function* samplesOfLeases(): Iterable<MetricSample> {
     for (const { name, shared } of all()) {
       for (const [outcome, value] of Object.entries(shared?.leases.totals ?? {}))
@@ -51,6 +57,13 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
       type: 'counter',
       labels: ['namespace', 'decision'],
       read: () => merged(samplesOfDecisions(), sum),
+    },
+    {
+      name: 'genesys_quota_reports_total',
+      help: 'Requests by what limits in report mode would have decided: admitted, the name of the limit, closed (by Genesys).',
+      type: 'counter',
+      labels: ['namespace', 'decision'],
+      read: () => merged(samplesOfReports(), sum),
     },
     gauge(
       'genesys_quota_identities',

@@ -13,6 +13,7 @@ import { createLeases, type Leases } from './limits/leases.js';
 import { createLocalCounters, type LocalCounters } from './limits/local-counters.js';
 import { createRedisCounters, type RedisCounters } from './limits/redis-counters.js';
 import { createRedisFaults } from './limits/redis-faults.js';
+import { createReports, type Reports } from './reports.js';
 import { createUsage, type Usage } from './usage.js';
 
 export interface Namespace {
@@ -26,6 +27,8 @@ export interface Namespace {
   usage: Usage;
   /** Requests by decision: the name of the limit that refused them, or the kind of admission. */
   decisions: Map<string, number>;
+  /** What limits in report mode would have decided. */
+  reports: Reports;
 }
 
 /** Counters in Redis, for all nodes. */
@@ -81,6 +84,7 @@ export function createNamespaces(openRedis: OpenRedis) {
       hints: createHints(),
       usage: createUsage(name, shared?.redis),
       decisions: new Map(),
+      reports: createReports(() => performance.now()),
     };
   }
 

@@ -5,6 +5,12 @@
 import type { Field, Fields } from '../shared/kong-schema/field.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 
+const MODE = {
+  type: 'string',
+  default: 'enforce',
+  one_of: ['enforce', 'report'],
+} as const satisfies Field;
+
 /** What requests can be counted by. Each consumer, for example, then has its own budget. */
 const IDENTITIES = ['consumer', 'credential', 'ip', 'header', 'query', 'global'] as const;
 
@@ -97,6 +103,12 @@ const LIMIT = {
         description: 'A window of another length, instead of `window`.',
       },
     },
+    {
+      mode: {
+        ...MODE,
+        description: '`report` counts, and says what would be refused; it refuses and delays nothing.',
+      },
+    },
     { by: BY },
     { by_name: BY_NAME },
     {
@@ -157,6 +169,20 @@ const LIMIT = {
 
 /** The fields of `config`. */
 export const Schema = [
+  {
+    mode: {
+      ...MODE,
+      description: '`report` for all of it: limits, spike arrest and what Genesys has closed. No answer changes.',
+    },
+  },
+  {
+    report_header: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Tells the client in `X-Genesys-Quota-Report` which limit in report mode would have refused its request. The request then waits until it is counted.',
+    },
+  },
   {
     limits: {
       type: 'array',

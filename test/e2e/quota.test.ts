@@ -97,6 +97,64 @@ describe.each(policies)('policy %s', (_, policy) => {
     expect((await send()).message).toContain('the maximum of organisation');
   });
 
+  it('in report mode no answer is another one than without the plugin, and the metrics say what would be refused', async () => {
+    /** What a client sees of requests of all kinds, but for what differs each time. */
+    const seen = async () => {
+      const answers = [];
+      for (const init of [{}, OTHER, { headers: { apikey: 'wrong' } }, { method: 'POST', body: '{}' }, {}, {}, {}]) {
+        const response = await setup.get(PATH, init);
+        const headers = [...response.headers].filter(
+          ([name]) => !/^(date|x-kong-.*|x-correlation-id|inin-correlation-id|via|inin-ratelimit-.*)$/.test(name),
+        );
+        const body = (await response.text()).replace(/[0-9a-f-]{32,36}/g, 'ID');
+        answers.push({ status: response.status, headers, body });
+      }
+      return answers;
+    };
+    const quota = {
+      ...policy(),
+      mode: 'report',
+      limits: [{ name: 'share', limit: 2, window: 'hour' }],
+      spike_arrest: { rate: '1pm' },
+      max_wait_ms: 2000,
+    };
+    await useQuota(quota, (config) => {
+      for (const route of config.services.flatMap(({ routes }) => routes)) {
+        route.plugins = route.plugins.filter(({ name }) => name !== 'genesys-quota');
+      }
+    });
+    const without = await seen();
+    await useQuota(quota);
+    expect(await seen()).toEqual(without);
+    await useQuota({ ...quota, report_header: true });
+    const told = [];
+    for (let i = 0; i < 4; i += 1) told.push((await send()).headers.get('x-genesys-quota-report'));
+    expect(told).toEqual([null, 'spike arrest', 'spike arrest', 'spike arrest']);
+  });
+
+  it('a limit in report mode counts beside one that refuses, and takes nothing from it', async () => {
+    await useQuota({
+      ...policy(),
+      report_header: true,
+      limits: [
+        { name: 'real', limit: 4, window: 'hour' },
+        { name: 'planned', limit: 2, window: 'hour', mode: 'report' },
+      ],
+    });
+    const answers = [];
+    for (let i = 0; i < 5; i += 1) {
+      const { status, headers } = await send();
+      answers.push([status, headers.get('x-genesys-quota-report'), headers.get('ratelimit-limit')]);
+    }
+    expect(answers).toEqual([
+      [200, null, '4'],
+      [200, null, '4'],
+      [200, 'planned', '4'],
+      [200, 'planned', '4'],
+      [429, null, '4'],
+    ]);
+  });
+
   it('reads are not stopped by writes, and a refused write takes nothing from the whole', async () => {
     await useQuota({
       ...policy(),

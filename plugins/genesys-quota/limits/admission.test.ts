@@ -6,6 +6,7 @@ import { createClosures } from '../genesys-limits/closures.js';
 import { createHints } from '../genesys-limits/hints.js';
 import { routeKey } from '../genesys-limits/route-key.js';
 import type { Namespace } from '../namespaces.js';
+import { createReports } from '../reports.js';
 import { createUsage } from '../usage.js';
 import { type Admission, type AdmissionSettings, admit } from './admission.js';
 import type { Check } from './counting.js';
@@ -33,6 +34,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters)
     hints: createHints(),
     usage: createUsage('n', undefined),
     decisions: new Map(),
+    reports: createReports(() => performance.now()),
   };
   const settings: AdmissionSettings = {
     namespace,

@@ -194,6 +194,23 @@ describe('whom a limit is for', () => {
   });
 });
 
+describe('the mode', () => {
+  const limits = [
+    { name: 'a', limit: 9 },
+    { name: 'b', limit: 9, mode: 'report' },
+  ];
+  const spike_arrest = { rate: '1ps' };
+  const named = (raw: Record<string, unknown>, mode: 'enforce' | 'report'): string[] =>
+    checksOf(config({ limits, spike_arrest, ...raw }), facts(), mode).map(({ name }) => name);
+
+  it('of a limit is its own, and of the plugin is that of all', () => {
+    expect(named({}, 'enforce')).toEqual(['a', 'spike arrest']);
+    expect(named({}, 'report')).toEqual(['b']);
+    expect(named({ mode: 'report' }, 'enforce')).toEqual([]);
+    expect(named({ mode: 'report' }, 'report')).toEqual(['a', 'b', 'spike arrest']);
+  });
+});
+
 describe('the scope', () => {
   const limits = [
     { name: 'all', limit: 9 },

@@ -72,12 +72,18 @@ export async function readRequest(event: Reader, plan: ReadPlan): Promise<Reques
   };
 }
 
-/** Returns what a request asks of the limits that apply to it. */
-export function checksOf({ limits, spike, maxIdentities }: Config, request: RequestFacts): Check[] {
+/**
+ * Returns what a request asks of the limits that apply to it.
+ * @param mode those that may refuse, or those that only report
+ */
+export function checksOf(config: Config, request: RequestFacts, mode: Config['mode'] = 'enforce'): Check[] {
+  const { limits, maxIdentities } = config;
+  const spike = config.mode === mode ? config.spike : undefined;
+  const modeOf = (limit: Limit): Config['mode'] => (config.mode === 'report' ? 'report' : limit.mode);
   const path = limits.some(({ paths }) => paths !== undefined) ? servicePath(request.upstreamUri) : '';
   const checks: Check[] = [];
   for (const limit of limits) {
-    if (!isFor(limit, request.consumer) || !concerns(limit, request.method, path)) continue;
+    if (modeOf(limit) !== mode || !isFor(limit, request.consumer) || !concerns(limit, request.method, path)) continue;
     checks.push({
       kind: limit.algorithm,
       name: limit.name,
