@@ -9,6 +9,8 @@ export interface Sent {
   endedAt: number;
   /** The answer's, whole; undefined if the connection was cut before. */
   status: number | undefined;
+  /** The answer's, from 500 on. */
+  failure?: string | undefined;
   /** The connection had carried another request before. */
   reused: boolean;
 }
@@ -59,12 +61,15 @@ export function startConnectionLoad(
 function send(url: string, agent: Agent, { method, path, headers, body = '' }: LoadRequest): Promise<Sent> {
   const sentAt = performance.now();
   return new Promise((resolve) => {
-    const end = (status: number | undefined): void =>
-      resolve({ method, sentAt, endedAt: performance.now(), status, reused: request.reusedSocket });
+    const end = (status: number | undefined, failure?: string): void =>
+      resolve({ method, sentAt, endedAt: performance.now(), status, failure, reused: request.reusedSocket });
     const request = httpRequest(`${url}${path}`, { agent, method, headers }, (response) => {
-      response.resume();
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        if (text.length < 500) text += part;
+      });
       response.on('error', () => end(undefined));
-      response.on('end', () => end(response.statusCode));
+      response.on('end', () => end(response.statusCode, Number(response.statusCode) < 500 ? undefined : text));
     });
     request.on('error', () => end(undefined));
     request.end(body);
