@@ -3,6 +3,7 @@
  * empty environment, so every setting is a flag. What it prints is in Kong's error log, at info, unless its start
  * command redirects it.
  */
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { isLoopback } from '../../plugins/shared/loopback.js';
 import { type PluginModule, VARIANTS } from '../../plugins/shared/plugin.js';
@@ -133,11 +134,12 @@ function readCommon(values: CommonValues, processName: string): ProcessSettings 
   };
 }
 
-/** HOST:PORT of a loopback interface; an IPv6 address in brackets. */
+/** HOST:PORT of an interface; an IPv6 address in brackets. */
 function parseAddress(text: string): { host: string; port: number } {
   const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (!isLoopback(host) || Number(port) > 65_535)
-    throw new Error(`--metrics ${text}: a loopback address and a port, such as 127.0.0.1:9500`);
+  const isAddress = isLoopback(host) || isIP(host.replace(/^\[(.*)\]$/, '$1')) !== 0;
+  if (!isAddress || Number(port) > 65_535)
+    throw new Error(`--metrics ${text}: an address and a port, such as 127.0.0.1:9500 or 0.0.0.0:9500`);
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 

@@ -1,6 +1,7 @@
 /**
  * The operator's port (`--metrics HOST:PORT`): metrics, and in JSON the plugin's state and its operations. It has no
- * password, so the address must be a loopback one, and requests from a page in a browser are refused.
+ * password. Where the address is not a loopback one, others get metrics and readiness and nothing else; requests from a page
+ * in a browser are refused.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isLoopback } from '../../plugins/shared/loopback.js';
@@ -17,14 +18,15 @@ export interface OperationsServer {
   close(): void;
 }
 
-/** Serves a plugin's operations on a loopback address. If the port is taken, logs one line and waits for it. */
+/** Serves a plugin's operations. If the port is taken, logs one line and waits for it. */
 export function serveOperations(
   operations: readonly Operation[],
   metrics: Metrics,
   { host, port }: { host: string; port: number },
   log: (line: string) => void,
 ): OperationsServer {
-  const server = createServer((request, response) => void answer(operations, metrics, request, response));
+  const isOpen = !isLoopback(host);
+  const server = createServer((request, response) => void answer({ operations, metrics, isOpen }, request, response));
   let retry: NodeJS.Timeout | undefined;
   let told = false;
   const listen = (): void => {
@@ -48,9 +50,15 @@ export function serveOperations(
   };
 }
 
+interface Served {
+  operations: readonly Operation[];
+  metrics: Metrics;
+  /** Whether others than this machine reach the port. */
+  isOpen: boolean;
+}
+
 async function answer(
-  operations: readonly Operation[],
-  metrics: Metrics,
+  { operations, metrics, isOpen }: Served,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -58,12 +66,14 @@ async function answer(
     response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
     response.end(`${JSON.stringify(body)}\n`);
   };
+  const target = request.url ?? '/';
   // A browser sends Origin with every POST. With DNS rebinding, a page chooses what it sends as Host.
-  if (request.headers.origin !== undefined || !isLoopbackHost(request.headers.host)) {
+  const isOfThisMachine = isLoopbackHost(request.headers.host) && isLoopbackPeer(request.socket.remoteAddress);
+  const isForAll = isOpen && request.method === 'GET' && /^\/(metrics|ready)(\?|$)/.test(target);
+  if (request.headers.origin !== undefined || !(isOfThisMachine || isForAll)) {
     send(403, { message: 'for programs on this machine only' });
     return;
   }
-  const target = request.url ?? '/';
   if (!URL.canParse(target, BASE_URL)) return send(400, { message: 'no path' });
   const { pathname, searchParams } = new URL(target, BASE_URL);
   // A leaving process has closed the port: whoever answers is ready.
@@ -94,4 +104,9 @@ async function answer(
 /** Returns whether a Host header names this machine. */
 function isLoopbackHost(header: string | undefined): boolean {
   return isLoopback((header ?? '').replace(/:\d+$/, ''));
+}
+
+/** Returns whether a connection comes from this machine. IPv4 has a prefix where the port also listens for IPv6. */
+function isLoopbackPeer(address = ''): boolean {
+  return address === '::1' || isLoopback(address.replace(/^::ffff:/, ''));
 }

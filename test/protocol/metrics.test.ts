@@ -1,11 +1,13 @@
 /** The metrics of a plugin-server process, in Prometheus' format, on its operator's port. */
 import { get } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KongDriver } from '../../kong/kong-side/protobuf.js';
 import { DEFAULT_CLIENT, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { freePort } from '../../kong/testbed/native-kong.js';
 import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
+import { rawBytes } from '../support/raw-request.js';
 
 let server: PluginServerProcess;
 let url: string;
@@ -99,6 +101,43 @@ it('answers nobody who came by another name, as a page in a browser does after D
     });
   expect(await statusFor('rebound.example:9500')).toBe(403);
   expect(await statusFor('localhost:9500')).toBe(200);
+});
+
+it('gives others the metrics and readiness where it listens for them, and operations to this machine alone', async () => {
+  const port = await freePort();
+  const manager = await startPluginServer('bin/genesys-token-manager.js', ['--metrics', `0.0.0.0:${port}`]);
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
+  const statusOf = (host: string, path: string, init: RequestInit = {}): Promise<number> =>
+    fetch(`http://${host}:${port}${path}`, init).then(
+      async (response) => {
+        await response.arrayBuffer();
+        return response.status;
+      },
+      () => 0,
+    );
+  try {
+    await waitFor('the metrics port', async () => (await statusOf('127.0.0.1', '/ready')) === 200);
+    expect(await statusOf('127.0.0.1', '/tokens')).toBe(200);
+    // Without a network this machine has no other address.
+    for (const host of outside === undefined ? [] : [outside]) {
+      expect(await statusOf(host, '/metrics')).toBe(200);
+      expect(await statusOf(host, '/ready')).toBe(200);
+      for (const path of ['/tokens', '/credentials', '/regions', '/metrics/../tokens', '/metricsx', '/'])
+        expect(await statusOf(host, path), path).toBe(403);
+      for (const path of ['/tokens/purge', '/metrics'])
+        expect(await statusOf(host, path, { method: 'POST' })).toBe(403);
+      // Whoever comes from elsewhere cannot name this machine either.
+      const named = await rawBytes(
+        `http://${host}:${port}`,
+        'GET /tokens HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n',
+      );
+      expect(named).toMatch(/^HTTP\/1.1 403/);
+    }
+  } finally {
+    await manager.stop();
+  }
 });
 
 it.each([
