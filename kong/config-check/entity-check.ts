@@ -185,6 +185,7 @@ function repeated(entities: readonly Entity[]): Fault[] {
 }
 
 /** Returns where a plugin is, as Kong reads it: two entries of which one is nested and one refers are not compared. */
-function placeAsWritten({ file, outer, value }: Entity): string {
-  return JSON.stringify([value.name, file, outer?.at, ...Object.keys(REFERENCES).map((field) => value[field])]);
+function placeAsWritten({ outer, value }: Entity): string {
+  const list = outer && [outer.file, ...outer.at];
+  return JSON.stringify([value.name, list, ...Object.keys(REFERENCES).map((field) => value[field])]);
 }

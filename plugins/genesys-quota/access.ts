@@ -54,7 +54,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
   }
 
   async function decide(request: RequestFacts): Promise<Verdict> {
-    const refusal = refusalOf(request);
+    const refusal = enforces ? refusalOf(request) : undefined;
     if (refusal !== undefined) return refused(refusal);
     if (!enforces) {
       namespace.usage.count(request.consumer ?? NO_CONSUMER, 1, Date.now());

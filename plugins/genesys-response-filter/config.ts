@@ -33,6 +33,8 @@ export interface Config {
   links: LinkMode;
   /** Whether a rule depends on the request's path. */
   readsPath: boolean;
+  /** Whether answers are only judged, and go out as they are. */
+  reportsOnly: boolean;
 }
 
 type RawRule = ConfigOf<typeof Schema>['rules'][number];
@@ -62,7 +64,8 @@ export function readConfig(raw: unknown): Config {
     nonJson: config.non_json,
     maxBodyBytes: config.max_body_bytes,
     links: config.links,
-    readsPath: config.rules.some(({ paths }) => paths !== undefined),
+    readsPath: config.mode === 'report' || config.rules.some(({ paths }) => paths !== undefined),
+    reportsOnly: config.mode === 'report',
   };
 }
 

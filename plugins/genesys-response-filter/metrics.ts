@@ -4,9 +4,9 @@ import type { MetricFamily } from '../shared/plugin.js';
 
 /**
  * What happened to a response: unchanged, filtered, without its body, or unchanged although it could not be filtered
- * (`on_error: pass`). `refused`: the request asked for another protocol and did not reach the service.
+ * (`on_error: pass`). `reported`: unchanged in report mode. `refused`: the request asked for another protocol and did not reach the service.
  */
-export type Outcome = 'passed' | 'filtered' | 'blocked' | 'unfiltered' | 'refused';
+export type Outcome = 'passed' | 'filtered' | 'blocked' | 'unfiltered' | 'refused' | 'reported';
 
 /** Sums since the start of the process, over all configurations. */
 export interface Totals {
@@ -18,7 +18,7 @@ export interface Totals {
 }
 
 export function createTotals(): Totals {
-  const responses = { passed: 0, filtered: 0, blocked: 0, unfiltered: 0, refused: 0 };
+  const responses = { passed: 0, filtered: 0, blocked: 0, unfiltered: 0, refused: 0, reported: 0 };
   const bytes = { in: 0, out: 0 };
   return {
     responses,
@@ -42,7 +42,7 @@ export function createMetrics(totals: Totals): MetricFamily[] {
     counterBy(
       'verdict',
       'genesys_response_filter_responses_total',
-      'Responses by verdict: passed, filtered, blocked, unfiltered (on_error: pass), refused (Upgrade requests).',
+      'Responses by verdict: passed, filtered, blocked, unfiltered (on_error: pass), refused (Upgrade requests), reported (report mode).',
       () => Object.entries(totals.responses),
     ),
     counter(

@@ -4,6 +4,7 @@ import { realClock } from '../shared/clock.js';
 import { accessStep } from './access.js';
 import { readConfig } from './config.js';
 import { createMetrics, createTotals } from './metrics.js';
+import { createReports } from './reports.js';
 import { createMemory, responseStep } from './response.js';
 import { Schema as fields } from './schema.js';
 
@@ -15,9 +16,15 @@ export const part = definePart({
     const totals = createTotals();
     const memory = createMemory(realClock);
     const access = accessStep(totals);
+    const reports = createReports();
     return {
-      stepsOf: (config) => ({ access, response: responseStep(config, totals, memory) }),
+      stepsOf: (config) => ({
+        // What could not be filtered is refused, unless nothing is.
+        ...(config.reportsOnly ? {} : { access }),
+        response: responseStep(config, totals, memory, reports),
+      }),
       metrics: createMetrics(totals),
+      operations: [reports.operation],
     };
   },
 });

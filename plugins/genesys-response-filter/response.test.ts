@@ -10,6 +10,7 @@ import { realClock } from '../shared/clock.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Config } from './config.js';
 import { createTotals } from './metrics.js';
+import { createReports } from './reports.js';
 import { createMemory, responseStep } from './response.js';
 
 const handleResponse = (
@@ -17,7 +18,7 @@ const handleResponse = (
   config: Config,
   totals: ReturnType<typeof createTotals>,
   memory = createMemory(realClock),
-) => runPhase([responseStep(config, totals, memory)], kong);
+) => runPhase([responseStep(config, totals, memory, createReports())], kong);
 
 type Call = [method: string, ...args: unknown[]];
 
@@ -298,6 +299,6 @@ it('counts responses by verdict, and the bytes that came and left', async () => 
   await handled({ body: Buffer.from('{"id":1}') }, filterConfig(), totals);
   await handled({ body: Buffer.from('nothing') }, filterConfig(), totals);
   await handled({ body: Buffer.from('nothing') }, filterConfig({ on_error: 'pass' }), totals);
-  expect(totals.responses).toEqual({ passed: 1, filtered: 1, blocked: 1, unfiltered: 1, refused: 0 });
+  expect(totals.responses).toEqual({ passed: 1, filtered: 1, blocked: 1, unfiltered: 1, refused: 0, reported: 0 });
   expect([totals.bytesIn, totals.bytesOut]).toEqual([14 + 8 + 7 + 7, 8 + 8 + 0 + 7]);
 });

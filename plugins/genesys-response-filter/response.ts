@@ -3,7 +3,7 @@
  * written with the end of the event.
  */
 import { log, setClientHeaders, share } from '../runtime/effects.js';
-import { type Reader, type Step, type Verdict as StepVerdict, step } from '../runtime/step.js';
+import { GO_ON, type Reader, type Step, type Verdict as StepVerdict, step } from '../runtime/step.js';
 import { BodyTooLong } from '../shared/body-too-long.js';
 import { type ByteBudget, createByteBudget, NoRoom } from '../shared/byte-budget.js';
 import type { Clock } from '../shared/clock.js';
@@ -11,6 +11,7 @@ import type { HeaderMap, HeaderValues } from '../shared/pdk.js';
 import { RESPONSE_MARKER } from '../shared/response-marker.js';
 import type { Config } from './config.js';
 import type { Totals } from './metrics.js';
+import type { Reports } from './reports.js';
 import type { RequestPaths } from './rule/links.js';
 import { type Head, judgeHead, sizeOf, type Undecided, type Verdict } from './verdict.js';
 
@@ -63,7 +64,14 @@ export function createMemory(clock: Pick<Clock, 'startTimer'>): Memory {
 }
 
 /** Makes the step of one configuration. */
-export function responseStep(config: Config, totals: Totals, memory: Memory): Step {
+export function responseStep(config: Config, totals: Totals, memory: Memory, reports: Reports): Step {
+  /** In report mode a verdict is noted, and the answer goes out as it is. */
+  const finish = (verdict: Verdict, head: Head, bytes: number): StepVerdict => {
+    if (!config.reportsOnly) return marked(carryOut(verdict, head, bytes, totals), head);
+    totals.count('reported', bytes, bytes);
+    reports.note(head.method, head.uri, verdict);
+    return marked(GO_ON, head);
+  };
   return step(
     async (event) => ({
       head: await readHead(event, config),
@@ -79,9 +87,9 @@ export function responseStep(config: Config, totals: Totals, memory: Memory): St
           config.links === 'rewrite' ? readPaths : async () => undefined,
           memory.bodies,
         );
-        return marked(carryOut(verdict, head, bytes, totals), head);
+        return finish(verdict, head, bytes);
       }
-      return marked(carryOut(judged, head, sizeOf(head) ?? 0, totals), head);
+      return finish(judged, head, sizeOf(head) ?? 0);
     },
   );
 }

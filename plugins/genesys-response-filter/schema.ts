@@ -20,6 +20,15 @@ const BLOCK_OR_PASS = {
 /** The fields of `config`. */
 export const Schema = [
   {
+    mode: {
+      type: 'string',
+      default: 'enforce',
+      one_of: ['enforce', 'report'],
+      description:
+        "`report` changes no answer, and counts what would have been removed or blocked; `GET /removed` on the operators' port names the fields.",
+    },
+  },
+  {
     rules: {
       type: 'array',
       required: true,

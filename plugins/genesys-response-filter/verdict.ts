@@ -23,7 +23,14 @@ export type Verdict =
   /** The response goes out as it is. */
   | { kind: 'pass'; removeHeaders: readonly string[]; warning: string | undefined }
   /** The response goes out with a filtered body. */
-  | { kind: 'replace'; removeHeaders: readonly string[]; body: Buffer; contentType: string | undefined }
+  | {
+      kind: 'replace';
+      removeHeaders: readonly string[];
+      body: Buffer;
+      contentType: string | undefined;
+      /** The service's body, without compression. */
+      plain: Buffer;
+    }
   /** Nothing of the body goes out. `status` is the answer's status; undefined means that of a blocked response. */
   | {
       kind: 'block';
@@ -119,7 +126,7 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
       if (plain.length === 0) return pass();
       const filtered = await filter(plain, linksOf(config.links, paths));
       if (filtered === body) return pass();
-      return { kind: 'replace', removeHeaders, body: filtered, contentType: utf8ContentType(headers) };
+      return { kind: 'replace', removeHeaders, body: filtered, contentType: utf8ContentType(headers), plain };
     } catch (error) {
       return error instanceof NoRoom ? noRoom : fail(error);
     }

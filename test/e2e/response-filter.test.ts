@@ -67,6 +67,39 @@ function serve(body: string | Buffer, stub: Partial<Stub> = {}): void {
 const USER = `{"id":1,"name":"Ada","email":"${SECRET}"}`;
 const KEEP_ID = { rules: [{ keep: ['id'] }] };
 
+it('in report mode each answer is the one that it is without the filter', async () => {
+  const exchanges: [path: string, stub: Partial<Stub>, body: string | Buffer][] = [
+    ['/api/v2/things/1', {}, USER],
+    ['/api/v2/things/2', { headers: { 'Content-Encoding': 'gzip' } }, gzipSync(USER)],
+    ['/api/v2/things/3', {}, '{"broken":'],
+    ['/api/v2/things/4', { status: 500 }, '{"message":"no","secret":1}'],
+    ['/api/v2/things/5', { headers: { 'Content-Type': 'text/plain' } }, 'no JSON'],
+    ['/api/v2/things/6', {}, `{"id":1,"long":"${'x'.repeat(3_000_000)}"}`],
+    ['/api/v2/things/7', { status: 204 }, ''],
+  ];
+  const seen = async () => {
+    const answers = [];
+    for (const [path, stub, body] of exchanges) {
+      setup.genesys.control.clearStubs();
+      serve(body, { path, ...stub });
+      const { status, headers, body: received } = await send(path);
+      // Kong itself takes the type away from a buffered answer without a body.
+      const type = body.length === 0 ? [] : ['content-type'];
+      const names = [...type, 'content-encoding', 'x-gateway-response', 'cache-control', 'retry-after'];
+      answers.push({ status, headers: names.map((name) => headers[name]), body: received.toString('base64') });
+    }
+    return answers;
+  };
+  await useFilter({ rules: [{ keep: ['id'] }] }, (config) => {
+    for (const route of config.services.flatMap(({ routes }) => routes)) {
+      route.plugins = route.plugins.filter(({ name }) => name !== FILTER);
+    }
+  });
+  const without = await seen();
+  await useFilter({ mode: 'report', ...KEEP_ID });
+  expect(await seen()).toEqual(without);
+});
+
 /** How many lines of the gateway's log say this. */
 const logged = (what: string): number => setup.gateway.log().split(what).length - 1;
 

@@ -1,0 +1,69 @@
+/** What report mode tells of answers: routes and names of fields, and nothing that a service or a client chose freely. */
+import { expect, it } from 'vitest';
+import { createReports } from './reports.js';
+import type { Verdict } from './verdict.js';
+
+const replaced = (before: unknown, after: unknown): Verdict => ({
+  kind: 'replace',
+  removeHeaders: [],
+  contentType: undefined,
+  plain: Buffer.from(JSON.stringify(before)),
+  body: Buffer.from(JSON.stringify(after)),
+});
+const passed: Verdict = { kind: 'pass', removeHeaders: [], warning: undefined };
+
+async function bodyOf(reports: ReturnType<typeof createReports>) {
+  const { body } = await reports.operation.run(new URLSearchParams());
+  return body as { routes: { route: string; answers: object; removed: Record<string, number> }[] };
+}
+
+it('names the outermost fields that would go, once an answer, the most frequent first', async () => {
+  const reports = createReports();
+  const page = {
+    entities: [
+      { id: 1, email: 'a' },
+      { id: 2, email: 'b', chat: { jabberId: 'x' } },
+    ],
+    total: 2,
+  };
+  reports.note('GET', '/api/v2/users?name=Zoe', replaced(page, { entities: [{ id: 1 }, { id: 2 }], total: 2 }));
+  reports.note('GET', '/api/v2/users', replaced({ entities: [{ id: 1, email: 'a' }] }, { entities: [{ id: 1 }] }));
+  reports.note('GET', '/api/v2/users', passed);
+  expect(await bodyOf(reports)).toEqual({
+    routes: [
+      {
+        route: 'GET /api/v2/users',
+        answers: { replace: 2, pass: 1 },
+        removed: { 'entities[].email': 2, 'entities[].chat': 1 },
+      },
+    ],
+  });
+});
+
+it('shows no id of a path, and no key that may be a value', async () => {
+  const reports = createReports();
+  const before = { 'zoe@example.com': 1, '+49 170 1234567': 1, 'Zoe Smith': 1, fine: 1, __proto__: 1 };
+  for (const path of [
+    '/api/v2/users/7826bf0d-ba6f-4929-bf63-187095bdb631',
+    '/api/v2/users/zoe@example.com',
+    '/api/v2/users/Zoe',
+  ])
+    reports.note('GET', path, replaced(before, {}));
+  const { routes } = await bodyOf(reports);
+  expect(routes.map(({ route }) => route)).toEqual(['GET /api/v2/users/*']);
+  expect(Object.keys(routes[0]?.removed ?? {}).sort()).toEqual(['*', 'fine']);
+});
+
+it('is bounded', async () => {
+  const reports = createReports();
+  const name = (index: number): string => [...String(index)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+  for (let i = 0; i < 300; i += 1) reports.note('GET', `/api/v2/${name(i)}`, passed);
+  const fields = Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [name(index), 1]));
+  reports.note('GET', '/api/v2/a', replaced(fields, {}));
+  const { routes } = await bodyOf(reports);
+  expect(routes.length).toBe(201);
+  expect(Object.keys(routes[0]?.removed ?? {}).length).toBe(2001);
+  reports.note('GET', '/api/v2/b', replaced({ long: 'x'.repeat(2 ** 20) }, {}));
+  const [, second] = (await bodyOf(reports)).routes;
+  expect(second).toMatchObject({ answers: { replace: 1 }, removed: {} });
+});
