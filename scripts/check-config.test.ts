@@ -58,7 +58,7 @@ it.each([
   ['no file', [], /^usage: /],
   ['a file that is not there', ['nowhere.yml'], /^nowhere\.yml: /],
   ['a patch of decK', [file('patch.yml', 'patches: []')], /is a patch of decK/],
-  ['what is no YAML', [file('broken.yml', 'a: [')], /broken\.yml: /],
+  ['what is no YAML', [file('broken.yml', 'a: [')], /broken\.yml:1:5: YAML: /],
   ['a rule that is none', ['--skip-rule', 'gravity', 'x.yml'], /--skip-rule gravity: one of/],
 ])('%s: one line, exit code 1', async (_what, args, message) => {
   const { code, stderr } = await checkConfig(...args);

@@ -5,8 +5,10 @@
  */
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { parseRegion, regionApiUrl } from '../../plugins/shared/regions.js';
+import { deckOnly, enterpriseOnly, routerFlavor } from './editions.js';
 import { type Entity, type Fault, faultOf, nameOf, ownerOf } from './entities.js';
 import { KNOWN_PLUGINS } from './kong-entities.js';
+import { VAULTS } from './kong-values.js';
 import { isDeckVariable } from './references.js';
 import type { Rule, RuleContext } from './rules.js';
 import { didYouMean } from './suggest.js';
@@ -20,6 +22,9 @@ export const ADVICE: Readonly<Record<string, Rule>> = {
   'replaced-entry': replacedEntry,
   'plugin-twice': pluginTwice,
   'part-twice': partTwice,
+  'deck-only': deckOnly,
+  'enterprise-only': enterpriseOnly,
+  'router-flavor': routerFlavor,
 };
 
 /** The parts of genesys-gateway, each with its plugin. */
@@ -104,8 +109,6 @@ function hostOf({ value }: Entity): string | undefined {
 
 /** `$NAME` and `${NAME}` are a shell's, and a vault's reference has braces around it. */
 const ALMOST = [/^\$\{?[A-Za-z_]\w*\}?$/, /^\{?\s*vault:\/*/i, /^\$\{\{(?!\s*env\s)/, /^%\(?env/i];
-/** Kong's vaults (kong/vaults of 3.9 and of the Enterprise edition). */
-const VAULTS = ['env', 'aws', 'gcp', 'hcv', 'azure', 'conjur'];
 
 function brokenReference({ entities }: RuleContext): Fault[] {
   const prefixes = [

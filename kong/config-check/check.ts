@@ -3,7 +3,7 @@
 import { ADVICE } from './advice.js';
 import { type Document, type Entity, type Fault, faultOf, listEntities } from './entities.js';
 import { checkEntities } from './entity-check.js';
-import { KNOWN_PLUGINS } from './kong-entities.js';
+import { BUNDLED, ENTITY_FIELDS, KNOWN_PLUGINS } from './kong-entities.js';
 import { checkPairing } from './login-pairing.js';
 import { checkPlugin } from './plugin-check.js';
 import { parsePath } from './position.js';
@@ -26,18 +26,24 @@ export interface CheckResult {
   warnings: Fault[];
   /** How many configurations of our plugins there are. */
   plugins: number;
+  /** Plugins and kinds of which only the names are known. */
+  namesOnly: string[];
 }
 
 /** The names of all rules that can be skipped. */
-export const RULE_NAMES: readonly string[] = Object.keys({ ...RULES, ...WARNINGS, ...ADVICE });
+export const RULE_NAMES: readonly string[] = [
+  ...Object.keys({ ...RULES, ...WARNINGS, ...ADVICE }),
+  'old-version',
+  'repeated-key',
+];
 
 /** Checks documents together, as decK merges them. */
 export function checkDocuments(documents: readonly Document[], options: CheckOptions): CheckResult {
   const entities = listEntities(documents);
   let plugins = 0;
   const faults = entities.flatMap((entity) => {
-    if (entity.kind !== 'plugins') return [];
-    const name = String(entity.value.name);
+    const { name } = entity.value;
+    if (entity.kind !== 'plugins' || typeof name !== 'string') return [];
     const plugin = suitePlugin(name, options.variants);
     if (plugin === 'foreign') return misspelt(entity, name, options);
     if (plugin === 'unknown') {
@@ -51,13 +57,22 @@ export function checkDocuments(documents: readonly Document[], options: CheckOpt
   for (const { file, value } of documents) {
     faults.push(...checkPairing(value).map((fault) => ({ file, at: atOf(fault.path, entities), ...fault })));
   }
-  const context = { entities, stage: options.stage, variants: options.variants };
+  const context = { entities, documents, stage: options.stage, variants: options.variants };
   const apply = (rules: Readonly<Record<string, Rule>>): Fault[] =>
     Object.entries(rules).flatMap(([name, rule]) =>
       options.skipRules.has(name) ? [] : rule(context).map((fault) => ({ ...fault, rule: name })),
     );
   faults.push(...apply(RULES));
-  return { faults, warnings: apply({ ...WARNINGS, ...ADVICE }), plugins };
+  return { faults, warnings: apply({ ...WARNINGS, ...ADVICE }), plugins, namesOnly: namesOnly(entities, options) };
+}
+
+function namesOnly(entities: readonly Entity[], { variants }: CheckOptions): string[] {
+  const names = entities.flatMap(({ kind, value: { name } }) => {
+    if (kind !== 'plugins') return ENTITY_FIELDS[kind] === undefined ? [kind] : [];
+    const text = String(name);
+    return BUNDLED.has(text) || suitePlugin(text, variants) !== 'foreign' ? [] : [text];
+  });
+  return [...new Set(names)].sort();
 }
 
 /** Kong refuses a plugin that it does not have. One that is nearly Kong's is not somebody's own. */

@@ -1,8 +1,8 @@
 /** `kong-genesys-cloud check FILE...`: what is wrong with a configuration, without a gateway. */
 import { parseArgs } from 'node:util';
-import { checkDocuments, RULE_NAMES } from './check.js';
-import { readStateFile } from './documents.js';
-import { FORMATS, findingsOf } from './report.js';
+import { type CheckOptions, type CheckResult, checkDocuments, RULE_NAMES } from './check.js';
+import { fileWarnings, readStateFile, UnreadableFile, versionFaults } from './documents.js';
+import { type Finding, FORMATS, findingsOf } from './report.js';
 import { readVariants } from './suite.js';
 
 const USAGE = 'usage: kong-genesys-cloud check [OPTION]... FILE...';
@@ -44,21 +44,36 @@ export function check(args: readonly string[]): CheckOutcome {
   if (rules !== 'warn' && rules !== 'fail') throw new Error(`--rules ${rules}: warn or fail`);
   const format = Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
   if (format === undefined) throw new Error(`--format ${values.format}: one of ${Object.keys(FORMATS).join(', ')}`);
-  const documents = positionals.map(readStateFile);
-  const [first] = documents;
-  const result = checkDocuments(documents, {
-    variants: readVariants(values.variant),
-    stage: values.stage,
-    skipRules: new Set(values['skip-rule']),
-  });
-  if (first !== undefined && documents.every(({ value }) => value._format_version === undefined)) {
-    const message = 'is missing: Kong needs "3.0"';
-    result.faults.unshift({ file: first.file, path: '_format_version', at: [], message });
-  }
-  const findings = findingsOf(result, documents, rules);
+  const { findings, plugins, namesOnly } = findingsIn(
+    positionals,
+    {
+      variants: readVariants(values.variant),
+      stage: values.stage,
+      skipRules: new Set(values['skip-rule']),
+    },
+    rules,
+  );
   const exitCode = findings.some(({ severity }) => severity === 'error') ? 1 : 0;
   if (format !== FORMATS.text) return { text: format(findings), errors: '', exitCode };
-  const { plugins } = result;
-  const summary = `${positionals.join(', ')}: ${plugins} plugin configuration${plugins === 1 ? '' : 's'} checked, no fault\n`;
+  const unknown = namesOnly.length === 0 ? '' : ` (of ${namesOnly.join(', ')} only the names)`;
+  const summary = `${positionals.join(', ')}: ${plugins} plugin configuration${plugins === 1 ? '' : 's'} checked${unknown}, no fault\n`;
   return { text: exitCode === 0 ? summary : '', errors: format(findings), exitCode };
+}
+
+/** What no YAML is, is told as any other fault, so that a code host shows it. */
+function findingsIn(
+  files: readonly string[],
+  options: CheckOptions,
+  rules: 'warn' | 'fail',
+): Pick<CheckResult, 'plugins' | 'namesOnly'> & { findings: Finding[] } {
+  try {
+    const documents = files.map(readStateFile);
+    const result = checkDocuments(documents, options);
+    result.faults.unshift(...versionFaults(documents));
+    result.warnings.unshift(...fileWarnings(documents).filter(({ rule = '' }) => !options.skipRules.has(rule)));
+    return { ...result, findings: findingsOf(result, documents, rules) };
+  } catch (error) {
+    if (!(error instanceof UnreadableFile)) throw error;
+    return { findings: [{ ...error.fault, severity: 'error', path: 'YAML', usedIn: [] }], plugins: 0, namesOnly: [] };
+  }
 }

@@ -23,6 +23,8 @@ export interface Fault {
   /** The same in the data: keys and indices. */
   at: DataPath;
   message: string;
+  /** Where it is in the text, if not at `at`. */
+  offset?: number;
   /** The rule of ours that finds it; undefined for what Kong or a plugin refuses. */
   rule?: string;
 }

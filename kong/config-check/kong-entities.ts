@@ -26,6 +26,14 @@ const endpoints: Field = {
   elements: { type: 'record', fields: [{ ip: text }, { port }], entity_checks: [{ at_least_one_of: ['ip', 'port'] }] },
 };
 
+const common: Fields = [
+  { id: { type: 'string', uuid: true } },
+  { tags: { type: 'set', elements: text } },
+  { created_at: { type: 'number' } },
+  { updated_at: { type: 'number' } },
+];
+const ofConsumer: Fields = [...common, { consumer: foreign }];
+
 /** The schemas of kinds that are checked field by field. */
 export const ENTITY_FIELDS: Readonly<Record<string, Fields>> = {
   services: [...wider(SERVICE, { protocol: { one_of: PROTOCOLS } }), { url: text }, { client_certificate: foreign }],
@@ -40,7 +48,7 @@ export const ENTITY_FIELDS: Readonly<Record<string, Fields>> = {
   ],
   upstreams: [
     ...wider(UPSTREAM, {
-      algorithm: { one_of: ['consistent-hashing', 'least-connections', 'round-robin', 'latency', 'sticky-sessions'] },
+      algorithm: { one_of: ['consistent-hashing', 'least-connections', 'round-robin', 'latency'] },
       hash_on: { one_of: HASHES },
       hash_fallback: { one_of: HASHES },
       use_srv_name: {},
@@ -54,20 +62,41 @@ export const ENTITY_FIELDS: Readonly<Record<string, Fields>> = {
   consumers: CONSUMER,
   ca_certificates: CA_CERTIFICATE,
   ...CREDENTIALS,
+  // Kong makes a key where none is given.
+  keyauth_credentials: [
+    ...wider(CREDENTIALS.keyauth_credentials, { key: { required: false } }),
+    { ttl: { type: 'integer' } },
+  ],
+  jwt_secrets: wider(CREDENTIALS.jwt_secrets, { key: { required: false } }),
+  hmacauth_credentials: [...ofConsumer, { username: { ...text, required: true } }, { secret: text }],
+  oauth2_credentials: [
+    ...ofConsumer,
+    { name: { ...text, required: true } },
+    { client_id: text },
+    { client_secret: text },
+    { hash_secret: { type: 'boolean' } },
+    { redirect_uris: { type: 'array', elements: text } },
+    { client_type: { type: 'string', default: 'confidential', one_of: ['confidential', 'public'] } },
+  ],
+  certificates: [
+    ...common,
+    { cert: { ...text, required: true } },
+    { key: { ...text, required: true } },
+    { cert_alt: text },
+    { key_alt: text },
+  ],
+  snis: [...common, { name: { ...text, required: true } }, { certificate: foreign }],
+  vaults: [
+    ...common,
+    { name: { ...text, required: true } },
+    { prefix: { ...text, required: true, match: '^[a-z][a-z%d-]-[a-z%d]+$', not_one_of: ['env'] } },
+    { description: text },
+  ],
 };
 
 /** Kinds that Kong or decK take as well. Their fields are not looked at. */
 export const OTHER_KINDS = [
-  ...[
-    'certificates',
-    'snis',
-    'vaults',
-    'keys',
-    'key_sets',
-    'filter_chains',
-    'hmacauth_credentials',
-    'oauth2_credentials',
-  ],
+  ...['keys', 'key_sets', 'filter_chains'],
   ...['mtls_auth_credentials', 'consumer_groups', 'consumer_group_plugins', 'consumer_group_consumers', 'parameters'],
   ...['rbac_roles', 'rbac_role_endpoints', 'degraphql_routes', 'graphql_ratelimiting_cost_decorations', 'licenses'],
   ...[
@@ -93,6 +122,7 @@ export const NESTED_KINDS: Readonly<Record<string, readonly string[]>> = {
   ],
   routes: ['plugins', 'filter_chains'],
   upstreams: ['targets'],
+  certificates: ['snis'],
   consumers: [
     ...['plugins', 'keyauth_credentials', 'basicauth_credentials', 'jwt_secrets', 'acls', 'hmacauth_credentials'],
     ...['oauth2_credentials', 'mtls_auth_credentials', 'groups'],
@@ -112,23 +142,31 @@ export const BUNDLED = new Map(
   ]),
 );
 
-/** Kong's other plugins, of both editions (developer.konghq.com/plugins, July 2026). */
-export const KNOWN_PLUGINS: ReadonlySet<string> = new Set(
-  `acl acme ai-proxy ai-proxy-advanced ai-prompt-decorator ai-prompt-guard ai-prompt-template ai-request-transformer
-  ai-response-transformer ai-semantic-cache ai-semantic-prompt-guard ai-rate-limiting-advanced ai-azure-content-safety
-  ai-rag-injector ai-sanitizer app-dynamics application-registration aws-lambda azure-functions basic-auth bot-detection
-  canary confluent confluent-consume correlation-id cors datadog datakit degraphql exit-transformer file-log forward-proxy
-  graphql-proxy-cache-advanced graphql-rate-limiting-advanced grpc-gateway grpc-web header-cert-auth hmac-auth http-log
-  injection-protection ip-restriction jq json-threat-protection jwe-decrypt jwt jwt-signer kafka-consume kafka-log
-  kafka-upstream key-auth key-auth-enc konnect-application-auth ldap-auth ldap-auth-advanced loggly mocking mtls-auth
-  oas-validation oauth2 oauth2-introspection opa openid-connect opentelemetry post-function pre-function prometheus
-  proxy-cache proxy-cache-advanced rate-limiting rate-limiting-advanced redirect request-callout request-size-limiting
-  request-termination request-transformer request-transformer-advanced request-validator response-ratelimiting
-  response-transformer response-transformer-advanced route-by-header route-transformer-advanced saml session
-  service-protection solace-upstream standard-webhooks statsd syslog tcp-log tls-handshake-modifier tls-metadata-headers
-  udp-log upstream-oauth upstream-timeout vault-auth websocket-size-limit websocket-validator xml-threat-protection
-  zipkin`.split(/\s+/),
+/** Plugins of Kong's open source (kong/constants.lua of 3.9). */
+const OPEN_SOURCE_PLUGINS =
+  `acl acme ai-prompt-decorator ai-prompt-guard ai-prompt-template ai-proxy ai-request-transformer
+  ai-response-transformer aws-lambda azure-functions basic-auth bot-detection correlation-id cors datadog file-log
+  grpc-gateway grpc-web hmac-auth http-log ip-restriction jwt key-auth ldap-auth loggly oauth2 opentelemetry
+  post-function pre-function prometheus proxy-cache rate-limiting redirect request-size-limiting
+  request-termination request-transformer response-ratelimiting response-transformer session standard-webhooks
+  statsd syslog tcp-log udp-log zipkin`.split(/\s+/);
+
+/** Plugins of the Enterprise edition only (developer.konghq.com/plugins, July 2026). */
+export const ENTERPRISE_PLUGINS: ReadonlySet<string> = new Set(
+  `ai-azure-content-safety ai-proxy-advanced ai-rag-injector ai-rate-limiting-advanced ai-sanitizer
+  ai-semantic-cache ai-semantic-prompt-guard app-dynamics application-registration canary confluent
+  confluent-consume datakit degraphql exit-transformer forward-proxy graphql-proxy-cache-advanced
+  graphql-rate-limiting-advanced header-cert-auth injection-protection jq json-threat-protection jwe-decrypt
+  jwt-signer kafka-consume kafka-log kafka-upstream key-auth-enc konnect-application-auth ldap-auth-advanced
+  mocking mtls-auth oas-validation oauth2-introspection opa openid-connect proxy-cache-advanced
+  rate-limiting-advanced request-callout request-transformer-advanced request-validator
+  response-transformer-advanced route-by-header route-transformer-advanced saml service-protection solace-upstream
+  tls-handshake-modifier tls-metadata-headers upstream-oauth upstream-timeout vault-auth websocket-size-limit
+  websocket-validator xml-threat-protection`.split(/\s+/),
 );
+
+/** Kong's own plugins, of both editions. */
+export const KNOWN_PLUGINS: ReadonlySet<string> = new Set([...OPEN_SOURCE_PLUGINS, ...ENTERPRISE_PLUGINS]);
 
 /** Replaces attributes of fields. */
 function wider(fields: Fields, changes: Readonly<Record<string, Partial<Field>>>): Fields {

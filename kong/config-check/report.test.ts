@@ -86,14 +86,34 @@ plugins:
     partials: [{ id: 1 }]
     config: { minute: \${{ env "DECK_MINUTE" }} }
 `;
-  expect(linesOf(text, '--rules', 'fail')).toEqual([expect.stringContaining('no fault')]);
+  const elsewhere = ['--skip-rule', 'deck-only', '--skip-rule', 'enterprise-only'];
+  expect(linesOf(text, '--rules', 'fail', ...elsewhere)).toEqual([expect.stringContaining('no fault')]);
+  // Kong's open source, by itself, takes none of it.
+  const warnings = linesOf(text).slice(0, -1);
+  expect(warnings.map((line) => /^\d+:\d+: (\S+): warning: .*\[(\w+-only)\]$/.exec(line)?.slice(1).join(' '))).toEqual([
+    ...['_info deck-only', '_konnect deck-only', 'consumer_groups enterprise-only', 'partials enterprise-only'],
+    'consumer_groups[gold].plugins[rate-limiting-advanced].name enterprise-only',
+    'consumers[c].groups enterprise-only',
+    ...['ordering', 'condition', 'partials'].map((field) => `plugins[rate-limiting].${field} enterprise-only`),
+  ]);
 });
 
 it('a reference by tags to what is in another file is none of this one', () => {
   const plugin = 'plugins: [{ name: rate-limiting, service: elsewhere, config: { minute: 5 } }]\n';
   expect(linesOf(`_format_version: "3.0"\n${plugin}`)[0]).toContain('there is no such service');
   const lookup = '_info: { default_lookup_tags: { services: [shared] } }\n';
-  expect(linesOf(`_format_version: "3.0"\n${lookup}${plugin}`)[0]).toContain('no fault');
+  expect(linesOf(`_format_version: "3.0"\n${lookup}${plugin}`).at(-1)).toContain('no fault');
+});
+
+it('what is no YAML is a fault as any other', () => {
+  const text = '_format_version: "3.0"\nservices:\n\t- name: a\n';
+  expect(linesOf(text)[0]).toMatch(/^3:1: YAML: /);
+  expect(JSON.parse(linesOf(text, '--format', 'json').join('\n'))).toMatchObject([{ severity: 'error', line: 3 }]);
+});
+
+it('names the plugins that it does not look into', () => {
+  const text = '_format_version: "3.0"\nplugins: [{ name: cors }, { name: key-auth }]\n';
+  expect(linesOf(text)).toEqual([expect.stringMatching(/checked \(of cors only the names\), no fault$/)]);
 });
 
 it('several files are one configuration', () => {

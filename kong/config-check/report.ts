@@ -4,7 +4,7 @@
  */
 import type { CheckResult } from './check.js';
 import type { Document, Fault } from './entities.js';
-import { positionOf } from './position.js';
+import { positionOf, type Source } from './position.js';
 
 /** A fault or a warning, with its place in the file. */
 export interface Finding {
@@ -34,9 +34,9 @@ export function findingsOf(
 ): Finding[] {
   const sources = new Map(documents.map(({ file, source }) => [file, source]));
   const findings = new Map<string, Finding>();
-  const add = (severity: Finding['severity'], { file, path, at, message, rule }: Fault): void => {
+  const add = (severity: Finding['severity'], { file, path, at, message, rule, offset }: Fault): void => {
     const source = sources.get(file);
-    const { line, column, usedAt } = (source && positionOf(source, at)) ?? {};
+    const { line, column, usedAt } = (source && placeOf(source, at, offset)) ?? {};
     // Without a place, equal messages at other paths are other findings.
     const key = JSON.stringify([severity, file, line ?? path, column, message]);
     const finding = findings.get(key) ?? { severity, file, line, column, path, message, rule, usedIn: [] };
@@ -46,6 +46,12 @@ export function findingsOf(
   for (const fault of faults) add(fault.rule === undefined || rules === 'fail' ? 'error' : 'warning', fault);
   for (const warning of warnings) add('warning', warning);
   return [...findings.values()];
+}
+
+function placeOf(source: Source, at: Fault['at'], offset: number | undefined): ReturnType<typeof positionOf> {
+  if (offset === undefined) return positionOf(source, at);
+  const { line, col } = source.lines.linePos(offset);
+  return { line, column: col, usedAt: undefined };
 }
 
 function asText(findings: readonly Finding[]): string {

@@ -5,11 +5,13 @@
 
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { STAGES } from '../stages.js';
-import { type Entity, type Fault, faultOf, ownerOf } from './entities.js';
+import { type Document, type Entity, type Fault, faultOf, ownerOf } from './entities.js';
 import { isDeckVariable, isReference, isVaultReference, variablesIn } from './references.js';
 
 export interface RuleContext {
   entities: readonly Entity[];
+  /** Whose keys are looked at too. */
+  documents?: readonly Document[];
   /** Undefined: any. */
   stage: string | undefined;
   /** Names of plugins that were given by `--name`. */

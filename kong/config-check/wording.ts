@@ -5,7 +5,18 @@ import { parsePath } from './position.js';
 import { didYouMean } from './suggest.js';
 
 /** Fields of a plugin's entry that the local gateway does not have: scopes, Enterprise's, decK's. */
-export const FURTHER_PLUGIN_FIELDS = ['consumer_group', 'ordering', 'condition', 'partials', '_config'];
+export const FURTHER_PLUGIN_FIELDS = [
+  'consumer_group',
+  'ordering',
+  'condition',
+  'partials',
+  '_config',
+  '_comment',
+  '_ignore',
+];
+
+/** What any entity may have: remarks. */
+export const NOTES = ['_comment', '_ignore'];
 
 /** Returns a problem's message, without a value that may be a secret, and with the field that was meant. */
 export function wording({ path, message }: Problem, fields: Fields, further: readonly string[] = []): string {

@@ -47,8 +47,8 @@ const skipRules = new Set(['service-read-timeout', 'consumer-rate-limit', 'tls-v
 
 function faultsOf({ file, state }: Example): string[] {
   const { faults } = checkDocuments([{ file, value: state }], { variants: new Map(), stage: undefined, skipRules });
-  // Some are a part of a configuration, and refer to what is not shown.
-  const isOfPart = (message: string): boolean => /^(there is no such|is no kind of entity)/.test(message);
+  // Some are a part of a configuration, and refer to what is not shown. A key is cut short.
+  const isOfPart = (message: string): boolean => /^(there is no such|is no kind of entity|invalid key$)/.test(message);
   return faults.flatMap(({ path, message }) => (isOfPart(message) ? [] : `${path}: ${message}`));
 }
 

@@ -9,6 +9,8 @@ export interface CorpusCase {
   kong: 'takes' | 'refuses';
   /** A part of a line of the check; undefined: it says nothing. For what Kong takes, a warning. */
   says: RegExp | undefined;
+  /** Kong's open source refuses what decK or the Enterprise edition takes: a warning. */
+  isElsewhere?: boolean;
   yaml: string;
 }
 
@@ -41,6 +43,20 @@ const plugin = (name: string, config: string, further = ''): string =>
 const refused = (what: string, says: RegExp, yaml: string): CorpusCase => ({ what, kong: 'refuses', says, yaml });
 const taken = (what: string, yaml: string, says?: RegExp): CorpusCase => ({ what, kong: 'takes', says, yaml });
 
+const elsewhere = (what: string, says: RegExp, yaml: string): CorpusCase => ({
+  ...refused(what, says, yaml),
+  isElsewhere: true,
+});
+
+const VERSION = '_format_version: "3.0"\n';
+const serviceOf = (fields: string): string =>
+  `${VERSION}services: [{ name: s, host: x.example, read_timeout: 1, ${fields} }]\n`;
+const routeOf = (fields: string): string => serviceOf(`routes: [{ name: r, ${fields} }]`);
+const upstreamOf = (fields: string): string => `${VERSION}upstreams: [{ name: u, ${fields} }]\n`;
+const consumerOf = (fields: string): string => `${VERSION}consumers: [{ username: c, ${fields} }]\n`;
+const globalOf = (plugin: string): string => `${VERSION}plugins: [{ ${plugin} }]\n`;
+const UNKNOWN_ID = '6a8e5c0e-1c5f-4f0a-9d57-3f1f0c1b6a01';
+
 const CONSUMER = 'consumers:\n  - username: c\n';
 
 export const CORPUS: readonly CorpusCase[] = [
@@ -58,7 +74,131 @@ export const CORPUS: readonly CorpusCase[] = [
     '_format_version: "3.0"\nservices: { name: s, host: x }\n',
   ),
   taken('a comment and an ignored part', '_format_version: "3.0"\n_comment: x\n_ignore: [{ a: 1 }]\n'),
+  taken(
+    'an older version',
+    '_format_version: "2.1"\nconsumers: [{ username: c }]\n',
+    /1:1: _format_version: warning: is old/,
+  ),
+  refused('a version that is a number', /1:1: _format_version: must be "3.0", in quotes/, '_format_version: 3.0\n'),
+  refused('a version that is none', /_format_version: must be "3.0"/, '_format_version: "4.0"\n'),
+  refused('a transform in words', /_transform: expected a boolean/, `${VERSION}_transform: "yes"\n`),
+  refused('a comment that is no text', /_comment: expected a string/, `${VERSION}_comment: { a: 1 }\n`),
+  refused('a list of names', /:2:12: services\[0\]: expected a record/, `${VERSION}services: [s]\n`),
+  refused('an empty place in a list', /services\[0\]: expected a record/, `${VERSION}services: [null]\n`),
+  taken(
+    'a key twice',
+    `${VERSION}consumers: [{ username: c }]\nconsumers: [{ username: d }]\n`,
+    /3:1: .* is there twice/,
+  ),
+  taken(
+    "YAML 1.1's booleans and numbers",
+    `${VERSION}services: [{ name: s, host: x.example, enabled: on, read_timeout: 1_000, retries: 010 }]\n`,
+  ),
+  refused(
+    'a name that is a boolean in YAML 1.1',
+    /consumers\[0\]\.username: expected a string/,
+    `${VERSION}consumers: [{ username: no }]\n`,
+  ),
+  taken('a name of one letter', `${VERSION}consumers: [{ username: y }]\n`),
+  elsewhere(
+    "decK's own keys",
+    /:2:1: _info: warning: is for decK.*\[deck-only\]/,
+    `${VERSION}_info: { select_tags: [a] }\n`,
+  ),
+  elsewhere(
+    'a reference as decK writes it',
+    /service: warning: is for decK/,
+    `${serviceOf('').replace(', }]', ' }]')}plugins: [{ name: key-auth, service: { name: s } }]\n`,
+  ),
+  elsewhere(
+    'groups of consumers',
+    /consumer_groups: warning: is for Kong's Enterprise.*\[enterprise-only\]/,
+    `${VERSION}consumer_groups: [{ name: g }]\n`,
+  ),
+  elsewhere(
+    'partials',
+    /partials: warning/,
+    `${VERSION}partials: [{ name: p, type: redis-ce, config: { host: x } }]\n`,
+  ),
+  elsewhere('a condition', /plugins\[key-auth\]\.condition: warning/, globalOf("name: key-auth, condition: 'a'")),
+  elsewhere(
+    'an order',
+    /plugins\[key-auth\]\.ordering: warning/,
+    globalOf('name: key-auth, ordering: { before: { access: [acl] } }'),
+  ),
+  elsewhere(
+    'a plugin of the Enterprise edition',
+    /plugins\[openid-connect\]\.name: warning/,
+    globalOf('name: openid-connect, config: { issuer: "https://x.example" }'),
+  ),
+  elsewhere(
+    "somebody's own plugin",
+    /name: warning: is no plugin of Kong's.*\[unknown-plugin\]/,
+    globalOf('name: my-plugin'),
+  ),
+  elsewhere(
+    'a route by an expression',
+    /expression: warning: needs .*\[router-flavor\]/,
+    routeOf('expression: \'http.path == "/a"\''),
+  ),
   // Services.
+  refused(
+    'a name with a space',
+    /services\[s t\]\.name: must have only/,
+    `${VERSION}services: [{ name: s t, host: x.example }]\n`,
+  ),
+  refused(
+    'a host with a port',
+    /host: must not have a port/,
+    `${VERSION}services: [{ name: s, host: "x.example:80" }]\n`,
+  ),
+  refused(
+    'a host that is a URL',
+    /host: is no host name/,
+    `${VERSION}services: [{ name: s, host: "https://x.example" }]\n`,
+  ),
+  refused('a host with a path', /host: is no host name/, `${VERSION}services: [{ name: s, host: x.example/a }]\n`),
+  refused(
+    'a host that is a reference',
+    /host: is no host name/,
+    `${VERSION}services: [{ name: s, host: "{vault://env/x}" }]\n`,
+  ),
+  refused(
+    'an IP address that is none',
+    /host: is no host name/,
+    `${VERSION}services: [{ name: s, host: 10.0.0.256 }]\n`,
+  ),
+  refused(
+    'a host that ends with a hyphen',
+    /host: is no host name/,
+    `${VERSION}services: [{ name: s, host: x-.example }]\n`,
+  ),
+  taken('a host by IPv6', `${VERSION}services: [{ name: s, host: "::1", read_timeout: 1 }]\n`),
+  refused('a path with a query', /services\[s\]\.path: has characters/, serviceOf('path: "/a?b"')),
+  refused(
+    'a path with an empty segment',
+    /services\[s\]\.path: must not have empty segments/,
+    serviceOf('path: /a//b'),
+  ),
+  refused('a path whose escape is none', /services\[s\]\.path: invalid url-encoded/, serviceOf('path: /a%zz')),
+  refused(
+    'a URL without a protocol',
+    /services\[s\]\.url: has no host/,
+    `${VERSION}services: [{ name: s, url: x.example }]\n`,
+  ),
+  taken('a URL with a user and a query', `${VERSION}services: [{ name: s, url: "http://u:p@x.example/a?b=c" }]\n`),
+  refused('a tag with a comma', /services\[s\]\.tags\[0\]: a tag must have no comma/, serviceOf('tags: ["a,b"]')),
+  refused('an id that is none', /services\[s\]\.id: /, serviceOf('id: abc')),
+  refused(
+    'a client certificate that is not there',
+    /client_certificate: there is no such client_certificate/,
+    serviceOf(`protocol: https, client_certificate: { id: ${UNKNOWN_ID} }`),
+  ),
+  refused(
+    'routes that are no list',
+    /services\[s\]\.routes: expected an array/,
+    serviceOf('routes: { r: { paths: [/a] } }'),
+  ),
   refused(
     'a field of a service that is misspelt',
     /services\[s\]\.read_timout: unknown field; did you mean "read_timeout"/,
@@ -120,7 +260,7 @@ export const CORPUS: readonly CorpusCase[] = [
   ),
   refused('a route that matches nothing', /routes\[r\]: must set one of/, file({ route: 'strip_path: true' })),
   refused('a path without a slash', /routes\[r\]\.paths\[0\]/, file({ route: 'paths: [r]' })),
-  refused('a pattern that is none', /routes\[r\]\.paths: invalid regex/, file({ route: 'paths: ["~/a(b"]' })),
+  refused('a pattern that is none', /routes\[r\]\.paths\[0\]: invalid regex/, file({ route: 'paths: ["~/a(b"]' })),
   refused(
     'a method in small letters',
     /routes\[r\]\.methods\[0\]: invalid value/,
@@ -151,7 +291,133 @@ export const CORPUS: readonly CorpusCase[] = [
   ),
   taken('a route by its SNI', file({ route: 'protocols: [https]\nsnis: [a.example]' })),
   taken('a route without a service', file({ more: 'routes:\n  - { name: q, paths: [/q] }\n' })),
+  refused('a lookahead', /paths\[0\]: invalid regex/, routeOf('paths: ["~/(?!a)b"]')),
+  refused('a backreference', /paths\[0\]: invalid regex/, routeOf('paths: ["~/(a)\\\\1"]')),
+  refused('a template where a pattern is wanted', /paths\[0\]: invalid regex/, routeOf('paths: ["~/users/{id}"]')),
+  refused('an escape that is none', /paths\[0\]: invalid regex/, routeOf('paths: ["~/a\\\\Z"]')),
+  refused('a class that is not closed', /paths\[0\]: invalid regex/, routeOf('paths: ["~/[[a]"]')),
+  refused('a range from a class', /paths\[0\]: invalid regex/, routeOf("paths: ['~/[\\w-.]+']")),
+  taken('a pattern with flags and possessive', routeOf('paths: ["~/(?i)a++(?i:b)"]')),
+  taken('a pattern with names, classes and escapes', routeOf("paths: ['~/(?<id>[[:alpha:]]+)\\/b\\-c\\.d}$']")),
+  refused('a path that is not normalized', /paths\[0\]: is not normalized/, routeOf('paths: ["/a%20b"]')),
+  refused('a path with dots', /paths\[0\]: is not normalized/, routeOf('paths: [/a/../b]')),
+  taken('a path with an escaped slash', routeOf('paths: [/a%2Fb]')),
+  refused('a path with an empty segment', /paths\[0\]: must not have empty segments/, routeOf('paths: [/a//b]')),
+  refused('a host with a space', /hosts\[0\]: not a valid hostname/, routeOf('hosts: ["a b"]')),
+  refused('a port over all', /hosts\[0\]: not a valid hostname/, routeOf('hosts: ["a.example:70000"]')),
+  taken('a host with a port', routeOf('hosts: ["a.example:8000"]')),
+  refused(
+    'a header whose name has a space',
+    /headers\.x a: is no name of a header/,
+    routeOf('headers: { "x a": [b] }'),
+  ),
+  refused('a header without a value', /headers\.x-a: must have a value/, routeOf('headers: { x-a: [] }')),
+  refused(
+    'a pattern of a header that is none',
+    /headers\.x-a\[0\]: invalid regex/,
+    routeOf('headers: { x-a: ["~*(a"] }'),
+  ),
+  refused(
+    'protocols that do not go together',
+    /protocols: these sets are mutually exclusive/,
+    routeOf('paths: [/a], protocols: [http, grpc]'),
+  ),
+  refused(
+    'methods of gRPC',
+    /methods: cannot set 'methods'/,
+    routeOf('paths: [/a], protocols: [grpc], methods: [POST]'),
+  ),
+  refused(
+    'a stripped path of gRPC',
+    /strip_path: cannot set/,
+    routeOf('paths: [/a], protocols: [grpc], strip_path: true'),
+  ),
+  taken('a route of gRPC', routeOf('paths: [/a], protocols: [grpc]')),
+  refused(
+    'paths of TCP',
+    /paths: cannot set 'paths'/,
+    routeOf('paths: [/a], protocols: [tcp], destinations: [{ port: 9000 }]'),
+  ),
+  refused(
+    'a route of TCP that matches nothing',
+    /routes\[r\]: must set one of 'sources', 'destinations'/,
+    routeOf('protocols: [tcp]'),
+  ),
+  taken('a route of TCP', routeOf('protocols: [tcp], destinations: [{ port: 9000 }]')),
+  refused('sources of HTTP', /sources: cannot set 'sources'/, routeOf('paths: [/a], sources: [{ port: 9000 }]')),
+  refused(
+    'a source that is no address',
+    /sources\[0\]\.ip: invalid ip/,
+    routeOf('protocols: [tcp], sources: [{ ip: nope }]'),
+  ),
+  refused('an SNI without TLS', /snis: only for/, routeOf('paths: [/a], protocols: [http], snis: [a.example]')),
+  refused(
+    'an SNI with a port',
+    /snis\[0\]: must not have a port/,
+    routeOf('protocols: [https], snis: ["a.example:443"]'),
+  ),
+  refused('an SNI that is an address', /snis\[0\]: must not be an IP/, routeOf('protocols: [https], snis: [10.0.0.1]')),
   // Upstreams and targets.
+  refused(
+    'an upstream that is an address',
+    /upstreams\[10\.0\.0\.1\]\.name: no IP address/,
+    `${VERSION}upstreams: [{ name: 10.0.0.1 }]\n`,
+  ),
+  refused(
+    'a hash of a header without its name',
+    /hash_on_header: required field missing/,
+    upstreamOf('hash_on: header'),
+  ),
+  refused(
+    'a fallback that is the same',
+    /hash_fallback: must be another/,
+    upstreamOf('hash_on: ip, hash_fallback: ip'),
+  ),
+  refused('a fallback of nothing', /hash_fallback: must be another/, upstreamOf('hash_fallback: ip')),
+  refused(
+    'the same header twice',
+    /hash_fallback_header: must be another/,
+    upstreamOf('hash_on: header, hash_on_header: A, hash_fallback: header, hash_fallback_header: A'),
+  ),
+  refused(
+    'a cookie whose name has a space',
+    /hash_on_cookie: is no name/,
+    upstreamOf('hash_on: cookie, hash_on_cookie: "a b"'),
+  ),
+  taken('a hash with a fallback', upstreamOf('hash_on: consumer, hash_fallback: ip')),
+  refused('an algorithm of a later Kong', /algorithm: expected one of/, upstreamOf('algorithm: sticky-sessions')),
+  refused('a Host that is none', /host_header: not a valid hostname/, upstreamOf('host_header: "a b"')),
+  refused(
+    'a health check with a query',
+    /http_path: has characters/,
+    upstreamOf('healthchecks: { active: { http_path: "/a?b=1" } }'),
+  ),
+  refused(
+    'an SNI of a health check with a port',
+    /https_sni: must not have a port/,
+    upstreamOf('healthchecks: { active: { https_sni: "a.example:443" } }'),
+  ),
+  refused(
+    'a target whose port is over all',
+    /target: not a valid hostname/,
+    upstreamOf('targets: [{ target: "a:70000" }]'),
+  ),
+  refused(
+    'a target whose address is none',
+    /target: not a valid hostname/,
+    upstreamOf('targets: [{ target: "10.0.0.300:80" }]'),
+  ),
+  refused(
+    'a target twice',
+    /targets\[a:80\]\.target: uniqueness violation/,
+    upstreamOf('targets: [{ target: "a:80" }, { target: "a:80" }]'),
+  ),
+  refused(
+    'a target of nothing',
+    /targets\[a:80\]\.upstream: required field missing/,
+    `${VERSION}targets: [{ target: "a:80" }]\n`,
+  ),
+  taken('a target by IPv6', upstreamOf('targets: [{ target: "::1" }, { target: "[::1]:80" }]')),
   refused(
     'a target with a protocol',
     /targets\[host:https\]\.target: not a valid hostname/,
@@ -229,7 +495,88 @@ export const CORPUS: readonly CorpusCase[] = [
     /jwt_secrets\[0\]\.algorithm: expected one of/,
     `_format_version: "3.0"\n${CONSUMER}    jwt_secrets: [{ key: k, secret: s, algorithm: HS1 }]\n`,
   ),
+  refused('a group twice', /acls\[1\]\.group: uniqueness violation/, consumerOf('acls: [{ group: g }, { group: g }]')),
+  refused(
+    'a key of nobody',
+    /keyauth_credentials\[0\]\.consumer: required field missing/,
+    `${VERSION}keyauth_credentials: [{ key: k }]\n`,
+  ),
+  taken('keys that Kong makes', consumerOf('keyauth_credentials: [{ ttl: 60 }], jwt_secrets: [{ secret: s }]')),
+  refused(
+    'a public key that is missing',
+    /rsa_public_key: required field missing/,
+    consumerOf('jwt_secrets: [{ key: k, algorithm: RS256 }]'),
+  ),
+  refused(
+    'a public key that is none',
+    /rsa_public_key: invalid key/,
+    consumerOf('jwt_secrets: [{ key: k, algorithm: RS256, rsa_public_key: abc }]'),
+  ),
+  refused(
+    'an HMAC without a name',
+    /hmacauth_credentials\[0\]\.username: required field missing/,
+    consumerOf('hmacauth_credentials: [{ secret: s }]'),
+  ),
+  refused(
+    'a redirect that is no URI',
+    /redirect_uris\[0\]: is no URI/,
+    consumerOf('oauth2_credentials: [{ name: app, redirect_uris: [nope] }]'),
+  ),
+  // Vaults and certificates.
+  taken('a vault', `${VERSION}vaults: [{ name: env, prefix: my-env, config: { prefix: A_ } }]\n`),
+  refused(
+    'a vault without a prefix',
+    /vaults\[env\]\.prefix: required field missing/,
+    `${VERSION}vaults: [{ name: env }]\n`,
+  ),
+  refused(
+    'a vault whose prefix is taken',
+    /vaults\[env\]\.prefix: must not be/,
+    `${VERSION}vaults: [{ name: env, prefix: env }]\n`,
+  ),
+  refused(
+    'a vault that is none',
+    /vaults\[nope\]\.name: the vault is not installed/,
+    `${VERSION}vaults: [{ name: nope, prefix: my-env }]\n`,
+  ),
+  refused(
+    'a setting of a vault that is none',
+    /vaults\[env\]\.config\.foo: unknown field/,
+    `${VERSION}vaults: [{ name: env, prefix: my-env, config: { foo: a } }]\n`,
+  ),
+  refused(
+    'a certificate without its key',
+    /certificates\[0\]\.key: required field missing/,
+    `${VERSION}certificates: [{ cert: abc }]\n`,
+  ),
+  refused(
+    'an authority that is none',
+    /ca_certificates\[0\]\.cert: invalid certificate/,
+    `${VERSION}ca_certificates: [{ cert: "-----BEGIN CERTIFICATE-----\\nabc\\n-----END CERTIFICATE-----" }]\n`,
+  ),
+  refused(
+    'an SNI of a certificate that is not there',
+    /snis\[a\.example\]\.certificate: there is no such certificate/,
+    `${VERSION}snis: [{ name: a.example, certificate: { id: ${UNKNOWN_ID} } }]\n`,
+  ),
   // Plugins of Kong's.
+  refused(
+    'an empty configuration',
+    /plugins\[key-auth\]\.config: required field missing/,
+    globalOf('name: key-auth, config: null'),
+  ),
+  refused('a name that is null', /plugins\[0\]\.name: required field missing/, globalOf('name: null')),
+  refused('a name that is a number', /plugins\[0\]\.name: expected a string/, globalOf('name: 5')),
+  refused(
+    'an instance name with a space',
+    /instance_name: must have only/,
+    globalOf('name: key-auth, instance_name: "a b"'),
+  ),
+  taken('a remark', globalOf('name: key-auth, _comment: x')),
+  taken(
+    'rate-limiting as before Kong 3.8',
+    globalOf('name: rate-limiting, config: { minute: 5, policy: redis, redis_host: r, redis_port: 6379 }'),
+  ),
   refused(
     'a plugin that is misspelt',
     /plugins\[bot-detecton\]\.name: is no plugin of Kong's; did you mean "bot-detection"/,
@@ -313,6 +660,11 @@ export const CORPUS: readonly CorpusCase[] = [
   ),
   taken('a plugin of Kong that is not looked into', plugin('cors', '{ origins: ["*"] }')),
   // Plugins of this suite.
+  refused(
+    'an empty configuration of ours',
+    /plugins\[genesys-quota\]\.config: required field missing/,
+    globalOf('name: genesys-quota, config: null'),
+  ),
   refused(
     'a plugin of ours that is misspelt',
     /plugins\[genesys-qouta\]\.name: is no plugin of this suite; did you mean "genesys-quota"/,
