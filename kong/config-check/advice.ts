@@ -142,15 +142,16 @@ function regionAndHost(context: RuleContext): Fault[] {
   const { entities } = context;
   const faults = pluginsOf(context).flatMap((plugin) => {
     const [prefix, settings] = partOf(plugin, 'token_manager') ?? [];
-    const region = typeof settings?.region === 'string' ? parseRegion(settings.region) : undefined;
-    const service = serviceOf(plugin, entities);
-    if (region === undefined || service === undefined) return [];
-    const wanted = new URL(regionApiUrl(region)).hostname;
-    return targetsOf(service, entities)
-      .filter(({ host }) => isGenesys(host) && host !== wanted)
-      .map(({ host }) =>
-        faultOf(plugin, `${prefix}region`, `is ${region}, whose API is ${wanted}; requests go to ${host}`),
-      );
+    if (settings === undefined) return [];
+    const own = serviceOf(plugin, entities);
+    const isEverywhere = own === undefined && isGlobal(plugin);
+    const services = isEverywhere ? entities.filter(({ kind }) => kind === 'services') : own === undefined ? [] : [own];
+    const hosts = services.flatMap((service) => targetsOf(service, entities)).map(({ host }) => host);
+    const regions = Array.isArray(settings.regions) ? settings.regions : [];
+    return [
+      ...otherRegion(plugin, `${prefix}region`, settings.region, hosts),
+      ...regions.flatMap((one: unknown, index) => regionOfPool(plugin, `${prefix}regions[${index}]`, one, entities)),
+    ];
   });
   const checks = entities.flatMap((upstream) => {
     const sni = valueIn(upstream.value, 'healthchecks', 'active', 'https_sni');
@@ -162,6 +163,32 @@ function regionAndHost(context: RuleContext): Fault[] {
       );
   });
   return [...faults, ...checks];
+}
+
+/** The hosts of Genesys Cloud's that are not of a region. */
+function otherRegion(plugin: Entity, field: string, text: unknown, hosts: readonly string[]): Fault[] {
+  const region = typeof text === 'string' ? parseRegion(text) : undefined;
+  if (region === undefined) return [];
+  const wanted = new URL(regionApiUrl(region)).hostname;
+  return [...new Set(hosts)]
+    .filter((host) => isGenesys(host) && host !== wanted)
+    .map((host) => faultOf(plugin, field, `is ${region}, whose API is ${wanted}; requests go to ${host}`));
+}
+
+/** One of several regions names its own upstream. */
+function regionOfPool(plugin: Entity, field: string, pool: unknown, entities: readonly Entity[]): Fault[] {
+  const name = valueIn(pool, 'upstream');
+  if (typeof name !== 'string' || isDeckVariable(name)) return [];
+  const upstream = entities.find(({ kind, value }) => kind === 'upstreams' && value.name === name);
+  if (upstream === undefined) {
+    const meant = didYouMean(name, namesOf(entities, 'upstreams'));
+    return [faultOf(plugin, `${field}.upstream`, `there is no such upstream${meant}`)];
+  }
+  return otherRegion(plugin, `${field}.region`, valueIn(pool, 'region'), hostsOf(upstream, entities));
+}
+
+function isGlobal({ outer, value }: Entity): boolean {
+  return outer === undefined && (value.service ?? value.route ?? undefined) === undefined;
 }
 
 const isGenesys = (host: string): boolean => /^api\..*(purecloud|pure\.cloud|eusc-pure)/.test(host);
@@ -205,9 +232,10 @@ function isNamed(name: unknown, plugin: string): boolean {
 /** Kong runs one entry of a plugin for a request, the most specific one. */
 function replacedEntry(context: RuleContext): Fault[] {
   const plugins = pluginsOf(context);
-  return plugins.filter(isForCallers).flatMap((own) =>
+  const ofCallers = plugins.filter(isForCallers).flatMap((own) =>
     plugins
       .filter((wider) => wider.value.name === own.value.name && !isForCallers(wider))
+      .filter((wider) => meet(own, wider, context.entities))
       .flatMap((wider) =>
         (Object.keys(PARTS) as Part[]).flatMap((part) => {
           const [, lost] = partOf(wider, part) ?? [];
@@ -218,6 +246,43 @@ function replacedEntry(context: RuleContext): Fault[] {
       .filter((loss, index, all) => all.indexOf(loss) === index)
       .map((loss) => faultOf(own, '', `replaces the entry of routes for this consumer, and loses ${loss}`)),
   );
+  return [...ofCallers, ...plugins.flatMap((own) => lostByRoute(own, plugins, context.entities))];
+}
+
+/** An entry of a route may well have other limits than its service's, but not without the limit of all. */
+function lostByRoute(own: Entity, plugins: readonly Entity[], entities: readonly Entity[]): Fault[] {
+  if (isForCallers(own)) return [];
+  const [, kept] = partOf(own, 'quota') ?? [];
+  return plugins
+    .filter((wider) => wider.value.name === own.value.name && !isForCallers(wider) && isWider(wider, own))
+    .filter((wider) => meet(own, wider, entities))
+    .flatMap((wider) => {
+      const [, lost = {}] = partOf(wider, 'quota') ?? [];
+      const limits = limitsOf(lost).filter(isOfAll);
+      const names = limitsOf(kept ?? {}).map((limit) => valueIn(limit, 'name'));
+      return limits
+        .map((limit) => valueIn(limit, 'name'))
+        .filter((name) => !names.includes(name))
+        .map((name) =>
+          faultOf(own, '', `replaces ${wider.path} for its requests, and loses the limit ${String(name)}`),
+        );
+    });
+}
+
+function isWider(wider: Entity, own: Entity): boolean {
+  const rank = ({ outer, value }: Entity): number => {
+    if (outer?.kind === 'routes' || (value.route ?? undefined) !== undefined) return 2;
+    return outer?.kind === 'services' || (value.service ?? undefined) !== undefined ? 1 : 0;
+  };
+  return rank(wider) < rank(own);
+}
+
+function limitsOf({ limits }: PlainObject): unknown[] {
+  return Array.isArray(limits) ? limits : [];
+}
+
+function isOfAll(limit: unknown): boolean {
+  return valueIn(limit, 'by') === 'global';
 }
 
 function isForCallers({ outer, value }: Entity): boolean {
@@ -229,8 +294,14 @@ function isForCallers({ outer, value }: Entity): boolean {
 }
 
 function lossesOf(lost: PlainObject, kept: PlainObject): string[] {
-  const names = (settings: PlainObject): string[] =>
-    (Array.isArray(settings.limits) ? settings.limits : []).map((limit) => String(valueIn(limit, 'name')));
+  const names = (settings: PlainObject): string[] => limitsOf(settings).map((limit) => String(valueIn(limit, 'name')));
+  const raised = limitsOf(lost)
+    .filter(isOfAll)
+    .flatMap((limit) => {
+      const own = limitsOf(kept).find((one) => valueIn(one, 'name') === valueIn(limit, 'name'));
+      const isMore = Number(valueIn(own, 'limit')) > Number(valueIn(limit, 'limit'));
+      return isMore ? [String(valueIn(limit, 'name'))] : [];
+    });
   const limits = names(lost).filter((name) => !names(kept).includes(name));
   const paths = (settings: PlainObject): string[] =>
     (Array.isArray(settings.rules) ? settings.rules : []).map((rule) =>
@@ -240,6 +311,7 @@ function lossesOf(lost: PlainObject, kept: PlainObject): string[] {
   const region = lost.region !== undefined && kept.region !== lost.region && kept.token_url === undefined;
   return [
     ...limits.map((name) => `the limit ${name}: name the consumer in \`limits[].for\` of the route's entry instead`),
+    ...raised.map((name) => `the limit ${name} of all: it has a higher number here`),
     ...rules.map((path) => `the rule for ${path}`),
     ...(region ? [`the region ${String(lost.region)}`] : []),
   ];

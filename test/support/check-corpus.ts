@@ -705,6 +705,50 @@ export const CORPUS: readonly CorpusCase[] = [
     /consumers\[c\]\.plugins\[genesys-quota\]: warning: replaces the entry of routes for this consumer, and loses the limit organisation/,
   ),
   taken(
+    'a consumer whose entry raises the limit of all',
+    file({
+      plugins: '- name: genesys-quota\n  config: { limits: [{ name: all, limit: 10, by: global }] }',
+      more: `${CONSUMER}    plugins:\n      - name: genesys-quota\n        config: { limits: [{ name: all, limit: 500, by: global }] }\n`,
+    }),
+    /consumers\[c\]\.plugins\[genesys-quota\]: warning: replaces .* loses the limit all of all/,
+  ),
+  taken(
+    'a route whose entry loses the limit of all',
+    file({
+      plugins: '- name: genesys-quota\n  config: { limits: [{ name: own, limit: 10 }] }',
+      more: 'plugins:\n  - name: genesys-quota\n    service: s\n    config: { limits: [{ name: all, limit: 9, by: global }] }\n',
+    }),
+    /routes\[r\]\.plugins\[genesys-quota\]: warning: replaces plugins\[genesys-quota\] for its requests, and loses the limit all/,
+  ),
+  taken(
+    'limits of routes that do not meet',
+    `${file({
+      plugins: '- name: genesys-quota\n  config: { limits: [{ name: organisation, limit: 10, by: global }] }',
+    })}routes: [{ name: q, paths: [/q] }]\n${CONSUMER}plugins: [{ name: genesys-quota, route: q, consumer: c, config: { limits: [{ name: own, limit: 5 }] } }]\n`,
+  ),
+  taken(
+    'a region of every route that does not fit',
+    file({
+      more: 'plugins:\n  - name: genesys-token-manager\n    config: { region: eu_central_1, client_id: a, client_secret: "{vault://env/s}" }\n',
+    }).replace('example.com', 'api.mypurecloud.com'),
+    /plugins\[genesys-token-manager\]\.config\.region: warning: is eu_central_1/,
+  ),
+  taken(
+    'a second region whose upstream is of the first one',
+    file({
+      plugins: `- name: genesys-token-manager
+  config:
+    regions:
+      - { name: a, region: us_east_1, upstream: u, client_id: a, client_secret: "{vault://env/s}" }
+      - { name: b, region: eu_west_1, upstream: v, client_id: a, client_secret: "{vault://env/s}" }`,
+      more: `upstreams:
+  - { name: u, targets: [{ target: "api.mypurecloud.com:443" }] }
+  - { name: v, targets: [{ target: "api.mypurecloud.com:443" }] }
+`,
+    }),
+    /config\.regions\[1\]\.region: warning: is eu_west_1/,
+  ),
+  taken(
     'a part twice for one request',
     file({
       plugins: '- name: genesys-gateway\n  config: { quota: { limits: [{ name: a, limit: 10 }] } }',
