@@ -108,7 +108,7 @@ function hostOf({ value }: Entity): string | undefined {
 }
 
 /** `$NAME` and `${NAME}` are a shell's, and a vault's reference has braces around it. */
-const ALMOST = [/^\$\{?[A-Za-z_]\w*\}?$/, /^\{?\s*vault:\/*/i, /^\$\{\{(?!\s*env\s)/, /^%\(?env/i];
+const ALMOST = [/^\$\{?[A-Za-z_]\w*\}?$/, /^\{*\s*(?:vaults?|secret|env):\/+/i, /^\$\{\{/, /^%\(?env/i];
 
 function brokenReference({ entities }: RuleContext): Fault[] {
   const prefixes = [
@@ -124,7 +124,8 @@ function brokenReference({ entities }: RuleContext): Fault[] {
           ? []
           : [faultOf(entity, path, `refers to a vault that is not there: ${prefix}${didYouMean(prefix, prefixes)}`)];
       }
-      if (!ALMOST.some((pattern) => pattern.test(text))) return [];
+      // decK's own is not: what it does not know is left as it is.
+      if (isDeckVariable(text) || !ALMOST.some((pattern) => pattern.test(text))) return [];
       return [faultOf(entity, path, 'looks like a reference that Kong does not know; it writes {vault://env/name}')];
     });
   });

@@ -688,6 +688,14 @@ export const CORPUS: readonly CorpusCase[] = [
     ),
     /config\.client_id: warning: looks like a reference/,
   ),
+  ...['{vault://env', '{{vault://env/x}}', 'vault://env/x', '{vault:/env/x}', '{env://x}', `\${{ env 'X' }}`].map(
+    (text) =>
+      taken(
+        `a reference that is mistyped: ${text}`,
+        globalOf(`name: key-auth, config: { realm: ${JSON.stringify(text)} }`),
+        /config\.realm: warning: looks like a reference/,
+      ),
+  ),
   taken(
     'a region that does not fit to its host',
     plugin('genesys-token-manager', '{ region: eu_central_1, client_id: a, client_secret: "{vault://env/s}" }').replace(
