@@ -19,6 +19,7 @@ import type { PdkHost } from './pdk.js';
 import type { GatewayPlugin, PluginPhase } from './plugin.js';
 import { type PluginServerClient, type PluginServerDefinition, startPluginServer } from './plugin-server-client.js';
 import { type ResolveReference, resolveFromEnvironment } from './references.js';
+import { nginxRefusal } from './refusal.js';
 import { createRequestFlow, type RequestLine } from './request-flow.js';
 import { sortRoutes } from './router.js';
 import { startHttp } from './server.js';
@@ -104,7 +105,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     configure(options.config);
     const { port = 8000, onRequest = () => {} } = options;
     const flow = createRequestFlow({ plugins, running: () => running, balancer, log, onRequest });
-    const http = await startHttp(port, flow.serve);
+    const http = await startHttp(port, { serve: flow.serve, refuse: nginxRefusal });
     return {
       url: `http://127.0.0.1:${http.port}`,
       port: http.port,

@@ -1,10 +1,11 @@
 /** Builds the context of a new request: its head, its route, and where the service is. */
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { RouteEntity, Snapshot } from './config/types.js';
 import { HeaderList } from './headers.js';
 import { NO_ROUTE, NO_SERVICE } from './no-route.js';
+import type { ReceivedRequest } from './received-request.js';
 import type { RequestContext } from './request-context.js';
 import { findRoute } from './router.js';
 import { escapePath, normalizePath } from './uri.js';
@@ -16,9 +17,10 @@ export interface Running {
 }
 
 /** Reads a request's head and finds its route: `NO_ROUTE` if none matches, or only one without a service. */
-export function newContext(request: IncomingMessage, response: ServerResponse, running: Running): RequestContext {
+export function newContext(request: ReceivedRequest, response: ServerResponse, running: Running): RequestContext {
   const [rawPath = '', ...query] = (request.url ?? '/').split('?');
-  const rawQuery = query.join('?');
+  // nginx knows no fragment in a query.
+  const [rawQuery = ''] = query.join('?').split('#', 1);
   const method = request.method ?? 'GET';
   const path = normalizePath(rawPath);
   const headers = HeaderList.from(request.rawHeaders);
@@ -35,6 +37,7 @@ export function newContext(request: IncomingMessage, response: ServerResponse, r
     sizes: { request: 0, response: 0 },
     request,
     response,
+    host: request.host,
     clientIp: request.socket.remoteAddress ?? '127.0.0.1',
     phase: 'access',
     method,
@@ -56,7 +59,7 @@ export function newContext(request: IncomingMessage, response: ServerResponse, r
       query: rawQuery,
       method,
     },
-    upgrade: request.httpVersion === '1.1' && headers.get('upgrade')?.toLowerCase() === 'websocket' ? 'websocket' : '',
+    upgrade: request.isWebsocket ? 'websocket' : '',
     buffered: false,
     early: new HeaderList(),
     setInAccess: new Set(),

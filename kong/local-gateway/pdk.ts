@@ -97,7 +97,7 @@ const variables: Record<string, (context: RequestContext) => string> = {
   request_uri: (context) => (context.rawQuery === '' ? context.rawPath : `${context.rawPath}?${context.rawQuery}`),
   args: (context) => context.rawQuery,
   scheme: () => 'http',
-  host: (context) => (context.headers.get('host') ?? '').replace(/:\d+$/, ''),
+  host: (context) => context.host,
 };
 
 const IMPLEMENTATIONS: Implementation<typeof METHODS> = {
@@ -161,10 +161,10 @@ const IMPLEMENTATIONS: Implementation<typeof METHODS> = {
   node: { getId: (_context, _argument, host) => host.nodeId },
   request: {
     getScheme: () => 'http',
-    getHost: (context) => (context.headers.get('host') ?? '').replace(/:\d+$/, ''),
+    getHost: (context) => context.host,
     getPort: (context) => context.request.socket.localPort ?? 0,
     getForwardedScheme: () => 'http',
-    getForwardedHost: (context) => (context.headers.get('host') ?? '').replace(/:\d+$/, ''),
+    getForwardedHost: (context) => context.host,
     getForwardedPort: (context) => context.request.socket.localPort ?? 0,
     getHttpVersion: (context) => Number(context.request.httpVersion),
     getMethod: (context) => context.method,

@@ -62,6 +62,7 @@ export function createProxy(balancer: Balancer) {
     const isUnframed = losesLength(context);
     if (isUnframed) context.body ??= Buffer.alloc(0);
     else if (context.route.request_buffering) await readRequestBody(context);
+    const hasNoLength = isUnframed || hasNoBody(context);
     const tried: TargetEntity[] = [];
     for (let attempt = 0; ; attempt += 1) {
       const target = upstream && balancer.next(upstream, tried);
@@ -72,7 +73,7 @@ export function createProxy(balancer: Balancer) {
       const current: Try = { ip: peer.host, port: peer.port, balancer_latency: 0 };
       context.tries.push(current);
       try {
-        const outcome = await sendTo(context, peer, isUnframed, upstream?.host_header);
+        const outcome = await sendTo(context, peer, hasNoLength, upstream?.host_header);
         if (upstream && target && outcome.kind === 'answered') {
           balancer.report(upstream, target, { kind: 'status', status: outcome.message.statusCode ?? 0 });
         }
@@ -139,6 +140,10 @@ export function createProxy(balancer: Balancer) {
       outgoing.on('close', () => clearTimeout(connecting));
       response.on('close', () => {
         if (!response.writableFinished && !context.buffered) outgoing.destroy();
+      });
+      // nginx takes it for a client that is gone, unless Kong asks the service itself (measured).
+      context.request.onHalfClosed(() => {
+        if (!context.buffered) response.destroy();
       });
       if (isUnframed) endUnframed(outgoing, headers, context.body);
       else if (context.body !== undefined) outgoing.end(context.body);
@@ -214,9 +219,13 @@ function csv(list: string): string[] {
  * a length there is nothing to read.
  */
 function losesLength(context: RequestContext): boolean {
-  const isChunked = context.request.headers['transfer-encoding'] !== undefined;
-  const getsOne = isChunked && (context.body === undefined || context.buffered);
+  const getsOne = context.request.isChunked && (context.body === undefined || context.buffered);
   return !getsOne && clearedByConnection(context).includes('content-length');
+}
+
+/** Returns whether there is no body, and the client said of none. nginx sends no length then, whatever the method. */
+function hasNoBody({ body, request, headers }: RequestContext): boolean {
+  return body?.length === 0 && !request.isChunked && headers.get('content-length') === undefined;
 }
 
 /** Sends the head without a length and then the body, where the service expects the next request. */
@@ -239,7 +248,7 @@ function serviceHeaders(context: RequestContext, peer: Peer, isUnframed: boolean
   const forwarded = context.headers.get('x-forwarded-for');
   headers.set('X-Forwarded-For', [forwarded === undefined ? context.clientIp : `${forwarded}, ${context.clientIp}`]);
   headers.set('X-Forwarded-Proto', ['http']);
-  headers.set('X-Forwarded-Host', [(context.headers.get('host') ?? '').replace(/:\d+$/, '')]);
+  headers.set('X-Forwarded-Host', [context.host]);
   headers.set('X-Forwarded-Port', [String(context.request.socket.localPort)]);
   headers.set('X-Forwarded-Path', [context.rawPath]);
   if (context.strippedPrefix !== '') headers.set('X-Forwarded-Prefix', [context.strippedPrefix]);
@@ -249,7 +258,7 @@ function serviceHeaders(context: RequestContext, peer: Peer, isUnframed: boolean
   if (csv(context.headers.get('te') ?? '').includes('trailers')) headers.set('TE', ['trailers']);
   if (isUnframed) headers.remove('content-length');
   else if (context.body !== undefined) headers.set('Content-Length', [String(context.body.length)]);
-  else if (headers.get('content-length') === undefined && context.request.headers['transfer-encoding'] !== undefined) {
+  else if (context.request.isChunked) {
     headers.set('Transfer-Encoding', ['chunked']);
   }
   headers.set('Connection', [context.upgrade === '' ? 'keep-alive' : 'keep-alive, Upgrade']);

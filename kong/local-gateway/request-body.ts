@@ -4,10 +4,8 @@ import type { RequestContext } from './request-context.js';
 /** Reads the body once, or returns what a plugin has replaced it with. */
 export async function readRequestBody(context: RequestContext): Promise<Buffer> {
   if (context.body !== undefined) return context.body;
-  // The stream of an upgrade request never ends in Node.
-  const isUpgrade = 'upgrade' in context.request && context.request.upgrade === true;
   const chunks: Buffer[] = [];
-  if (!isUpgrade) for await (const chunk of context.request) chunks.push(chunk as Buffer);
+  for await (const chunk of context.request) chunks.push(chunk as Buffer);
   context.body ??= Buffer.concat(chunks);
   return context.body;
 }

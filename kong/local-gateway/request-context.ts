@@ -1,8 +1,9 @@
 /** The state of one request: what came in, what plugins changed, and what goes back. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { PdkValue } from '../../plugins/shared/pdk.js';
 import type { ConsumerEntity, RouteEntity, ServiceEntity, Snapshot } from './config/types.js';
 import type { HeaderList } from './headers.js';
+import type { ReceivedRequest } from './received-request.js';
 
 /** An answer of the service or the gateway. */
 export interface Answer {
@@ -21,9 +22,11 @@ export interface RequestContext {
   endedAtMs?: number;
   /** Bytes of this request and its answer, headers included, as nginx counts them. */
   sizes: { request: number; response: number };
-  request: IncomingMessage;
+  request: ReceivedRequest;
   response: ServerResponse;
   clientIp: string;
+  /** nginx's `$host`. The Host header, by which Kong routes, may be another. */
+  host: string;
   phase: 'access' | 'response' | 'log';
   /** Method, path and query as the client sent them. */
   method: string;

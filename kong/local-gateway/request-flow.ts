@@ -12,6 +12,7 @@ import { NO_ROUTE } from './no-route.js';
 import type { GatewayPlugin } from './plugin.js';
 import { createPluginChain } from './plugin-chain.js';
 import { answerHeaders, createProxy, type Outcome } from './proxy.js';
+import type { ReceivedRequest } from './received-request.js';
 import { isBrokenOff } from './request-body.js';
 import type { RequestContext } from './request-context.js';
 import { sendAnswer, streamAnswer } from './send-answer.js';
@@ -34,9 +35,6 @@ export interface RequestFlowOptions {
   onRequest: (line: RequestLine) => void;
 }
 
-/** nginx refuses these before any plugin runs. */
-const REFUSED_METHODS = new Set(['TRACE', 'CONNECT']);
-
 /** Methods that Kong can send when it buffers. For any other it sends GET (kong/init.lua, `Kong.response`). */
 const BUFFERED_METHODS = new Set([
   ...['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'],
@@ -47,14 +45,10 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
   const chain = createPluginChain(plugins, log);
   const proxy = createProxy(balancer);
 
-  async function run(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function run(request: ReceivedRequest, response: ServerResponse): Promise<void> {
     const began = performance.now();
     const context = newContext(request, response, running());
     const { method, rawPath: path } = context;
-    if (REFUSED_METHODS.has(method)) {
-      response.shouldKeepAlive = false;
-      return sendAnswer(context, nginxError(context, 405));
-    }
     await answer(context);
     context.endedAtMs = Date.now();
     context.sizes = takeSizes(request.socket);
@@ -117,7 +111,7 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
   }
 
   return {
-    serve(request: IncomingMessage, response: ServerResponse): void {
+    serve(request: ReceivedRequest, response: ServerResponse): void {
       run(request, response).catch((error: Error) => {
         log('err', error.stack ?? error.message);
         response.destroy();

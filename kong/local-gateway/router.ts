@@ -47,14 +47,14 @@ export function findRoute(routes: readonly RouteEntity[], request: Routed): Matc
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Returns whether the path, and each header that any route asks for, is UTF-8. If not, Kong finds no route at all, not
+ * Returns whether the path, the host, and each header that any route asks for, is UTF-8. If not, Kong finds no route at all, not
  * even one that ignores that header (measured: "invalid utf-8 sequence", 404).
  */
-function isReadable(routes: readonly RouteEntity[], { path, headers }: Routed): boolean {
+function isReadable(routes: readonly RouteEntity[], { path, host, headers }: Routed): boolean {
   const names = new Set(routes.flatMap((route) => Object.keys(route.headers ?? {})));
   const values = [...names].flatMap((name) => headers.all(name));
   try {
-    for (const value of [path, ...values]) UTF8.decode(Buffer.from(value, 'latin1'));
+    for (const value of [path, host, ...values]) UTF8.decode(Buffer.from(value, 'latin1'));
     return true;
   } catch {
     return false;

@@ -135,8 +135,7 @@ interface Target {
 
 /** What is not ours to mend. */
 function isKnown(fault: string, { isBuffered = false }: Target): boolean {
-  // No body beside an Upgrade.
-  if (GATEWAY_KIND === 'local') return /^Upgrade .*(?:body|content-length) became/.test(fault);
+  if (GATEWAY_KIND === 'local') return false;
   // nginx evaluates these for the service, once it has answered, and closes the connection.
   return isBuffered && /^If-(?:Match|Unmodified-Since) .*answered 0/.test(fault);
 }
