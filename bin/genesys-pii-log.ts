@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { runPlugin } from '../kong/plugin-server/command-line.js';
-import * as plugin from '../plugins/genesys-pii-log/index.js';
+import '../kong/node-version.js';
 
-await runPlugin(plugin);
+const { runPlugin } = await import('../kong/plugin-server/command-line.js');
+
+await runPlugin(await import('../plugins/genesys-pii-log/index.js'));

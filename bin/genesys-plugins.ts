@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-import { SERVED } from '../kong/plugin-list.js';
-import { runPlugins } from '../kong/plugin-server/command-line.js';
+import '../kong/node-version.js';
+
+const [{ SERVED }, { runPlugins }] = await Promise.all([
+  import('../kong/plugin-list.js'),
+  import('../kong/plugin-server/command-line.js'),
+]);
 
 await runPlugins({
   command: 'genesys-plugins',

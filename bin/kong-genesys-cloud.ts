@@ -1,13 +1,15 @@
 #!/usr/bin/env node
+import '../kong/node-version.js';
 import { resolve } from 'node:path';
-import { CHECK_USAGE, check } from '../kong/config-check/command.js';
-import { COMBINE_USAGE, combine } from '../kong/install/combine/command.js';
-import { run, USAGE } from '../kong/install/command-line.js';
-import { RENDER_USAGE, renderCommand } from '../kong/install/render/command.js';
-import { runTry } from '../kong/install/try.js';
-import { describePlugin } from '../kong/plugin-server/dump.js';
-import { tryAudit } from '../plugins/genesys-pii-log/try-audit.js';
 import type { PluginModule } from '../plugins/shared/plugin.js';
+
+const { CHECK_USAGE, check } = await import('../kong/config-check/command.js');
+const { COMBINE_USAGE, combine } = await import('../kong/install/combine/command.js');
+const { run, USAGE } = await import('../kong/install/command-line.js');
+const { RENDER_USAGE, renderCommand } = await import('../kong/install/render/command.js');
+const { runTry } = await import('../kong/install/try.js');
+const { describePlugin } = await import('../kong/plugin-server/dump.js');
+const { tryAudit } = await import('../plugins/genesys-pii-log/try-audit.js');
 
 const PACKAGE_FOLDER = resolve(import.meta.dirname, '../..');
 

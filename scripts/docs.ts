@@ -1,7 +1,11 @@
 /** `npm run docs`: writes what the schemas and metrics of the plugins say into their pages. */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { answerHelp } from './arguments.js';
 import { fill, PAGES } from './docs/pages.js';
+
+answerHelp('usage: npm run docs');
 
 try {
   for (const page of PAGES) {

@@ -2,10 +2,14 @@
  * `npm run operations`: writes kong/operations/reading-posts.json from the installed SDK, and puts the paths into the route
  * in kong/config/gateway.yml that lets readers send them. `npm run render` comes next.
  */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DATA, readingPosts, routePaths } from '../kong/testbed/operations.js';
 import { ROOT } from '../kong/testbed/plugin-server.js';
+import { answerHelp } from './arguments.js';
+
+answerHelp('usage: npm run operations');
 
 const GATEWAY = join(ROOT, 'kong/config/gateway.yml');
 

@@ -156,6 +156,10 @@ export async function runPlugins(modules: Modules): Promise<void> {
 }
 
 async function run(modules: Modules, usage: string, parse: (args: string[]) => Settings): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${usage.replaceAll('NAME', modules.command)}\n`);
+    return;
+  }
   let settings: Settings;
   let plugins: PluginModule[];
   try {

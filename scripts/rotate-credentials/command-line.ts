@@ -40,7 +40,7 @@ export type Command =
       stepByStep: boolean;
     });
 
-export const USAGE = `npm run rotate -- <strategy> --target ID --store STORE --metrics-url URL ...
+export const USAGE = `usage: npm run rotate -- <strategy> --target ID --store STORE --metrics-url URL ...
   new-client, regenerate-secret                  credentials of Genesys Cloud
   security-keys                                  EXPERIMENTAL: an API that only guides describe
   security-keys --watch --external LIST.json     pushes external tokens before they expire

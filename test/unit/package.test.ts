@@ -97,7 +97,14 @@ describe('the package', () => {
         .map((path) => `dist/${below}/${path.replace(/\.ts$/, '.js')}`),
     );
     const ofGateway = ['headers', 'kong-errors', 'request-body', 'uri'].map((name) => `local-gateway/${name}`);
-    const ofKong = ['plugin-list', 'plugin-server-commands', 'stages', 'kong-side/connect', 'kong-side/protobuf'];
+    const ofKong = [
+      'node-version',
+      'plugin-list',
+      'plugin-server-commands',
+      'stages',
+      'kong-side/connect',
+      'kong-side/protobuf',
+    ];
     const single = [...ofKong, ...ofGateway].map((name) => `dist/kong/${name}.js`);
     const configuration = ['authorities', 'consumers', 'gateway'].map((name) => `kong/config/${name}.yml`);
     const stages = ['dev', 'prod', 'staging'].map((name) => `kong/stages/${name}.yml`);
