@@ -19,8 +19,8 @@ describe('readCredentials', () => {
 
 describe('readSettings', () => {
   it('has the defaults of the README', () => {
-    expect(readSettings([])).toEqual({ gateway: 'local', port: 8000, simulatorPort: 8090 });
-    expect(readSettings(['--gateway', 'kong', '--port', '0'])).toMatchObject({ gateway: 'kong', port: 0 });
+    expect(readSettings([], {})).toEqual({ gateway: 'local', port: 8000, simulatorPort: 8090, config: undefined });
+    expect(readSettings(['--gateway', 'kong', '--port', '0'], {})).toMatchObject({ gateway: 'kong', port: 0 });
   });
 
   it.each([
@@ -29,6 +29,14 @@ describe('readSettings', () => {
     [['--gateway', 'docker'], '--gateway docker'],
     [['--bogus'], '--bogus'],
   ])('refuses %j', (args, message) => {
-    expect(() => readSettings(args)).toThrow(message);
+    expect(() => readSettings(args, {})).toThrow(message);
+  });
+
+  it.each([
+    [{ npm_config_port: '8080' }, '--port'],
+    [{ npm_config_simulator_port: 'true' }, '--simulator-port'],
+    [{ npm_config_config: 'kong.yml' }, '--config'],
+  ])('says where an option belongs that npm took: %j', (env, option) => {
+    expect(() => readSettings(['8080'], env)).toThrow(`npm took ${option} for its own option: put it behind --`);
   });
 });

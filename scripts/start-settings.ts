@@ -2,13 +2,15 @@
 import { parseRegion, type Region } from '../plugins/shared/regions.js';
 import { readArguments } from './arguments.js';
 
-export const USAGE = 'usage: npm start -- [--gateway local|kong] [--port N] [--simulator-port N]';
+export const USAGE = 'usage: npm start -- [--gateway local|kong] [--port N] [--simulator-port N] [--config FILE]';
 
 /** The command line of `npm start`. */
 export interface Settings {
   gateway: 'local' | 'kong';
   port: number;
   simulatorPort: number;
+  /** Your own kong.yml, run as it is; undefined: the shipped one. */
+  config: string | undefined;
 }
 
 /** An OAuth client of Genesys Cloud. */
@@ -31,22 +33,28 @@ export function readCredentials(env: NodeJS.ProcessEnv): Credentials | undefined
   return { clientId, clientSecret, region };
 }
 
-/** @throws Error of one line, for an option that does not fit */
-export function readSettings(args: string[]): Settings {
-  const { values } = readArguments(USAGE, {
-    args,
-    options: {
-      gateway: { type: 'string', default: 'local' },
-      port: { type: 'string', default: '8000' },
-      'simulator-port': { type: 'string', default: '8090' },
-    },
-  });
+const OPTIONS = {
+  gateway: { type: 'string', default: 'local' },
+  port: { type: 'string', default: '8000' },
+  'simulator-port': { type: 'string', default: '8090' },
+  config: { type: 'string' },
+} as const;
+
+/**
+ * @param env the environment, in which npm leaves the options that it took for its own
+ * @throws Error of one line, for an option that does not fit
+ */
+export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings {
+  const taken = Object.keys(OPTIONS).find((name) => env[`npm_config_${name.replaceAll('-', '_')}`] !== undefined);
+  if (taken !== undefined) throw new Error(`npm took --${taken} for its own option: put it behind --; ${USAGE}`);
+  const { values } = readArguments(USAGE, { args, options: OPTIONS });
   if (values.gateway !== 'local' && values.gateway !== 'kong')
     throw new Error(`--gateway ${values.gateway}: local or kong`);
   return {
     gateway: values.gateway,
     port: readPort('--port', values.port),
     simulatorPort: readPort('--simulator-port', values['simulator-port']),
+    config: values.config,
   };
 }
 

@@ -3,9 +3,10 @@
  * Stays in the foreground; Ctrl-C stops everything that it started.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { deafSockets } from '../kong/install/readiness.js';
 import { startLocalGateway } from '../kong/local-gateway/index.js';
 import {
@@ -24,41 +25,70 @@ import {
   pluginServerCommands,
 } from '../kong/testbed/plugin-servers.js';
 import { waitFor } from '../kong/testbed/wait-for.js';
+import { isPlainObject, type PlainObject } from '../plugins/shared/plain-object.js';
+import { regionTokenUrl } from '../plugins/shared/regions.js';
 import { answerHelp } from './arguments.js';
 import { openAuditView } from './start-audit.js';
+import { loginOnce } from './start-login.js';
+import { keepLogs } from './start-logs.js';
 import { readCredentials, readSettings, type Settings, USAGE } from './start-settings.js';
 
 /** What has been started, to be stopped in reverse. */
 const stops: (() => Promise<void>)[] = [];
 
 async function start(): Promise<void> {
-  const settings = readSettings(process.argv.slice(2));
-  const credentials = readCredentials(process.env);
-  let destination: Destination;
-  if (credentials === undefined) {
+  const settings = readSettings(process.argv.slice(2), process.env);
+  const own = settings.config === undefined ? undefined : readOwnConfig(settings.config);
+  // Your own file names its region itself.
+  const needsNoRegion = own !== undefined && !process.env.GENESYS_REGION;
+  const credentials = needsNoRegion ? undefined : readCredentials(process.env);
+  let destination: Destination | undefined;
+  if (credentials !== undefined) {
+    destination = { kind: 'region', region: credentials.region };
+    console.log(`Genesys Cloud (the real one)  ${credentials.region}`);
+    console.log(`  ${await loginOnce(regionTokenUrl(credentials.region), credentials)}`);
+  } else if (own === undefined || !process.env.GENESYS_CLIENT_ID) {
     const simulator = await startGenesysCloud({ port: settings.simulatorPort }).catch(portTaken('--simulator-port'));
     stops.push(() => simulator.close());
     destination = { kind: 'simulator', url: simulator.url, tokenUrl: simulator.tokenUrl };
     console.log(`Genesys Cloud (simulator)  ${simulator.url}`);
-  } else {
-    destination = { kind: 'region', region: credentials.region };
-    console.log(`Genesys Cloud (the real one)  ${credentials.region}`);
   }
   // What everyone knows opens a simulator only.
   const access = credentials === undefined ? DEMO_ACCESS : randomAccess();
-  const config = developmentConfig(destination, access);
+  const config = own ?? (destination === undefined ? {} : developmentConfig(destination, access));
   const audit = openAuditView(console.log);
   stops.push(async () => audit.close());
   const env = {
     ...developmentEnv(),
-    GENESYS_CLIENT_ID: credentials?.clientId ?? DEFAULT_CLIENT.clientId,
-    GENESYS_CLIENT_SECRET: credentials?.clientSecret ?? DEFAULT_CLIENT.clientSecret,
+    GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId,
+    GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+    // Your own file may name any of these.
+    ...(own === undefined && credentials === undefined ? {} : environment()),
   };
   const url =
     settings.gateway === 'kong'
       ? await startKong(settings, config, env, audit.plugins)
       : await startLocal(settings, config, env, audit.plugins);
-  printExamples(url, access, destination);
+  if (own !== undefined) console.log(`\nIt runs ${settings.config}. Ctrl-C stops all of it.\n`);
+  else if (destination !== undefined) printExamples(url, access, destination);
+}
+
+/** @throws Error of one line, if the file cannot be read or is no configuration */
+function readOwnConfig(path: string): PlainObject {
+  try {
+    const config: unknown = parse(readFileSync(path, 'utf8'), { merge: true });
+    if (isPlainObject(config)) return config;
+    throw new Error('it is no declarative configuration of Kong');
+  } catch (error) {
+    throw new Error(`--config ${path}: ${(error as Error).message.split('\n', 1)[0]}`);
+  }
+}
+
+/** The variables that have a value. */
+function environment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) => (value ? [[name, value] as const] : [])),
+  );
 }
 
 function randomAccess(): DevelopmentAccess {
@@ -102,7 +132,9 @@ async function startKong(
 ): Promise<string> {
   const kong = await startNativeKong({ config, plugins, env, port });
   stops.push(() => kong.close());
-  await pluginServersListen(kong.prefix);
+  await pluginServersListen(kong.prefix).catch((error: Error) => {
+    throw new Error(isStopping ? error.message : `${error.message}; ${keepLogs(kong)}`);
+  });
   console.log(`Gateway (Kong)  ${kong.url}`);
   console.log(`  its log ${kong.errorLogPath}, what plugin servers print ${kong.pluginLogPath}`);
   return kong.url;
@@ -111,7 +143,11 @@ async function startKong(
 /** A gateway accepts before its plugin servers do, and answers 500 until then. */
 async function pluginServersListen(folder: string): Promise<void> {
   const sockets = [...new Set(pluginServerCommands(PLUGINS, folder).map(({ socket }) => socket))];
-  await waitFor('the plugin servers', async () => (await deafSockets(sockets)).length === 0, 60_000);
+  const probe = async (): Promise<boolean> => {
+    if (isStopping) throw new Error('stopped');
+    return (await deafSockets(sockets)).length === 0;
+  };
+  await waitFor('the plugin servers', probe, 60_000);
 }
 
 function printExamples(
@@ -154,15 +190,18 @@ async function stop(exitCode: number): Promise<void> {
 }
 
 answerHelp(USAGE);
-let stopping = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    void stop(0);
-  });
-}
-start().catch(async (error: Error) => {
+let isStopping = false;
+const starting = start().catch(async (error: Error) => {
+  if (isStopping) return;
   console.error(error.message);
+  isStopping = true;
   await stop(1);
 });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // To leave now would leave Kong and plugin servers behind.
+    if (isStopping) console.error('stopping what was started: a moment');
+    else void starting.then(() => stop(0));
+    isStopping = true;
+  });
+}

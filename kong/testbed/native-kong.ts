@@ -83,6 +83,8 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   write(config);
   const servers = pluginServerCommands(plugins, prefix);
   const kongEnv = {
+    // Otherwise the workers, and plugin servers with them, are another user's, who may not enter our folders.
+    ...(process.getuid?.() === 0 && { KONG_NGINX_USER: 'root root' }),
     ...process.env,
     ...environmentOf(nginxSettings()),
     ...(pluginServerTimeoutMs && { KONG_NGINX_HTTP_LUA_SOCKET_READ_TIMEOUT: `${pluginServerTimeoutMs}ms` }),
@@ -104,6 +106,8 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
   try {
     await run(kong, ['start'], { env: kongEnv });
   } catch (error) {
+    // A Ctrl-C may end the command when nginx runs already.
+    await run(kong, ['stop', '--prefix', prefix], { env: kongEnv }).catch(() => {});
     rmSync(prefix, { recursive: true, force: true });
     throw new Error(startFailure(kong, error as NodeJS.ErrnoException & { stderr?: string }));
   }
