@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -33,5 +33,7 @@ it("says the plugin server's last line, and keeps both logs", () => {
 });
 
 it('says what Kong knows of a plugin server that wrote nothing', () => {
-  expect(keep()).toContain("last line: [notice] external pluginserver 'x' terminated: exit 1;");
+  expect(keep()).toContain("Kong's log: [notice] external pluginserver 'x' terminated: exit 1;");
+  appendFileSync(paths.errorLogPath, '[crit] unable to open: Permission denied\n[alert] worker exited\n');
+  expect(keep()).toContain("Kong's log: [crit] unable to open: Permission denied;");
 });

@@ -14,9 +14,11 @@ export function keepLogs({ errorLogPath, pluginLogPath }: KongLogs): string {
   for (const path of [errorLogPath, pluginLogPath]) {
     if (existsSync(path)) copyFileSync(path, join(folder, basename(path)));
   }
-  // A plugin server that could not even write its log is told of by Kong.
-  const last = lastLine(pluginLogPath, /./) ?? lastLine(errorLogPath, /plugin ?server/i) ?? 'nothing';
-  return `the plugin server's last line: ${last}; logs are kept in ${folder}`;
+  const last = lastLine(pluginLogPath, /./);
+  // Of a plugin server that could not even write its log, Kong may know why.
+  const known = lastLine(errorLogPath, /\[(?:error|crit|emerg)\]/) ?? lastLine(errorLogPath, /external pluginserver/);
+  const said = last === undefined ? `Kong's log: ${known ?? 'nothing'}` : `the plugin server's last line: ${last}`;
+  return `${said}; logs are kept in ${folder}`;
 }
 
 function lastLine(path: string, pattern: RegExp): string | undefined {
