@@ -6,10 +6,12 @@ import type { PluginModule } from '../plugins/shared/plugin.js';
 const { CHECK_USAGE, check } = await import('../kong/config-check/command.js');
 const { COMBINE_USAGE, combine } = await import('../kong/install/combine/command.js');
 const { run, USAGE } = await import('../kong/install/command-line.js');
+const { DOCTOR_USAGE, doctor } = await import('../kong/install/doctor/command.js');
 const { RENDER_USAGE, renderCommand } = await import('../kong/install/render/command.js');
 const { runTry } = await import('../kong/install/try.js');
 const { describePlugin } = await import('../kong/plugin-server/dump.js');
 const { tryAudit } = await import('../plugins/genesys-pii-log/try-audit.js');
+const { listClients } = await import('../plugins/genesys-token-manager/try-login.js');
 
 const PACKAGE_FOLDER = resolve(import.meta.dirname, '../..');
 
@@ -34,6 +36,7 @@ const COMMANDS: Record<string, () => Promise<Outcome>> = {
     return { text, notes: errors === '' ? [] : [errors.trimEnd()], exitCode };
   },
   combine: async () => combine(args),
+  doctor: async () => doctor(args, { env: process.env, listClients }),
   render: async () => renderCommand(args, PACKAGE_FOLDER),
   try: async () => ({ text: await runTry(args, process.stdin, tryAudit) }),
 };
@@ -41,7 +44,12 @@ const printSettings = async (): Promise<Outcome> => ({
   text: await run(process.argv.slice(2), { node: process.execPath, packageFolder: PACKAGE_FOLDER, schemaOf }),
 });
 
-const USAGES: Record<string, string> = { check: CHECK_USAGE, combine: COMBINE_USAGE, render: RENDER_USAGE };
+const USAGES: Record<string, string> = {
+  check: CHECK_USAGE,
+  combine: COMBINE_USAGE,
+  doctor: DOCTOR_USAGE,
+  render: RENDER_USAGE,
+};
 
 if (process.argv.includes('--help')) {
   process.stdout.write(`${USAGES[command ?? ''] ?? USAGE}\n`);

@@ -29,6 +29,7 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
                           [--prefix DIR] [--log FILE] [-- FLAG ...]
        kong-genesys-cloud check FILE...
        kong-genesys-cloud combine FILE
+       kong-genesys-cloud doctor [FILE]
        kong-genesys-cloud render [--region REGION] [...]
   --ready    prints nothing, and fails unless all plugin servers answer: for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart;

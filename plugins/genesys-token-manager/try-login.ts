@@ -1,0 +1,86 @@
+/**
+ * The OAuth clients of a configuration, each with one login to try: what `kong-genesys-cloud doctor` asks for. It keeps no
+ * token, and is no part of the plugin as it runs.
+ */
+import type { Agent } from 'node:http';
+import type { Host } from '../shared/host.js';
+import { readConfig } from './config.js';
+import { type Effects, realEffects } from './effects.js';
+import type { OauthClient } from './login/client.js';
+import { requestToken } from './login/request.js';
+
+/** How a login ended. */
+export interface LoginTrial {
+  token: { value: string; lifetimeMs: number } | undefined;
+  /** Why there is no token, without a secret. */
+  problem: string | undefined;
+  /** Whether the same login may work later. */
+  retryable: boolean;
+  /** Login's clock less this one; undefined if login said no time. */
+  clockAheadMs: number | undefined;
+}
+
+/** An OAuth client at its token endpoint. */
+export interface TriableClient {
+  /** The same for the same client, however many tokens or plugins it has. Holds the secret: not to be shown. */
+  key: string;
+  clientId: string;
+  clientSecret: string;
+  tokenUrl: string;
+  /** How many of its tokens the gateway holds. */
+  tokens: number;
+  maxIdleMs: number | undefined;
+  /** Returns the way to login: undefined for the usual one. */
+  loadAgent(): Promise<Agent | undefined>;
+  /** Asks for a token once. Never rejects. @param timeoutMs at most, if the configuration does not say less */
+  logIn(timeoutMs: number): Promise<LoginTrial>;
+}
+
+/**
+ * Lists the OAuth clients of a configuration; none if it has a static credential.
+ * @param raw with references resolved; what it says of the shared cache is not looked at
+ * @throws ConfigError that names the field and contains no secret
+ */
+export function listClients(raw: object, host: Host): TriableClient[] {
+  const { credential } = readConfig({ ...raw, cache: 'memory', redis: null, cache_encryption_key: null }, host);
+  if (credential.kind === 'static') return [];
+  const sources =
+    credential.kind === 'oauth2' ? credential.sources : credential.failover.regions.flatMap((region) => region.sources);
+  const clients = new Map<string, TriableClient>();
+  for (const client of sources.map((source) => source.current())) {
+    const { tokenUrl, clientId, clientSecret, authMethod, scope, egress, slot, maxIdleMs } = client;
+    const key = JSON.stringify([tokenUrl, clientId, clientSecret, authMethod, scope, egress.key]);
+    clients.set(key, {
+      ...{ key, clientId, clientSecret, tokenUrl, maxIdleMs },
+      tokens: slot + 1,
+      loadAgent: () => egress.loadAgent(),
+      logIn: (timeoutMs) => logIn(client, Math.min(timeoutMs, credential.policy.timeoutMs)),
+    });
+  }
+  return [...clients.values()];
+}
+
+async function logIn(client: OauthClient, timeoutMs: number): Promise<LoginTrial> {
+  let clockAheadMs: number | undefined;
+  const effects: Effects = {
+    ...realEffects,
+    async loadFetch() {
+      const fetch = await realEffects.loadFetch();
+      const watched = async (...args: Parameters<typeof fetch>) => {
+        const sentAtMs = Date.now();
+        const response = await fetch(...args);
+        const date = Date.parse(response.headers.get('date') ?? '');
+        // The header is cut to the second, and was written at some time between.
+        if (!Number.isNaN(date)) clockAheadMs = date + 500 - (sentAtMs + Date.now()) / 2;
+        return response;
+      };
+      return Object.assign(watched, fetch);
+    },
+  };
+  const result = await requestToken(client, timeoutMs, effects);
+  if (result.kind === 'granted') {
+    const { value, lifetimeMs } = result;
+    return { token: { value, lifetimeMs }, problem: undefined, retryable: false, clockAheadMs };
+  }
+  return { token: undefined, problem: result.reason, retryable: result.retryable, clockAheadMs };
+}
