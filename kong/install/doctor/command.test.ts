@@ -219,7 +219,11 @@ describe("Kong's version", () => {
   let admin: Server;
   let answer: string;
   beforeAll(async () => {
-    admin = createServer((_, response) => void response.end(answer));
+    admin = createServer((_, response) => {
+      // As Kong 3.9 does where there are external plugins.
+      if (answer === 'not JSON') response.writeHead(500, { server: 'kong/3.9.3' });
+      response.end(answer);
+    });
     await new Promise<void>((resolve) => admin.listen(0, '127.0.0.1', resolve));
   });
   afterAll(() => void admin.close());
@@ -227,7 +231,7 @@ describe("Kong's version", () => {
   it.each([
     ['{"version":"3.9.3"}', 'ok'],
     ['{"version":"3.8.0"}', 'fail'],
-    ['not JSON', 'skip'],
+    ['not JSON', 'ok'],
   ])('of an Admin API that answers %s: %s', async (text, level) => {
     answer = text;
     const { port } = admin.address() as AddressInfo;

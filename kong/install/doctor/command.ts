@@ -137,7 +137,9 @@ async function kongFindings({ kongBin, adminUrl, timeoutMs }: Options, today: st
       return [judgeKong(stdout, today)];
     }
     const response = await fetch(adminUrl, { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' });
-    return [judgeKong(String(property(await response.json(), 'version') ?? ''), today)];
+    // Kong 3.9 answers 500 to `/` where there are external plugins, and names itself in a header all the same.
+    const { version } = Object(await response.json().catch(() => undefined)) as { version?: unknown };
+    return [judgeKong(String(version ?? response.headers.get('server') ?? ''), today)];
   } catch (error) {
     const asked = adminUrl === undefined ? `${kongBin} version` : 'the Admin API';
     const cause = property(error, 'cause') ?? error;
@@ -170,12 +172,9 @@ function logFindings({ prefix, log }: Options, configuration: Configuration | un
   const user = workerUser(prefix);
   const standard = join(prefix, AUDIT_LOG);
   const isThere = lookAt(standard).missing === undefined;
-  const files = [
-    ...(configuration?.logFiles ?? []),
-    ...(isThere ? [standard] : []),
-    ...(log === undefined ? [] : [log]),
-  ];
-  return files.map((file) => judgeLogFile(lookAt(file), lookAt(dirname(file)), user));
+  const audit = [...(configuration?.logFiles ?? []), ...(isThere ? [standard] : [])].map((file) => ['audit log', file]);
+  const files = [...audit, ...(log === undefined ? [] : [['plugin server log', log]])];
+  return files.map(([check = '', file = '']) => judgeLogFile(check, lookAt(file), lookAt(dirname(file)), user));
 }
 
 /** Looks at each client: certificates, one login, and what its token may read. */

@@ -109,20 +109,20 @@ export function judgeFolder(check: string, folder: PathFacts, user: User | undef
 }
 
 /** Judges a log file that is there, or the folder where it will be. */
-export function judgeLogFile(file: PathFacts, folder: PathFacts, user: User | undefined): Finding {
+export function judgeLogFile(check: string, file: PathFacts, folder: PathFacts, user: User | undefined): Finding {
   const node = file.missing === undefined ? file.chain.at(-1) : undefined;
-  // A plugin server reopens a file that was rotated away, so its folder matters too.
-  const ofFolder = judgeFolder('audit log', folder, user);
+  // A plugin server makes the file, also after it was rotated away, so its folder matters too.
+  const ofFolder = judgeFolder(check, folder, user);
   if (node === undefined || ofFolder.level === 'fail' || user === undefined) return ofFolder;
-  if (node.kind !== 'file') return ok('audit log', `${file.path} is no regular file`);
+  if (node.kind !== 'file') return ok(check, `${file.path} is no regular file`);
   if (!may(user, node, 'write')) {
     const fix = `chown ${user.name} ${file.path}`;
-    return fail('audit log', `Kong's workers (${user.name}) may not write ${file.path}: ${described(node)}`, fix);
+    return fail(check, `Kong's workers (${user.name}) may not write ${file.path}: ${described(node)}`, fix);
   }
-  if ((node.mode & 0o004) !== 0) {
-    return warn('audit log', `everybody may read ${file.path} (${described(node)})`, `chmod o-r ${file.path}`);
+  if ((node.mode & 0o006) !== 0) {
+    return warn(check, `${file.path} is open to everybody (${described(node)})`, `chmod o-rw ${file.path}`);
   }
-  return ofFolder.level === 'ok' ? ok('audit log', `${file.path} is writable for ${user.name}`) : ofFolder;
+  return ofFolder.level === 'ok' ? ok(check, `${file.path} is writable for ${user.name}`) : ofFolder;
 }
 
 /** Returns the first folder that cannot be entered, or the end of the path if it does not allow what is asked. */

@@ -85,7 +85,12 @@ describe('who may write where', () => {
   it('a log file of root fails, though its folder is open; one that everybody reads is told', () => {
     const folder = { path: '/log', chain: [ROOT, node('/log', 0o755, 'folder', 1000)] };
     const judged = (mode: number, uid: number) =>
-      judgeLogFile({ path: '/log/a', chain: [...folder.chain, node('/log/a', mode, 'file', uid)] }, folder, KONG);
+      judgeLogFile(
+        'audit log',
+        { path: '/log/a', chain: [...folder.chain, node('/log/a', mode, 'file', uid)] },
+        folder,
+        KONG,
+      );
     expect(judged(0o600, 1000).level).toBe('ok');
     expect(judged(0o600, 0)).toMatchObject({ level: 'fail', fix: 'chown kong /log/a' });
     expect(judged(0o644, 1000).level).toBe('warn');

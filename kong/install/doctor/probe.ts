@@ -1,6 +1,6 @@
 /** One request without credentials to a host: its certificate, and from which address it is reached. */
 import { type Agent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import { errorCode } from '../../../plugins/shared/error-code.js';
 import { type Finding, fail, ok, skip, warn } from './finding.js';
@@ -32,8 +32,13 @@ const NEAR_DAYS = 21;
 export async function probe(url: URL, agent: Agent | undefined, timeoutMs: number): Promise<ProbeFacts> {
   const { host } = url;
   const isTls = url.protocol === 'https:';
-  // The session is not to be taken up again: then no certificate would be seen.
-  const options = { method: 'HEAD', signal: AbortSignal.timeout(timeoutMs), ...(agent === undefined ? {} : { agent }) };
+  // A TLS session that is taken up again shows no certificate.
+  const way = agent ?? (isTls ? new HttpsAgent({ maxCachedSessions: 0 }) : undefined);
+  const options = {
+    method: 'HEAD',
+    signal: AbortSignal.timeout(timeoutMs),
+    ...(way === undefined ? {} : { agent: way }),
+  };
   try {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = isTls
