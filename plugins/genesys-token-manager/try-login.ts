@@ -27,7 +27,7 @@ export interface TriableClient {
   clientId: string;
   clientSecret: string;
   tokenUrl: string;
-  /** How many of its tokens the gateway holds. */
+  /** How many of its tokens the gateway holds, up to this one. */
   tokens: number;
   maxIdleMs: number | undefined;
   /** Returns the way to login: undefined for the usual one. */
@@ -37,27 +37,26 @@ export interface TriableClient {
 }
 
 /**
- * Lists the OAuth clients of a configuration; none if it has a static credential.
- * @param raw with references resolved; what it says of the shared cache is not looked at
+ * Lists the OAuth clients of a configuration, once for each of their tokens; none if it has a static credential.
+ * @param raw with references resolved, and without a shared cache
  * @throws ConfigError that names the field and contains no secret
  */
 export function listClients(raw: object, host: Host): TriableClient[] {
-  const { credential } = readConfig({ ...raw, cache: 'memory', redis: null, cache_encryption_key: null }, host);
+  const { credential } = readConfig(raw, host);
   if (credential.kind === 'static') return [];
   const sources =
     credential.kind === 'oauth2' ? credential.sources : credential.failover.regions.flatMap((region) => region.sources);
-  const clients = new Map<string, TriableClient>();
-  for (const client of sources.map((source) => source.current())) {
+  return sources.map((source) => {
+    const client = source.current();
     const { tokenUrl, clientId, clientSecret, authMethod, scope, egress, slot, maxIdleMs } = client;
-    const key = JSON.stringify([tokenUrl, clientId, clientSecret, authMethod, scope, egress.key]);
-    clients.set(key, {
-      ...{ key, clientId, clientSecret, tokenUrl, maxIdleMs },
+    return {
+      ...{ clientId, clientSecret, tokenUrl, maxIdleMs },
+      key: JSON.stringify([tokenUrl, clientId, clientSecret, authMethod, scope, egress.key]),
       tokens: slot + 1,
       loadAgent: () => egress.loadAgent(),
       logIn: (timeoutMs) => logIn(client, Math.min(timeoutMs, credential.policy.timeoutMs)),
-    });
-  }
-  return [...clients.values()];
+    };
+  });
 }
 
 async function logIn(client: OauthClient, timeoutMs: number): Promise<LoginTrial> {

@@ -1,4 +1,5 @@
 /** What `kong-genesys-cloud doctor` says of the processes that Kong starts, and of the sockets they leave. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -80,7 +81,9 @@ it('reads no more of a log than its end, and nothing of a pipe', async () => {
     const [finding] = (await examine('--log', log)).of('plugin server');
     expect(finding?.what).toMatch(/last words: the end {2}\[31m $/);
     expect(readFileSync(log).length).toBeGreaterThan(200_000);
-    expect((await examine('--log', '/dev/zero')).of('plugin server')).toMatchObject([{ level: 'fail' }]);
+    const pipe = join(prefix, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    expect((await examine('--log', pipe)).of('plugin server')).toMatchObject([{ level: 'fail' }]);
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }

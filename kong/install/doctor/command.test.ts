@@ -51,7 +51,14 @@ describe('an OAuth client', () => {
   it('logs in once, however many plugins have it, and reads its organisation', async () => {
     cloud.control.reset();
     const quota = { limits: [{ name: 'o', limit: 280, window: 'minute', by: 'global' }] };
-    const { of, exitCode } = await examine(plugins(tokens({}), tokens({}), { name: 'genesys-quota', config: quota }));
+    const { of, exitCode } = await examine(
+      plugins(
+        tokens({}),
+        tokens({}),
+        { ...tokens({ client_id: 'off' }), enabled: false },
+        { name: 'genesys-quota', config: quota },
+      ),
+    );
     expect(of('login')).toMatchObject([{ level: 'ok' }]);
     expect(of('organisation')).toMatchObject([{ level: 'ok' }]);
     expect(of('limits')).toMatchObject([{ level: 'ok', what: expect.stringContaining('limit: 279,') }]);
@@ -60,6 +67,12 @@ describe('an OAuth client', () => {
     expect(cloud.control.counts().tokensIssued).toBe(1);
     const methods = cloud.control.requests({ kind: 'api' }).map(({ method }) => method);
     expect(methods.filter((method) => method !== 'GET' && method !== 'HEAD')).toEqual([]);
+  });
+
+  it('is counted with all its tokens', async () => {
+    const { of } = await examine(plugins(tokens({ tokens_per_client: 3 })));
+    expect(of('login')).toHaveLength(1);
+    expect(of('limits')).toMatchObject([{ what: expect.stringContaining("900 for the gateway's 3") }]);
   });
 
   it('in genesys-gateway, in a pool, in a failover is found too', async () => {

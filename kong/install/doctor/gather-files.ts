@@ -10,6 +10,8 @@ const TAIL_BYTES = 65_536;
 const SOCKET_NAME = /^genesys-[\w-]+\.socket$/;
 /** What of Kong's error log is about plugin servers: what Kong says of them, and what they say. */
 const ABOUT_PLUGIN_SERVERS = /pluginserver|genesys-[\w-]+/;
+/** Kong says so at each try, also of one that ends at once. */
+const STARTS = /\[pluginserver\] start/;
 
 /** Looks at a path and the folders above it. */
 export function lookAt(path: string): PathFacts {
@@ -60,7 +62,7 @@ export function lastWords(prefix: string, log: string | undefined): string | und
   if (own !== undefined) return own;
   // What follows is the client's: its address, the request line.
   return tailOf(join(prefix, 'logs', 'error.log'))
-    .findLast((line) => ABOUT_PLUGIN_SERVERS.test(line))
+    .findLast((line) => ABOUT_PLUGIN_SERVERS.test(line) && !STARTS.test(line))
     ?.replace(/, (?:client|context): .*$/, '');
 }
 

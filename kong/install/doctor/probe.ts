@@ -42,8 +42,8 @@ export async function probe(url: URL, agent: Agent | undefined, timeoutMs: numbe
   try {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = isTls
-        ? requestHttps(new URL('/', url), { ...options, rejectUnauthorized: false })
-        : requestHttp(new URL('/', url), options);
+        ? requestHttps(new URL(url.origin), { ...options, rejectUnauthorized: false })
+        : requestHttp(new URL(url.origin), options);
       request.once('response', resolve).once('error', reject).end();
     });
     const { socket } = answer;
