@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { listClients } from '../../../plugins/genesys-token-manager/try-login.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../testbed/genesys-cloud/index.js';
-import { REDIS_MISSING, startRedis } from '../../testbed/redis-server.js';
+import { REDIS_MISSING, startRedis, startSentinel } from '../../testbed/redis-server.js';
 import { doctor } from './command.js';
 import type { Finding } from './finding.js';
 
@@ -75,7 +75,7 @@ describe('an OAuth client', () => {
     expect(of('limits')).toMatchObject([{ what: expect.stringContaining("900 for the gateway's 3") }]);
   });
 
-  it('in genesys-gateway, in a pool, in a failover is found too', async () => {
+  it('in genesys-gateway, in a pool is found too', async () => {
     const { client_id, client_secret } = { client_id: DEFAULT_CLIENT.clientId, client_secret: '{vault://env/secret}' };
     const wrong = { client_id: 'another', client_secret: 'a-wrong-secret' };
     const { of } = await examine(
@@ -85,6 +85,26 @@ describe('an OAuth client', () => {
       }),
     );
     expect(of('login')).toMatchObject([{ level: 'ok' }, { level: 'fail' }]);
+  });
+
+  it('of each region is tried, at its own login', async () => {
+    const other = await startGenesysCloud();
+    try {
+      const regions = [cloud, other].map(({ tokenUrl }, index) => {
+        const client = { client_id: DEFAULT_CLIENT.clientId, client_secret: '{vault://env/secret}' };
+        return { name: `r${index}`, token_url: tokenUrl, upstream: `u${index}`, ...client };
+      });
+      const { of } = await examine(plugins({ name: 'genesys-token-manager', config: { regions } }));
+      expect(of('login')).toMatchObject([{ level: 'ok' }, { level: 'ok' }]);
+      expect(other.control.counts().tokensIssued).toBe(1);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('that is missing in many plugins is one finding', async () => {
+    const { of } = await examine(plugins(tokens({}), tokens({}), tokens({})), {});
+    expect(of('login')).toMatchObject([{ level: 'skip', what: expect.stringContaining('and 2 more: not known here') }]);
   });
 
   it('with a wrong secret fails, and says what to correct', async () => {
@@ -210,6 +230,24 @@ describe.skipIf(REDIS_MISSING !== undefined)('a Redis', () => {
       expect(open.of('redis').every(({ level }) => level !== 'fail')).toBe(true);
     } finally {
       await Promise.all([redis.stop(), replica.stop()]);
+    }
+  });
+
+  it('behind a Sentinel is asked as the plugins do', async () => {
+    const { sentinelPort, master, stop } = await startSentinel();
+    try {
+      const at = { sentinel_nodes: [{ host: '127.0.0.1', port: sentinelPort }], timeout_ms: 5000 };
+      master.cli('config', 'set', 'maxmemory', '100mb');
+      master.cli('config', 'set', 'maxmemory-policy', 'volatile-lru');
+      const { of } = await examine(
+        plugins(quota({ ...at, sentinel_master: 'tokens' }), quota({ ...at, sentinel_master: 'gone' })),
+      );
+      expect(of('redis')).toContainEqual(
+        expect.objectContaining({ level: 'fail', fix: 'correct redis.sentinel_master' }),
+      );
+      expect(of('redis').map(({ what }) => what)).toContainEqual(expect.stringContaining('volatile-lru'));
+    } finally {
+      await stop();
     }
   });
 

@@ -49,6 +49,7 @@ export function readConfiguration(document: Document, { env, secretsDirs, listCl
     secrets: new Set<string>(),
   };
   const clients = new Map<string, LoginClient>();
+  const faults = new Map<string, { finding: Finding; places: string[] }>();
   const redis = new Map<string, { where: string; settings: RedisSettings }>();
 
   for (const { kind, path, value } of listEntities([document])) {
@@ -70,7 +71,7 @@ export function readConfiguration(document: Document, { env, secretsDirs, listCl
     const resolved = resolve(check === 'login' ? needed : written, env, '', unknown, found.secrets);
     if (unknown.size > 0) {
       const fix = "run the doctor with Kong's environment";
-      found.findings.push(skip(check, `${where}: not known here: ${[...unknown].join(', ')}`, fix));
+      unreadable(where, skip(check, `not known here: ${[...unknown].join(', ')}`, fix));
       return;
     }
     try {
@@ -78,8 +79,15 @@ export function readConfiguration(document: Document, { env, secretsDirs, listCl
     } catch (error) {
       // Of a ConfigError, whose message holds no secret; of anything else nothing is told.
       const why = property(error, 'name') === 'TypeError' ? 'cannot be read' : (error as Error).message;
-      found.findings.push(fail(check, `${where}: ${why}`, 'kong-genesys-cloud check FILE says more'));
+      unreadable(where, fail(check, why, 'kong-genesys-cloud check FILE says more'));
     }
+  }
+
+  /** Notes what is wrong with a plugin: with many, as by an anchor, it is one finding. */
+  function unreadable(where: string, finding: Finding): void {
+    const key = JSON.stringify(finding);
+    const places = faults.get(key)?.places ?? [];
+    faults.set(key, { finding, places: [...places, where] });
   }
 
   function readClients(config: PlainObject): void {
@@ -98,6 +106,10 @@ export function readConfiguration(document: Document, { env, secretsDirs, listCl
 
   return {
     ...found,
+    findings: [...faults.values()].map(({ finding, places: [first, ...others] }) => {
+      const more = others.length === 0 ? '' : ` and ${others.length} more`;
+      return { ...finding, what: `${first}${more}: ${finding.what}` };
+    }),
     clients: [...clients.values()],
     redis: [...redis.values()],
     logFiles: [...new Set(found.logFiles)],

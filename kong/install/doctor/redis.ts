@@ -144,5 +144,7 @@ function fixOf(problem: string): string {
     return 'correct redis.username and redis.password, and what the user may do';
   if (/CERT|SELF_SIGNED|TLS|SSL|wrong version/i.test(problem)) return 'correct redis.ssl, ssl_verify and server_name';
   if (/ENOTFOUND|EAI_AGAIN/.test(problem)) return 'correct redis.host: no such name';
-  return 'start it, correct redis.host and redis.port, or open the firewall';
+  if (/No such master/.test(problem)) return 'correct redis.sentinel_master';
+  if (/DB index/.test(problem)) return 'correct redis.database';
+  return 'start it, correct redis.host, redis.port and redis.ssl, or open the firewall';
 }
