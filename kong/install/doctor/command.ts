@@ -144,7 +144,9 @@ async function kongFindings({ kongBin, adminUrl, timeoutMs }: Options, today: st
     const asked = adminUrl === undefined ? `${kongBin} version` : 'the Admin API';
     const cause = property(error, 'cause') ?? error;
     const isKilled = property(error, 'killed') === true || property(error, 'name') === 'TimeoutError';
-    const why = isKilled ? `no answer within ${timeoutMs} ms` : errorCode(cause);
+    const code = property(error, 'code');
+    const ended = typeof code === 'number' ? `ended with ${code}` : errorCode(cause);
+    const why = isKilled ? `no answer within ${timeoutMs} ms` : ended;
     return [skip('kong', `${asked}: ${why}`, 'give --kong-bin PATH or --admin-url URL')];
   }
 }
