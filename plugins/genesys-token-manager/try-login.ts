@@ -1,6 +1,6 @@
 /**
- * The OAuth clients of a configuration, each with one login to try: what `kong-genesys-cloud doctor` asks for. It keeps no
- * token, and is no part of the plugin as it runs.
+ * The OAuth clients of a configuration, each with one login to try: what `kong-genesys-cloud doctor` asks for. It keeps
+ * no token, and is no part of the plugin as it runs.
  */
 import type { Agent } from 'node:http';
 import type { Host } from '../shared/host.js';

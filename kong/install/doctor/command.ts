@@ -1,4 +1,4 @@
-/** `kong-genesys-cloud doctor [FILE]`: what is wrong here, around the gateway: gathers facts, has them judged, and prints. */
+/** `kong-genesys-cloud doctor [FILE]`: what is wrong around the gateway. Gathers facts, has them judged, and prints. */
 import { execFile } from 'node:child_process';
 import type { Agent } from 'node:http';
 import { basename, dirname, join } from 'node:path';

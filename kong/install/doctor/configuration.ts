@@ -1,7 +1,7 @@
 /**
- * What of a configuration the doctor looks at: OAuth clients, Redis, log files, limits. Read by the plugins' own code, with
- * references to the environment resolved from the doctor's own. A part that cannot be read is a finding, and the rest is
- * looked at all the same.
+ * What of a configuration the doctor looks at: OAuth clients, Redis, log files, limits. It is read by the plugins' own
+ * code, with references to the environment resolved from the doctor's own. A part that cannot be read is a finding, and
+ * the rest is looked at all the same.
  */
 import type { Host } from '../../../plugins/shared/host.js';
 import { parseConfig } from '../../../plugins/shared/kong-schema/parse-config.js';

@@ -1,4 +1,4 @@
-/** One login of an OAuth client, and what the API answers to its token. The plugin's own code logs in: it is passed in. */
+/** Logins of OAuth clients, and what the API answers to their tokens. The plugin's code logs in: it is passed in. */
 import type { Agent } from 'node:http';
 import { errorCode } from '../../../plugins/shared/error-code.js';
 import type { Host } from '../../../plugins/shared/host.js';

@@ -5,7 +5,7 @@ import type { Configuration } from './configuration.js';
 import { type Finding, fail, ok, skip, warn } from './finding.js';
 import { type ApiAnswer, clientName, type LoginClient } from './login.js';
 
-/** What is asked, by name. All are reads (npm purecloud-platform-client-v2 262: OrganizationApi, TokensApi, OAuthApi). */
+/** What is asked, by name. All are reads (purecloud-platform-client-v2 262: OrganizationApi, TokensApi, OAuthApi). */
 export const PATHS = {
   organisation: () => '/api/v2/organizations/me',
   idleTimeout: () => '/api/v2/tokens/timeout',

@@ -4,8 +4,8 @@ import { type Finding, fail, ok, warn } from './finding.js';
 /** Of package.json (`engines`). */
 const NODE_MINIMUM = [20, 19, 0];
 /**
- * The last security releases known here, by release line: Node's of 24 March 2026. Newer ones may exist, so a version over
- * the floor is not said to be free of faults.
+ * The last security releases known here, by release line: Node's of 24 March 2026. Newer ones may exist, so a version
+ * over the floor is not said to be free of faults.
  */
 const NODE_FLOORS: Readonly<Record<number, readonly number[]>> = { 20: [20, 20, 2], 22: [22, 22, 2], 24: [24, 14, 1] };
 /** When lines get no more fixes (Node's release schedule). */
@@ -13,8 +13,8 @@ const NODE_ENDS: Readonly<Record<number, string>> = { 20: '2026-04-30', 22: '202
 
 const KONG_MINIMUM = [3, 9];
 /**
- * Kong's changelogs: 3.9.2 has nginx' fixes of CVE-2026-40701, -40460, -42934, -42946, -42945 and -9256, and 3.9.3 that of
- * CVE-2026-49975.
+ * Kong's changelogs: 3.9.2 has nginx' fixes of CVE-2026-40701, -40460, -42934, -42946, -42945 and -9256, and 3.9.3 that
+ * of CVE-2026-49975.
  */
 const KONG_FLOOR = [3, 9, 3];
 /** Lines of Kong Enterprise that get fixes, and until when (Kong's support policy). */
