@@ -4,10 +4,11 @@ import { type Finding, fail, ok, warn } from './finding.js';
 /** Of package.json (`engines`). */
 const NODE_MINIMUM = [20, 19, 0];
 /**
- * The last security releases known here, by release line: Node's of 24 March 2026. Newer ones may exist, so a version
- * over the floor is not said to be free of faults.
+ * The last security releases known here, by release line: Node's of 21 October 2026 (its changelogs), which fix
+ * CVE-2026-111497 among others: a Brotli body could write outside of its memory. Newer ones may exist, so a version over
+ * the floor is not said to be free of faults.
  */
-const NODE_FLOORS: Readonly<Record<number, readonly number[]>> = { 20: [20, 20, 2], 22: [22, 22, 2], 24: [24, 14, 1] };
+const NODE_FLOORS: Readonly<Record<number, readonly number[]>> = { 22: [22, 23, 4], 24: [24, 22, 1], 26: [26, 12, 1] };
 /** When lines get no more fixes (Node's release schedule). */
 const NODE_ENDS: Readonly<Record<number, string>> = { 20: '2026-04-30', 22: '2027-04-30', 24: '2028-04-30' };
 
@@ -33,11 +34,19 @@ export function judgeNode(version: string, today: string): Finding {
     return fail('node', `${what} is too old`, 'install Node 22 or 24; 20.19 is the least');
   const floor = NODE_FLOORS[line];
   if (floor !== undefined && isBelow(parts, floor)) {
-    return warn('node', `${what} has known security faults`, `install Node ${floor.join('.')} or newer`);
+    return warn(
+      'node',
+      `${what} has known security faults (CVE-2026-111497)`,
+      `install Node ${floor.join('.')} or newer`,
+    );
   }
   const end = NODE_ENDS[line];
   if (end !== undefined && end < today) {
-    return warn('node', `${what} has had no security fixes since ${end}`, 'install Node 22 or 24');
+    return warn(
+      'node',
+      `${what} has had no security fixes since ${end} (CVE-2026-111497 is open)`,
+      'install Node 22 or 24',
+    );
   }
   if (line % 2 === 1) return warn('node', `${what} is of a line without long-term support`, 'install Node 22 or 24');
   return ok('node', what);
