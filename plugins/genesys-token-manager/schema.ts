@@ -5,7 +5,7 @@
 import type { Field, Fields } from '../shared/kong-schema/field.js';
 import type { ConfigOf } from '../shared/kong-schema/parse-config.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
-import { REGIONS } from '../shared/regions.js';
+import { REGION_NAMES } from '../shared/regions.js';
 
 const CLIENT_ID = {
   type: 'string',
@@ -85,9 +85,9 @@ export const Schema = [
     region: {
       type: 'string',
       // The default, us_east_1, is in config.ts. If Kong filled it in, it could not be refused next to `regions`.
-      one_of: REGIONS,
+      one_of: REGION_NAMES,
       description:
-        "Genesys Cloud region of the OAuth client's organisation; its token endpoint is `https://login.<domain>/oauth/token`. Left out: `us_east_1`. Ignored if `token_url` is set.",
+        "Genesys Cloud region of the OAuth client's organisation, by its name or its domain (`mypurecloud.de`); its token endpoint is `https://login.<domain>/oauth/token`. Left out: `us_east_1`. Ignored if `token_url` is set.",
     },
   },
   {
@@ -374,7 +374,7 @@ export const Schema = [
               description: 'For logs, the response header and operators: letters, digits, `.`, `-`, `_`.',
             },
           },
-          { region: { type: 'string', one_of: REGIONS, description: 'Where its OAuth client logs in.' } },
+          { region: { type: 'string', one_of: REGION_NAMES, description: 'Where its OAuth client logs in.' } },
           { token_url: { type: 'string', len_min: 1, description: 'Its token endpoint, instead of `region`.' } },
           {
             upstream: {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseRegion, REGIONS, regionApiUrl, regionTokenUrl } from './regions.js';
+import { parseRegion, REGION_NAMES, REGIONS, regionApiUrl, regionTokenUrl } from './regions.js';
 
 it('reads regions as people write them', () => {
   for (const region of REGIONS) {
@@ -14,4 +14,6 @@ it('reads regions as people write them', () => {
 it('keeps login and API of a region in one domain', () => {
   expect(regionApiUrl('eu_central_1')).toBe('https://api.mypurecloud.de');
   expect(regionTokenUrl('eu_central_1')).toBe('https://login.mypurecloud.de/oauth/token');
+  expect(regionTokenUrl('mypurecloud.de')).toBe('https://login.mypurecloud.de/oauth/token');
+  expect(REGION_NAMES.map(regionApiUrl)).toEqual([...REGIONS, ...REGIONS].map(regionApiUrl));
 });

@@ -25,17 +25,27 @@ const DOMAINS = {
 /** A region's name, as in Genesys' documentation and SDKs. */
 export type Region = keyof typeof DOMAINS;
 
-/** The names of all regions, for the schema. */
+/** The names of all regions. */
 export const REGIONS = Object.keys(DOMAINS) as Region[];
 
+/** A region as a configuration names it: by its name, or by its domain. */
+export type RegionName = Region | (typeof DOMAINS)[Region];
+
+/** All that a configuration may name, for the schema. */
+export const REGION_NAMES: readonly RegionName[] = [...REGIONS, ...Object.values(DOMAINS)];
+
 /** Returns the token endpoint of a region: `https://login.<domain>/oauth/token`. */
-export function regionTokenUrl(region: Region): string {
-  return `https://login.${DOMAINS[region]}/oauth/token`;
+export function regionTokenUrl(region: RegionName): string {
+  return `https://login.${domainOf(region)}/oauth/token`;
 }
 
 /** Returns the API host of a region: `https://api.<domain>`. */
-export function regionApiUrl(region: Region): string {
-  return `https://api.${DOMAINS[region]}`;
+export function regionApiUrl(region: RegionName): string {
+  return `https://api.${domainOf(region)}`;
+}
+
+function domainOf(region: RegionName): string {
+  return region in DOMAINS ? DOMAINS[region as Region] : region;
 }
 
 /**
