@@ -62,17 +62,21 @@ export function judgeKong(text: string, today: string): Finding {
   const what = `Kong ${isEnterprise ? 'Enterprise ' : ''}${version}`;
   if (version === '') return warn('kong', 'Kong says no version', 'is it Kong that was asked?');
   if (major !== 3)
-    return fail('kong', `${what} is not supported`, 'install Kong 3.9.3, or Kong Enterprise 3.10 or newer');
+    return fail('kong', `${what} is not supported`, 'install Kong 3.9.3 or newer, or Kong Enterprise 3.10 or newer');
   if (isBelow(parts, KONG_MINIMUM)) {
-    return fail('kong', `${what} is too old`, 'install Kong 3.9.3, or Kong Enterprise 3.10 or newer');
+    return fail('kong', `${what} is too old`, 'install Kong 3.9.3 or newer, or Kong Enterprise 3.10 or newer');
   }
   if (isBelow(parts, KONG_FLOOR)) {
-    return warn('kong', `${what} has known security faults of nginx (CVE-2026-49975 and others)`, 'install Kong 3.9.3');
+    return warn(
+      'kong',
+      `${what} has known security faults of nginx (CVE-2026-49975 and others)`,
+      'install Kong 3.9.3 or a newer 3.9',
+    );
   }
   if (!isEnterprise) {
     return minor === 9
       ? ok('kong', what)
-      : warn('kong', `${what} was not tried with the plugins`, 'install Kong 3.9.3');
+      : warn('kong', `${what} was not tried with the plugins`, 'install Kong 3.9.3 or a newer 3.9');
   }
   const end = ENTERPRISE_ENDS[`${major}.${minor}`];
   if (end === undefined || end < today) {
