@@ -44,11 +44,22 @@ describe('readConfig', () => {
       group({ by: 'header', by_name: 'X-Tenant' }),
       group({ by: 'query', by_name: 'X-Tenant' }),
       group({ name: 'b' }),
+      group({ window: 'week' }),
+      group({ window: 'month' }),
+      group({ window: 'month', starts_on: 15 }),
     ];
     expect(new Set(groups).size).toBe(groups.length);
     // Those that do keep them when the limit changes.
     expect(group({ limit: 20, cost: 2, window_seconds: 60, algorithm: 'fixed' })).toBe(group({}));
     expect(group({ by: 'header', by_name: 'x-tenant' })).toBe(groups[3]);
+    expect(group({ window: 'month', starts_on: 1, algorithm: 'fixed' })).toBe(group({ window: 'month' }));
+    // As they were before there were months: counters in Redis outlive a version.
+    expect(groups.slice(0, 4)).toEqual([
+      'a:60000:consumer',
+      'a:3600000:consumer',
+      'a:60000:ip',
+      'a:60000:header:x-tenant',
+    ]);
   });
 
   it.each([
@@ -89,6 +100,26 @@ describe('readConfig', () => {
     ["the spike arrest's name", { limits: [limit({ name: 'spike' })] }, 'config.limits[0].name must not be spike'],
     ['a window of 0', { limits: [limit({ window_seconds: 0 })] }, 'config.limits[0].window_seconds must be between'],
     ['an unknown window', { limits: [limit({ window: 'year' })] }, 'config.limits[0].window must be one of'],
+    [
+      'a day that a minute begins on',
+      { limits: [limit({ starts_on: 1 })] },
+      'config.limits[0].starts_on means nothing but for a week or a month',
+    ],
+    [
+      'a day that few months have',
+      { limits: [limit({ window: 'month', starts_on: 29 })] },
+      'config.limits[0].starts_on must be between 1 and 28',
+    ],
+    [
+      'an eighth day of the week',
+      { limits: [limit({ window: 'week', starts_on: 8 })] },
+      'config.limits[0].starts_on must be 1 to 7 if window is week',
+    ],
+    [
+      'a month that slides',
+      { limits: [limit({ window: 'month', algorithm: 'sliding' })] },
+      'config.limits[0].algorithm must be fixed if window is month',
+    ],
     [
       'two windows',
       { limits: [limit({ window: 'hour', window_seconds: 5 })] },

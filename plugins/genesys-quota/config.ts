@@ -30,9 +30,13 @@ export interface Limit {
   mode: 'enforce' | 'report';
   /** The family of its counters. Limits that count the same share one. */
   group: string;
-  algorithm: 'fixed' | 'sliding';
+  /** `month`: fixed, in months of the calendar (UTC). */
+  algorithm: 'fixed' | 'sliding' | 'month';
   limit: number;
+  /** The length of a window; of a month, the longest. */
   windowMs: number;
+  /** How long after 1970, or after the first of the month, windows begin. */
+  shiftMs: number;
   identity: Identity;
   /** Undefined means all methods. */
   methods: ReadonlySet<string> | undefined;
@@ -78,7 +82,17 @@ export interface Config {
 type RawConfig = ConfigOf<typeof Schema>;
 type RawLimit = RawConfig['limits'][number];
 
-const WINDOWS_MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+const DAY_MS = 86_400_000;
+const WINDOWS_MS = {
+  second: 1000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: DAY_MS,
+  week: 7 * DAY_MS,
+  month: 31 * DAY_MS,
+};
+/** The first Monday of 1970, in days after its first of January. */
+const FIRST_MONDAY = 4;
 /** The name in the spike arrest's group. No limit may use it. */
 const SPIKE = 'spike';
 
@@ -120,16 +134,16 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
   const before = callers === undefined ? namesakes : namesakes.slice(0, namesakes.indexOf(limit));
   if (limit.name === SPIKE) throw new ConfigError(`${path}.name`, `must not be ${SPIKE}`);
   if (limit.cost > limit.limit) throw new ConfigError(`${path}.cost`, 'must not be over the limit');
-  const windowMs =
-    limit.window_seconds === undefined ? WINDOWS_MS[limit.window ?? 'minute'] : limit.window_seconds * 1000;
+  const windows = readWindows(limit, path);
   const identity = readIdentity(limit, path);
   return {
     name: limit.name,
     mode: limit.mode,
-    group: [limit.name, windowMs, ...identityParts(identity)].join(':'),
-    algorithm: limit.algorithm,
+    group: [limit.name, windows.key, ...identityParts(identity)].join(':'),
+    algorithm: windows.algorithm,
     limit: limit.limit,
-    windowMs,
+    windowMs: windows.windowMs,
+    shiftMs: windows.shiftMs,
     identity,
     methods: limit.methods && new Set(limit.methods),
     callers,
@@ -137,6 +151,26 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
     paths: limit.paths?.map((text, index) => readPath(text, `${path}.paths[${index}]`)),
     cost: limit.cost,
     costByQuery: limit.cost_by_query,
+  };
+}
+
+/** Reads when the windows of a limit begin. `key` tells them from others in a group. */
+function readWindows(limit: RawLimit, path: string) {
+  const { window = 'minute', window_seconds: seconds, starts_on: startsOn, algorithm } = limit;
+  if (window !== 'week' && window !== 'month') {
+    if (startsOn !== undefined) throw new ConfigError(`${path}.starts_on`, 'means nothing but for a week or a month');
+    const windowMs = seconds === undefined ? WINDOWS_MS[window] : seconds * 1000;
+    return { key: windowMs, algorithm: algorithm ?? ('sliding' as const), windowMs, shiftMs: 0 };
+  }
+  // A bill begins at zero, whatever was used before it.
+  if (algorithm === 'sliding') throw new ConfigError(`${path}.algorithm`, `must be fixed if window is ${window}`);
+  const first = startsOn ?? 1;
+  if (window === 'week' && first > 7) throw new ConfigError(`${path}.starts_on`, 'must be 1 to 7 if window is week');
+  return {
+    key: `${window}${first}`,
+    algorithm: window === 'month' ? window : ('fixed' as const),
+    windowMs: WINDOWS_MS[window],
+    shiftMs: (first - 1 + (window === 'week' ? FIRST_MONDAY : 0)) * DAY_MS,
   };
 }
 

@@ -92,8 +92,16 @@ const LIMIT = {
     {
       window: {
         type: 'string',
-        one_of: ['second', 'minute', 'hour', 'day'],
-        description: 'Left out: `minute`. Windows begin at multiples of their length since 1970 (UTC).',
+        one_of: ['second', 'minute', 'hour', 'day', 'week', 'month'],
+        description:
+          'Left out: `minute`. Windows begin at multiples of their length since 1970 (UTC); a week and a month as `starts_on` says.',
+      },
+    },
+    {
+      starts_on: {
+        type: 'integer',
+        between: [1, 28],
+        description: 'The day that a month begins on, or a week: 1 is Monday, 7 Sunday (UTC). Left out: 1.',
       },
     },
     {
@@ -158,9 +166,9 @@ const LIMIT = {
     {
       algorithm: {
         type: 'string',
-        default: 'sliding',
         one_of: ['fixed', 'sliding'],
-        description: 'How requests are counted around the border of two windows.',
+        description:
+          'How requests are counted around the border of two windows. Left out: `sliding`; a week and a month are `fixed`.',
       },
     },
   ],

@@ -155,6 +155,25 @@ describe.each(policies)('policy %s', (_, policy) => {
     ]);
   });
 
+  it.each([
+    ['month', 15],
+    ['week', 7],
+  ])('a %s has a budget until its day %i in UTC, and says so', async (window, startsOn) => {
+    await useQuota({ ...policy(), limits: [{ name: 'bill', limit: 2, window, starts_on: startsOn, by: 'global' }] });
+    const nowMs = Date.now();
+    const { headers } = await send();
+    const end = new Date(nowMs);
+    end.setUTCHours(24, 0, 0, 0);
+    const isOver = (): boolean =>
+      window === 'month' ? end.getUTCDate() === startsOn : end.getUTCDay() === startsOn % 7;
+    while (!isOver()) end.setUTCDate(end.getUTCDate() + 1);
+    const seconds = (end.getTime() - nowMs) / 1000;
+    expect(headers.get('ratelimit-remaining')).toBe('1');
+    expect(Math.abs(Number(headers.get('ratelimit-reset')) - seconds)).toBeLessThan(10);
+    expect(await statuses(2)).toEqual([200, 429]);
+    expect(Math.abs(Number((await send()).headers.get('retry-after')) - seconds)).toBeLessThan(20);
+  });
+
   it('reads are not stopped by writes, and a refused write takes nothing from the whole', async () => {
     await useQuota({
       ...policy(),
@@ -283,6 +302,11 @@ it.each<[string, Record<string, unknown>, RegExp]>([
   ['a limit of 0', { limits: [{ name: 'a', limit: 0 }] }, /limit[\s\S]*(between|greater)/],
   ['a window of 0', { limits: [{ name: 'a', limit: 1, window_seconds: 0 }] }, /window_seconds[\s\S]*(between|greater)/],
   ['by header without by_name', { limits: [{ name: 'a', limit: 1, by: 'header' }] }, /by_name[\s\S]*required/],
+  [
+    'a month that begins on the 29th',
+    { limits: [{ name: 'a', limit: 1, window: 'month', starts_on: 29 }] },
+    /starts_on/,
+  ],
   ['two windows', { limits: [{ name: 'a', limit: 1, window: 'day', window_seconds: 9 }] }, /window/],
   ['10px', { spike_arrest: { rate: '10px' } }, /rate/],
   ['a spike by query without by_name', { spike_arrest: { rate: '1ps', by: 'query' } }, /by_name[\s\S]*required/],

@@ -119,12 +119,12 @@ describe('the time to wait', () => {
       const { windowMs } = check;
       const state = { current: random.int(0, limit), previous: random.int(0, limit) };
       const elapsedMs = random.int(0, windowMs - 1);
-      const waitMs = windowWaitMs(check, state, elapsedMs);
+      const waitMs = windowWaitMs(check, state, windowMs - elapsedMs);
       const fitsIn = (ms: number): boolean => {
         const at = elapsedMs + ms;
-        if (at < windowMs) return fitsWindow(check, state, at);
-        if (at < 2 * windowMs) return fitsWindow(check, { current: 0, previous: state.current }, at - windowMs);
-        return fitsWindow(check, { current: 0, previous: 0 }, 0);
+        if (at < windowMs) return fitsWindow(check, state, windowMs - at);
+        if (at < 2 * windowMs) return fitsWindow(check, { current: 0, previous: state.current }, 2 * windowMs - at);
+        return fitsWindow(check, { current: 0, previous: 0 }, windowMs);
       };
       expect(fitsIn(waitMs), JSON.stringify({ check, state, elapsedMs, waitMs })).toBe(true);
       if (waitMs > 0) expect(fitsIn(waitMs - 1), JSON.stringify({ check, state, elapsedMs, waitMs })).toBe(false);
@@ -202,10 +202,10 @@ it('what remains is never less than nothing, and never more than fits', () => {
     const limit = random.int(1, 20);
     const check = windowCheck({ limit, kind: random.pick(['fixed', 'sliding'] as const) });
     const state = { current: random.int(0, limit + 3), previous: random.int(0, limit) };
-    const elapsedMs = random.int(0, 999);
-    const remaining = windowRemaining(check, state, elapsedMs);
+    const leftMs = 1000 - random.int(0, 999);
+    const remaining = windowRemaining(check, state, leftMs);
     expect(remaining).toBeGreaterThanOrEqual(0);
-    if (remaining > 0) expect(fitsWindow({ ...check, cost: remaining }, state, elapsedMs)).toBe(true);
-    expect(fitsWindow({ ...check, cost: remaining + 1 }, state, elapsedMs)).toBe(false);
+    if (remaining > 0) expect(fitsWindow({ ...check, cost: remaining }, state, leftMs)).toBe(true);
+    expect(fitsWindow({ ...check, cost: remaining + 1 }, state, leftMs)).toBe(false);
   }
 });

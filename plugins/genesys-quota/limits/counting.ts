@@ -19,9 +19,13 @@ interface Asked {
 
 /** Allows a cost of `limit` in each window. */
 export interface WindowCheck extends Asked {
-  kind: 'sliding' | 'fixed';
+  /** `month`: fixed, in months of the calendar (UTC). */
+  kind: 'sliding' | 'fixed' | 'month';
   limit: number;
+  /** The length of a window; of a month, the longest. */
   windowMs: number;
+  /** How long after 1970, or after the first of the month, windows begin. Left out: at once. A sliding one has none. */
+  shiftMs?: number;
   /** At most `limit`: a request that costs more needs all of the window. */
   cost: number;
 }
@@ -67,7 +71,7 @@ export function counterOf(check: Check, current: number, previous: number): Coun
 /** Returns whether a request may go on now, or after a spike arrest's delay of at most `maxDelayUs`. */
 export function fits(counter: Counter, nowUs: number, maxDelayUs: number): boolean {
   if (counter.kind === 'spike') return spikeDelayUs(counter.check, counter, nowUs) <= maxDelayUs;
-  return fitsWindow(counter.check, counter, elapsedMs(counter.check, nowUs));
+  return fitsWindow(counter.check, counter, windowLeftMs(counter.check, nowUs));
 }
 
 /** Returns the counter with one more request, which goes on now or after its delay. */
@@ -86,32 +90,47 @@ export function generationMs(check: Check): number {
 /** The longest `max_wait_ms`. */
 const MAX_RESERVED_MS = 20_000;
 
-/** Returns the milliseconds since the check's window began. */
-export function elapsedMs({ windowMs }: WindowCheck, nowUs: number): number {
-  return Math.floor(nowUs / 1000) % windowMs;
+/** Returns the number of the generation that a time belongs to. Each is one more than the one before it. */
+export function generationOf(check: Check, nowMs: number): number {
+  const { kind } = check;
+  if (kind === 'spike') return Math.floor(nowMs / generationMs(check));
+  const { windowMs, shiftMs = 0 } = check;
+  return kind === 'month' ? monthOf(nowMs - shiftMs) : Math.floor((nowMs - shiftMs) / windowMs);
+}
+
+/** Returns the milliseconds until the check's window ends. */
+export function windowLeftMs(check: WindowCheck, nowUs: number): number {
+  const { kind, windowMs, shiftMs = 0 } = check;
+  const nowMs = Math.floor(nowUs / 1000) - shiftMs;
+  return kind === 'month' ? Date.UTC(1970, monthOf(nowMs) + 1) - nowMs : windowMs - (nowMs % windowMs);
+}
+
+/** Returns the months since January 1970 (UTC). */
+function monthOf(ms: number): number {
+  const date = new Date(ms);
+  return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth();
 }
 
 /**
  * Returns whether a request fits into a window. A sliding window also counts a share of the previous one, as if its
  * requests had come evenly: 15 seconds into a minute, it counts 75 % of them.
- * @param elapsed milliseconds since the window began
+ * @param leftMs milliseconds until the window ends
  */
-export function fitsWindow({ kind, limit, windowMs, cost }: WindowCheck, state: WindowState, elapsed: number): boolean {
+export function fitsWindow({ kind, limit, windowMs, cost }: WindowCheck, state: WindowState, leftMs: number): boolean {
   const asked = state.current + cost;
-  if (kind === 'fixed') return asked <= limit;
+  if (kind !== 'sliding') return asked <= limit;
   // Multiplied out, to compare whole numbers.
-  return state.previous * (windowMs - elapsed) + asked * windowMs <= limit * windowMs;
+  return state.previous * leftMs + asked * windowMs <= limit * windowMs;
 }
 
 /** Returns in how many milliseconds a request would fit into a window if no other came; 0 if it fits now. */
-export function windowWaitMs(check: WindowCheck, state: WindowState, elapsed: number): number {
-  if (fitsWindow(check, state, elapsed)) return 0;
+export function windowWaitMs(check: WindowCheck, state: WindowState, leftMs: number): number {
+  if (fitsWindow(check, state, leftMs)) return 0;
   const { kind, limit, windowMs, cost } = check;
-  const toNextMs = windowMs - elapsed;
-  if (kind === 'fixed') return toNextMs;
+  if (kind !== 'sliding') return leftMs;
   const room = limit - cost - state.current;
-  if (room >= 0) return Math.min(toNextMs, fallsToMs(state.previous, room, windowMs) - elapsed);
-  return toNextMs + fallsToMs(state.current, limit - cost, windowMs);
+  if (room >= 0) return Math.min(leftMs, fallsToMs(state.previous, room, windowMs) - (windowMs - leftMs));
+  return leftMs + fallsToMs(state.current, limit - cost, windowMs);
 }
 
 /** Returns how many milliseconds into a window the share of the previous one falls to `room`. */
@@ -120,8 +139,8 @@ function fallsToMs(previous: number, room: number, windowMs: number): number {
 }
 
 /** Returns how much is left of a window, in requests of cost 1. */
-export function windowRemaining({ kind, limit, windowMs }: WindowCheck, state: WindowState, elapsed: number): number {
-  const carried = kind === 'fixed' ? 0 : (state.previous * (windowMs - elapsed)) / windowMs;
+export function windowRemaining({ kind, limit, windowMs }: WindowCheck, state: WindowState, leftMs: number): number {
+  const carried = kind === 'sliding' ? (state.previous * leftMs) / windowMs : 0;
   return Math.max(0, Math.floor(limit - carried - state.current));
 }
 

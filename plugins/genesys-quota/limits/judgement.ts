@@ -1,6 +1,6 @@
 /** What counters mean for a request: when it may go on, or why it is refused and until when. Pure. */
 import type { Check, Counter, Reading } from './counting.js';
-import { elapsedMs, spikeDelayUs, windowRemaining, windowWaitMs } from './counting.js';
+import { spikeDelayUs, windowLeftMs, windowRemaining, windowWaitMs } from './counting.js';
 
 export type Judgement =
   /** `delayMs` is the time until its reserved place. */
@@ -37,10 +37,10 @@ function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
       continue;
     }
     const { check } = counter;
-    const elapsed = elapsedMs(check, nowUs);
-    const remaining = windowRemaining(check, counter, elapsed);
+    const leftMs = windowLeftMs(check, nowUs);
+    const remaining = windowRemaining(check, counter, leftMs);
     if (tightest === undefined || remaining < tightest.remaining) {
-      tightest = { limit: check.limit, remaining, resetMs: check.windowMs - elapsed };
+      tightest = { limit: check.limit, remaining, resetMs: leftMs };
     }
   }
   return { admitted: true, delayMs, tightest };
@@ -56,7 +56,7 @@ function judgeRefused(counters: readonly Counter[], nowUs: number): Judgement {
 
 function waitMsOf(counter: Counter, nowUs: number): number {
   if (counter.kind === 'spike') return Math.ceil(spikeDelayUs(counter.check, counter, nowUs) / 1000);
-  return windowWaitMs(counter.check, counter, elapsedMs(counter.check, nowUs));
+  return windowWaitMs(counter.check, counter, windowLeftMs(counter.check, nowUs));
 }
 
 /** Returns the longer wait. If both are equal, the later limit is named, unless it is a spike arrest. */

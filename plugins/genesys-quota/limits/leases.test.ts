@@ -59,6 +59,25 @@ describe('a lease, with a clock that the test sets', () => {
     expect(leases.begin([check], 10).asks).toMatchObject([{ back: 4, generation: 10, birth: '1' }]);
   });
 
+  it('of a month is not spent in the next one, by the clock of Redis', () => {
+    const clock = { ms: 1000 };
+    const leases = createLeases(() => clock.ms);
+    const month = { ...check, kind: 'month' as const, windowMs: 31 * 86_400_000, shiftMs: 14 * 86_400_000 };
+    const nowUs = Date.UTC(2028, 2, 15) * 1000 - 100_000;
+    const trip = leases.begin([month], 10);
+    const reading = {
+      admitted: true,
+      nowUs,
+      counters: [{ kind: 'window' as const, check: month, current: 3, previous: 0 }],
+    };
+    leases.end([month], trip, { reading, leases: [{ amount: 5, generation: 697, birth: '1' }] });
+    clock.ms = 1099;
+    expect(leases.spend([month])).toBeDefined();
+    clock.ms = 1100;
+    expect(leases.spend([month])).toBeUndefined();
+    expect(leases.begin([month], 10).asks).toMatchObject([{ back: 4, generation: 697 }]);
+  });
+
   it('covers a request only together with leases of all its limits', () => {
     const { leases } = leased();
     expect(leases.spend([check, { ...check, id: 'other' }])).toBeUndefined();
@@ -168,6 +187,26 @@ describe.skipIf(REDIS_MISSING)(`leases${REDIS_MISSING ? ` (${REDIS_MISSING})` : 
     },
     RUN_MS + 20_000,
   );
+
+  it('of four nodes admit exactly what a month allows', async () => {
+    const all = nodes(4);
+    const month = window({ kind: 'month', group: 'month', limit: 400, windowMs: 31 * 86_400_000, shiftMs: 86_400_000 });
+    const clients = Array.from({ length: 64 }, async (_, client) => {
+      const { settings } = all[client % 4] ?? expect.fail();
+      let admitted = 0;
+      for (let n = 0; n < 10; n++) if (await isAdmitted([month], settings)) admitted++;
+      return admitted;
+    });
+    let admitted = (await Promise.all(clients)).reduce((sum, one) => sum + one);
+    expect(admitted).toBeLessThanOrEqual(400);
+    expect(all.reduce((sum, { namespace }) => sum + (namespace.shared?.leases.totals.spent ?? 0), 0)).toBeGreaterThan(
+      0,
+    );
+    await Promise.all(all.map(({ namespace }) => namespace.shared && giveBack(namespace.shared, true)));
+    for (const { settings } of all) while (await isAdmitted([month], settings)) admitted++;
+    expect(admitted).toBe(400);
+    await stop(all);
+  });
 
   it('are given back when they are not used: another node gets what is left', async () => {
     const [one, other] = nodes(2, 50);

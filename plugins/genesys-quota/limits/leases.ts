@@ -8,7 +8,7 @@
  * the share is nothing, and every request is counted in Redis again. Spike arrests are never leased: they keep requests
  * of all nodes apart.
  */
-import { type Check, counterOf, type Reading, type WindowCheck } from './counting.js';
+import { type Check, counterOf, generationOf, type Reading, type WindowCheck } from './counting.js';
 
 /** What a trip to Redis asks for one check. */
 export interface LeaseAsk {
@@ -166,7 +166,7 @@ function redisUsOf({ redisUs, begunMs }: Held, now: number): number {
   return Math.floor(redisUs + (now - begunMs) * 1000);
 }
 
-function isUsable(one: Held, { windowMs, cost }: WindowCheck, now: number): boolean {
-  if (one.left < cost || now - one.begunMs > FRESH_MS) return false;
-  return Math.floor(redisUsOf(one, now) / 1000 / windowMs) === one.generation;
+function isUsable(one: Held, check: WindowCheck, now: number): boolean {
+  if (one.left < check.cost || now - one.begunMs > FRESH_MS) return false;
+  return generationOf(check, redisUsOf(one, now) / 1000) === one.generation;
 }

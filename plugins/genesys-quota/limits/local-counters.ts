@@ -3,14 +3,24 @@
  * as a window. Only the last two are kept, and older ones are dropped whole. So nothing searches for expired counters,
  * and no counter that still matters is dropped.
  */
-import { type Check, type Counter, counterOf, countUp, fits, generationMs, type Reading } from './counting.js';
+import {
+  type Check,
+  type Counter,
+  counterOf,
+  countUp,
+  fits,
+  generationMs,
+  generationOf,
+  type Reading,
+} from './counting.js';
 
 /** The id of the counter that all identities without a place share. No identity has it (request.ts). */
 const OVERFLOW = '*';
 
 /** The counters of one limit. */
 interface Family {
-  generationMs: number;
+  /** One of its checks: their windows are the same. */
+  check: Check;
   /** The number of the generation in `current`. */
   generation: number;
   /** For each identity, its count in this window or its theoretical arrival time. */
@@ -46,10 +56,10 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
     let family = families.get(check.group);
     if (family === undefined) {
       const empty = { current: new Map(), previous: new Map(), identities: 0 };
-      family = { generationMs: generationMs(check), generation: 0, ...empty };
+      family = { check, generation: 0, ...empty };
       families.set(check.group, family);
     }
-    const generation = Math.floor(nowMs / family.generationMs);
+    const generation = generationOf(check, nowMs);
     if (generation !== family.generation) {
       family.previous = generation === family.generation + 1 ? family.current : new Map();
       family.current = new Map();
@@ -62,14 +72,14 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
 
   /** Drops families that no request uses any more, as after a change of the configuration. */
   function dropDead(nowMs: number): void {
-    for (const [group, { generationMs: ms, generation }] of families) {
-      if (Math.floor(nowMs / ms) > generation + 1) families.delete(group);
+    for (const [group, { check, generation }] of families) {
+      if (generationOf(check, nowMs) > generation + 1) families.delete(group);
     }
   }
 
   function write({ family, id, counter }: Slot, nowUs: number): Counter {
     if (id !== OVERFLOW && !isAlive(family, id)) family.identities += 1;
-    idleAtMs = Math.max(idleAtMs, nowUs / 1000 + 2 * family.generationMs);
+    idleAtMs = Math.max(idleAtMs, nowUs / 1000 + 2 * generationMs(family.check));
     const counted = countUp(counter, nowUs);
     family.current.set(id, counted.kind === 'spike' ? counted.tatUs : counted.current);
     return counted;

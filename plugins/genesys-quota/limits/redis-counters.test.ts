@@ -9,7 +9,7 @@ import { createRedisConnections, type RedisConnection } from '../../shared/redis
 import { REDIS_FIELDS } from '../../shared/redis/schema.js';
 import { readRedisSettings } from '../../shared/redis/settings.js';
 import { shareClosure } from '../genesys-limits/shared-closures.js';
-import type { Check } from './counting.js';
+import { type Check, generationOf } from './counting.js';
 import { createLocalCounters } from './local-counters.js';
 import { createRedisCounters, type RedisAnswer } from './redis-counters.js';
 
@@ -21,6 +21,17 @@ async function connect(settings: Record<string, unknown>): Promise<RedisConnecti
   await redis.firstContact(5000);
   return redis;
 }
+
+const DAY_MS = 86_400_000;
+const MONTH = {
+  kind: 'month',
+  name: 'month',
+  group: 'month',
+  maxIdentities: 0,
+  limit: 1,
+  windowMs: 31 * DAY_MS,
+  cost: 1,
+} as const;
 
 const readingOf = (answer: RedisAnswer) => (answer.kind === 'counted' ? answer.reading : undefined);
 
@@ -44,6 +55,7 @@ describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MI
     const outcomes = { admitted: 0, refused: 0 };
     for (let step = 0; step < 1500; step += 1) {
       const common = { name: 'x', maxIdentities: random.pick([2, 5]) };
+      const later = -(365 * seed + step / 4) * DAY_MS;
       const all: Check[] = [
         // Some milliseconds each, so that many windows go by.
         { ...common, kind: 'fixed', group: 'f', id: 'all', maxIdentities: 0, limit: 40, windowMs: 23, cost: 1 },
@@ -66,6 +78,9 @@ describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MI
           emissionUs: 700,
           burst: 3,
         },
+        // Six hours a step, and another year with each seed: a leap day is among them.
+        { ...common, kind: 'month', group: 'm', id: 'a', limit: 40, windowMs: 31 * DAY_MS, shiftMs: later, cost: 1 },
+        { ...common, kind: 'fixed', group: 'w', id: 'a', limit: 15, windowMs: 7 * DAY_MS, shiftMs: later, cost: 1 },
       ];
       const checks = all.filter(() => random.next() < 0.7);
       const maxDelayUs = random.pick([0, 0, 1000]);
@@ -78,6 +93,40 @@ describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MI
     }
     expect(outcomes.admitted).toBeGreaterThan(100);
     expect(outcomes.refused).toBeGreaterThan(100);
+  });
+
+  it('count in the months of the calendar that the counters in memory count in', async () => {
+    const random = createRandom('months');
+    const shared = createRedisCounters(redis, 'months');
+    const days = ['2028-02-29', '2100-02-28', '2100-03-01', '2000-02-29', '2026-12-31', '2027-01-01', '1970-01-01'];
+    const times = days.flatMap((day) => [Date.parse(day), Date.parse(day) + DAY_MS - 50]);
+    for (let n = 0; n < 300; n++) times.push(random.int(0, Date.UTC(2500, 0, 1)));
+    for (const time of times) {
+      // Redis' clock cannot be set. To shift the months does the same.
+      const shiftMs = Date.now() - time;
+      const check = { ...MONTH, id: String(time), shiftMs };
+      const answer = await shared.admit([check], 0, 'ignore');
+      const nowMs = (readingOf(answer)?.nowUs ?? 0) / 1000;
+      const generation = answer.kind === 'counted' && answer.leases[0]?.generation;
+      expect(generation, new Date(time).toISOString()).toBe(generationOf(check, nowMs));
+    }
+  });
+
+  it('of a month do not end when the clock of Redis is set back', async () => {
+    const shared = createRedisCounters(redis, 'set-back');
+    const march = Date.now() - Date.UTC(2028, 2, 1, 12);
+    const admitted = async (shiftMs: number): Promise<boolean | undefined> =>
+      readingOf(await shared.admit([{ ...MONTH, id: '', shiftMs }], 0, 'ignore'))?.admitted;
+    expect([await admitted(march), await admitted(march + DAY_MS), await admitted(march)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(await admitted(march - 31 * DAY_MS)).toBe(true);
+    // Until the window after it ends, at least.
+    const leftMs = Number(server.cli('pttl', 'genesys:quota:{set-back}:month:'));
+    expect(leftMs).toBeGreaterThan(61 * DAY_MS);
+    expect(leftMs).toBeLessThanOrEqual(62 * DAY_MS);
   });
 
   it('lie under one hash tag, tell no identity, and expire by themselves', async () => {

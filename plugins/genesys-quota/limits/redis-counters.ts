@@ -42,8 +42,8 @@ export type RedisAnswer =
  *
  * KEYS: the closures of the namespace; then for each check its counter, the counter of identities without a place, and
  * the census of identities.
- * ARGV: the longest delay in µs; the ClosureMode; then for each check its kind, limit or emission, burst (or 0), cost,
- * generation in ms, and the most identities; then of leases how much is wanted, the most of what is left in percent (or
+ * ARGV: the longest delay in µs; the ClosureMode; then for each check its kind, limit or emission, burst or shift in
+ * ms, cost, generation in ms, and the most identities; then of leases how much is wanted, the most of what is left in percent (or
  * 0), what is given back, and the generation and birth of the counter that it comes from.
  *
  * A counter is `generation value value-before`, and with leases its birth: a time that is lost with Redis' data, so that
@@ -78,12 +78,24 @@ local function write(key, g, a, b, ms, birth)
   redis.call('SET', key, value, 'PX', string.format('%.0f', 2 * ms))
 end
 
+-- The months since January 1970. A year begins in March here, so that it ends with the leap day, and an era has 400.
+local function month_of(ms)
+  local day = math.floor(ms / 86400000) + 719468
+  local era = math.floor(day / 146097)
+  day = day - 146097 * era
+  local year = math.floor((day - math.floor(day / 1460) + math.floor(day / 36524) - math.floor(day / 146096)) / 365)
+  day = day - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+  return (era * 400 + year - 1970) * 12 + math.floor((5 * day + 2) / 153) + 2
+end
+
 local slots, fits = {}, 1
 for i = 1, (#ARGV - 2) / 11 do
   local at, key = 11 * i - 9, 3 * i - 1
   local kind, size, burst, cost = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   local s = {kind = kind, size = size, cost = cost, ms = tonumber(ARGV[at + 5]), key = KEYS[key]}
-  local this, max = math.floor(now_ms / s.ms), tonumber(ARGV[at + 6])
+  local max, shifted = tonumber(ARGV[at + 6]), now_ms
+  if kind ~= 'spike' then shifted = now_ms - burst end
+  local this = kind == 'month' and month_of(shifted) or math.floor(shifted / s.ms)
   local alive
   s.g, s.a, s.b, alive, s.birth = read(s.key, this)
   s.want, s.percent = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
@@ -109,7 +121,7 @@ for i = 1, (#ARGV - 2) / 11 do
   if kind == 'spike' then
     s.tat = math.max(s.a, s.b)
     if math.max(s.tat, now_us) + size - size * burst - now_us > tonumber(ARGV[1]) then fits = 0 end
-  elseif kind == 'fixed' then
+  elseif kind ~= 'sliding' then
     if s.a + cost > size then fits = 0 end
   else
     s.carried = s.b * (s.ms - math.max(0, now_ms - s.g * s.ms))
@@ -168,10 +180,10 @@ export function createRedisCounters(redis: RedisConnection, namespace: string): 
 
 const NO_LEASE: LeaseAsk = { want: 0, percent: 0, back: 0, generation: 0, birth: '' };
 
-/** Returns a check's kind, limit or emission, burst and cost, in the script's order. */
+/** Returns a check's kind, limit or emission, burst or shift, and cost, in the script's order. */
 function argsOf(check: Check): (string | number)[] {
   if (check.kind === 'spike') return [check.kind, check.emissionUs, check.burst, 0];
-  return [check.kind, check.limit, 0, check.cost];
+  return [check.kind, check.limit, check.shiftMs ?? 0, check.cost];
 }
 
 /** The numbers that the script answers for each check. */

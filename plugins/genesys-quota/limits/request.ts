@@ -92,6 +92,7 @@ export function checksOf(config: Config, request: RequestFacts, mode: Config['mo
       maxIdentities: limit.identity.by === 'global' ? 0 : maxIdentities,
       limit: limit.limit,
       windowMs: limit.windowMs,
+      shiftMs: limit.shiftMs,
       cost: costOf(limit, request.query),
     });
   }
