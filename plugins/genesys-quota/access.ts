@@ -66,7 +66,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
     const effects = lines(namespace);
     if (admission.kind !== 'admitted') {
       effects.push(serialize(LOG_KEY, decision));
-      return { effects, answer: refusalAnswer(admission, hideHeaders) };
+      return { effects, answer: refusalAnswer(admission, config, Math.random()) };
     }
     namespace.usage.count(request.consumer ?? NO_CONSUMER, 1, Date.now());
     if (!hideHeaders && admission.tightest !== undefined) {

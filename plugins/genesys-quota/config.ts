@@ -77,6 +77,8 @@ export interface Config {
   onRedisError: 'local' | 'reject' | 'allow';
   followUpstream: boolean;
   hideHeaders: boolean;
+  /** How much longer than it takes a refused client may be told to wait. */
+  retryJitterPercent: number;
 }
 
 type RawConfig = ConfigOf<typeof Schema>;
@@ -119,6 +121,7 @@ export function readConfig(raw: unknown, host: Host): Config {
     onRedisError: config.on_redis_error,
     followUpstream: config.follow_upstream,
     hideHeaders: config.hide_headers,
+    retryJitterPercent: config.retry_after_jitter_percent,
   };
 }
 

@@ -296,6 +296,15 @@ export const Schema = [
       description: 'What Genesys has refused with 429 is refused here until its Retry-After is over.',
     },
   },
+  {
+    retry_after_jitter_percent: {
+      type: 'integer',
+      default: 0,
+      between: [0, 100],
+      description:
+        'Tells each refused client to wait up to so much longer, 60 s at most, so that a fleet does not return in one second.',
+    },
+  },
   { hide_headers: { type: 'boolean', default: false, description: 'Leaves the RateLimit headers out.' } },
 ] as const satisfies Fields;
 

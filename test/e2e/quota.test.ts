@@ -155,6 +155,21 @@ describe.each(policies)('policy %s', (_, policy) => {
     ]);
   });
 
+  it('clients that are refused together are told different times, and none too early', async () => {
+    const limits = [{ name: 'share', limit: 1, window: 'day', algorithm: 'fixed', by: 'global' }];
+    await useQuota({ ...policy(), retry_after_jitter_percent: 100, limits });
+    expect(await statuses(1)).toEqual([200]);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send()));
+    const dayEndsIn = 86_400 - ((Date.now() / 1000) % 86_400);
+    const waits = answers.map(({ headers }) => Number(headers.get('retry-after')));
+    expect(new Set(waits).size).toBeGreaterThan(3);
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(Math.floor(dayEndsIn));
+    for (const [index, { headers, message }] of answers.entries()) {
+      expect(headers.get('ratelimit-reset')).toBe(String(waits[index]));
+      expect(message).toContain(`in [${waits[index]}] seconds`);
+    }
+  });
+
   it.each([
     ['month', 15],
     ['week', 7],
