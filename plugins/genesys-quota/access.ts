@@ -8,7 +8,7 @@ import { type Step, step, type Verdict } from '../runtime/step.js';
 import { refusalOf } from '../shared/http/request-guard.js';
 import type { Config } from './config.js';
 import { admit } from './limits/admission.js';
-import { rateLimitHeaders, refusalAnswer } from './limits/answer.js';
+import { rateLimitHeaders, refusalAnswer, warningOf } from './limits/answer.js';
 import type { Holds } from './limits/hold.js';
 import { checksOf, planReads, type RequestFacts, readRequest } from './limits/request.js';
 import type { Namespace } from './namespaces.js';
@@ -18,14 +18,17 @@ import { NO_CONSUMER } from './usage.js';
 const LOG_KEY = 'genesys_quota.refused_by';
 /** The limit that would have refused a request. */
 const REPORT_HEADER = 'X-Genesys-Quota-Report';
+/** The limits that are nearly used up. */
+const WARNING_HEADER = 'X-Genesys-Quota-Warning';
 
 /** Makes the step of one configuration. */
 export function accessStep(config: Config, namespace: Namespace, holds: Holds): Step {
-  const { maxWaitMs, onRedisError, followUpstream, leasePercent, hideHeaders, reportHeader } = config;
+  const { maxWaitMs, onRedisError, followUpstream, leasePercent, hideHeaders, reportHeader, warnHeader } = config;
   const enforces = config.mode === 'enforce';
   const reports = !enforces || config.limits.some(({ mode }) => mode === 'report');
   const settings = { namespace, holds, maxWaitMs, onRedisError, followUpstream, leasePercent };
   const plan = planReads(config);
+  for (const { name, warnAt } of config.limits) if (warnAt !== undefined) namespace.warnings.expect(name);
   // Nobody waits, and what is away refuses nothing.
   const reporting = {
     ...settings,
@@ -39,6 +42,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
     const admission = await admit(checksOf(config, request, 'report'), request.upstreamUri, reporting);
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.reports.note(decision);
+    if (admission.kind === 'admitted') namespace.warnings.note(admission.nearlyUsed);
     return decision;
   }
 
@@ -63,6 +67,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
     const admission = await admit(checksOf(config, request), request.upstreamUri, settings);
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.decisions.set(decision, (namespace.decisions.get(decision) ?? 0) + 1);
+    if (admission.kind === 'admitted') namespace.warnings.note(admission.nearlyUsed);
     const effects = lines(namespace);
     if (admission.kind !== 'admitted') {
       effects.push(serialize(LOG_KEY, decision));
@@ -72,6 +77,9 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
     if (!hideHeaders && admission.tightest !== undefined) {
       effects.push(setClientHeaders(rateLimitHeaders(admission.tightest)));
     }
+    if (warnHeader && admission.nearlyUsed.length > 0) {
+      effects.push(setClientHeaders({ [WARNING_HEADER]: warningOf(admission.nearlyUsed) }));
+    }
     if (reports) effects.push(...(await reportOf(request)));
     return { effects };
   }
@@ -79,11 +87,13 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
   return step((event) => readRequest(event, plan), decide);
 }
 
-/** Returns log lines: problems with Redis, each once, and what limits in report mode would have refused. */
-function lines({ name, shared, reports }: Namespace): Effect[] {
+/** Returns log lines: problems with Redis, each once, what limits in report mode would have refused, and warnings. */
+function lines({ name, shared, reports, warnings }: Namespace): Effect[] {
   const effects: Effect[] = [];
   const line = reports.takeLine();
   if (line !== undefined) effects.push(log('notice', `genesys-quota: report on ${name}: ${line}`));
+  const warning = warnings.takeLine();
+  if (warning !== undefined) effects.push(log('warn', `genesys-quota: ${name}: ${warning}`));
   const fault = shared?.faults.take();
   if (fault !== undefined) effects.push(log('err', `genesys-quota: Redis refuses to count: ${fault}`));
   const notice = shared?.redis.takeNotice();

@@ -100,6 +100,7 @@ describe('readConfig', () => {
     ["the spike arrest's name", { limits: [limit({ name: 'spike' })] }, 'config.limits[0].name must not be spike'],
     ['a window of 0', { limits: [limit({ window_seconds: 0 })] }, 'config.limits[0].window_seconds must be between'],
     ['an unknown window', { limits: [limit({ window: 'year' })] }, 'config.limits[0].window must be one of'],
+    ['a warning at once', { limits: [limit({ warn_at: 0 })] }, 'config.limits[0].warn_at must be between 1 and 100'],
     [
       'a day that a minute begins on',
       { limits: [limit({ starts_on: 1 })] },

@@ -33,6 +33,8 @@ export interface Limit {
   /** `month`: fixed, in months of the calendar (UTC). */
   algorithm: 'fixed' | 'sliding' | 'month';
   limit: number;
+  /** From which share of the limit on to warn, in percent. */
+  warnAt: number | undefined;
   /** The length of a window; of a month, the longest. */
   windowMs: number;
   /** How long after 1970, or after the first of the month, windows begin. */
@@ -64,6 +66,7 @@ export interface Config {
   /** `report`: nothing is refused or delayed, whatever the limits' own mode. */
   mode: 'enforce' | 'report';
   reportHeader: boolean;
+  warnHeader: boolean;
   limits: readonly Limit[];
   spike: Spike | undefined;
   maxWaitMs: number;
@@ -110,6 +113,7 @@ export function readConfig(raw: unknown, host: Host): Config {
   return {
     mode: config.mode,
     reportHeader: config.report_header,
+    warnHeader: config.warn_header,
     limits,
     spike: config.spike_arrest && readSpike(config.spike_arrest),
     maxWaitMs: config.max_wait_ms,
@@ -145,6 +149,7 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
     group: [limit.name, windows.key, ...identityParts(identity)].join(':'),
     algorithm: windows.algorithm,
     limit: limit.limit,
+    warnAt: limit.warn_at,
     windowMs: windows.windowMs,
     shiftMs: windows.shiftMs,
     identity,

@@ -6,7 +6,7 @@ import type { Kong } from '../shared/pdk.js';
 import type { PluginInstance } from '../shared/plugin.js';
 import { Plugin, start, variants } from './index.js';
 
-const { operations = [] } = start();
+const { operations = [], metrics = [] } = start();
 
 /** Ends an event, as Kong's exit does. */
 class Exit {
@@ -45,6 +45,7 @@ function fakeKong({ mark = 't/1', status = 200, source = 'service', entry = {}, 
     ctx: { shared: { get: call('mark', () => mark) } },
     log: {
       err: call('err', () => undefined),
+      warn: call('warn', () => undefined),
       serialize: call('serialize', () => JSON.stringify(entry)),
       setSerializeValue: call('setSerializeValue', () => undefined),
     },
@@ -126,6 +127,41 @@ describe('access', () => {
     expect(calls).toEqual([['getConsumer']]);
     const { headers } = await exitOf(quota.access(fakeKong()));
     expect(Object.keys(headers).sort()).toEqual(['Content-Type', 'Retry-After']);
+  });
+
+  describe('of a limit that warns', () => {
+    const warning = { name: 'busy', limit: 4, window: 'hour', warn_at: 50 };
+    const told = () => calls.flatMap(([name, value]) => (name === 'warn' ? [value] : []));
+    const headers = () =>
+      calls.flatMap(([name, value]) =>
+        name === 'setHeaders' ? [(value as Record<string, string>)['X-Genesys-Quota-Warning']] : [],
+      );
+
+    it('logs it once, and tells clients each time if it is to', async () => {
+      const quota = plugin({ namespace: 'warns', warn_header: true, hide_headers: true, limits: [warning] });
+      for (let n = 0; n < 4; n++) await quota.access(fakeKong());
+      expect(told()).toEqual(['genesys-quota: warns: nearly used up: busy 2 of 4 (svc-crm)']);
+      const left = (remaining: number) => expect.stringMatching(`^"busy";remaining=${remaining};reset=\\d{1,4}$`);
+      expect(headers()).toEqual([left(2), left(1), left(0)]);
+    });
+
+    it('has its metric from the start, so that its first warning is an increase', () => {
+      plugin({ namespace: 'warns-from-0', limits: [warning, { name: 'silent', limit: 1 }] });
+      const family = metrics.find(({ name }) => name === 'genesys_quota_warnings_total') ?? expect.fail();
+      const samples = [...family.read()].filter(({ labels }) => labels.namespace === 'warns-from-0');
+      expect(samples).toEqual([{ labels: { namespace: 'warns-from-0', limit: 'busy' }, value: 0 }]);
+    });
+
+    it('tells clients nothing unless it is to, nor in report mode', async () => {
+      const quiet = plugin({ hide_headers: true, limits: [warning] });
+      const reporting = plugin({ mode: 'report', warn_header: true, limits: [warning] });
+      const planned = plugin({ hide_headers: true, warn_header: true, limits: [{ ...warning, mode: 'report' }] });
+      for (const quota of [quiet, reporting, planned]) {
+        calls = [];
+        for (let n = 0; n < 5; n++) await quota.access(fakeKong()).catch(() => {});
+        expect([told().length, headers()]).toEqual([1, []]);
+      }
+    });
   });
 
   it('keeps counts for another instance of the same namespace, and of the same configuration', async () => {

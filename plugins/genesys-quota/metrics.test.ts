@@ -50,6 +50,10 @@ it('stays one series a namespace, however often tokens are renewed', () => {
 it('has every label in every sample', () => {
   const { namespace, metrics, samples } = make();
   namespace.decisions.set('admitted', 3);
+  namespace.warnings.expect('busy');
+  expect(samples('genesys_quota_warnings_total')).toEqual([
+    { labels: { namespace: namespace.name, limit: 'busy' }, value: 0 },
+  ]);
   say(namespace, 'a', '1');
   expect(samples('genesys_quota_decisions_total')).toEqual([
     { labels: { namespace: namespace.name, decision: 'admitted' }, value: 3 },

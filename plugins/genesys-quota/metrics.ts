@@ -34,6 +34,12 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
     }
   }
 
+  function* samplesOfWarnings(): Iterable<MetricSample> {
+    for (const { name, warnings } of all()) {
+      for (const [limit, value] of warnings.totals) yield { labels: { namespace: name, limit }, value };
+    }
+  }
+
   function* samplesOfLeases(): Iterable<MetricSample> {
     for (const { name, shared } of all()) {
       for (const [outcome, value] of Object.entries(shared?.leases.totals ?? {}))
@@ -64,6 +70,13 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
       type: 'counter',
       labels: ['namespace', 'decision'],
       read: () => merged(samplesOfReports(), sum),
+    },
+    {
+      name: 'genesys_quota_warnings_total',
+      help: 'Counters of a limit that have reached its warn_at, each once a window and process.',
+      type: 'counter',
+      labels: ['namespace', 'limit'],
+      read: () => merged(samplesOfWarnings(), sum),
     },
     gauge(
       'genesys_quota_identities',

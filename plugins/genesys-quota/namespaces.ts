@@ -15,6 +15,7 @@ import { createRedisCounters, type RedisCounters } from './limits/redis-counters
 import { createRedisFaults } from './limits/redis-faults.js';
 import { createReports, type Reports } from './reports.js';
 import { createUsage, type Usage } from './usage.js';
+import { createWarnings, type Warnings } from './warnings.js';
 
 export interface Namespace {
   name: string;
@@ -29,6 +30,8 @@ export interface Namespace {
   decisions: Map<string, number>;
   /** What limits in report mode would have decided. */
   reports: Reports;
+  /** Limits that are nearly used up. */
+  warnings: Warnings;
 }
 
 /** Counters in Redis, for all nodes. */
@@ -85,6 +88,7 @@ export function createNamespaces(openRedis: OpenRedis) {
       usage: createUsage(name, shared?.redis),
       decisions: new Map(),
       reports: createReports(() => performance.now()),
+      warnings: createWarnings(() => performance.now()),
     };
   }
 

@@ -112,6 +112,14 @@ const LIMIT = {
       },
     },
     {
+      warn_at: {
+        type: 'integer',
+        between: [1, 100],
+        description:
+          'From this use of the limit on, in percent, a metric and a line in the log warn, once a window. Left out: never.',
+      },
+    },
+    {
       mode: {
         ...MODE,
         description: '`report` counts, and says what would be refused; it refuses and delays nothing.',
@@ -189,6 +197,14 @@ export const Schema = [
       default: false,
       description:
         'Tells the client in `X-Genesys-Quota-Report` which limit in report mode would have refused its request. The request then waits until it is counted.',
+    },
+  },
+  {
+    warn_header: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Tells the client in `X-Genesys-Quota-Warning` which limits have reached `warn_at`, and what is left.',
     },
   },
   {

@@ -170,6 +170,22 @@ describe.each(policies)('policy %s', (_, policy) => {
     }
   });
 
+  it('clients are warned before a limit is used up, and the log says so once for each consumer', async () => {
+    const limits = [
+      { name: 'share', limit: 4, window: 'day', algorithm: 'fixed', warn_at: 75 },
+      { name: 'bill', limit: 100, window: 'month', by: 'global', warn_at: 7 },
+    ];
+    await useQuota({ ...policy(), warn_header: true, limits });
+    const warned = async (init?: RequestInit) => (await send(init)).headers.get('x-genesys-quota-warning');
+    const share = (remaining: number) => expect.stringMatching(`^"share";remaining=${remaining};reset=\\d+$`);
+    expect([await warned(), await warned(), await warned(), await warned()]).toEqual([null, null, share(1), share(0)]);
+    expect([await warned(OTHER), await warned(OTHER)]).toEqual([null, null]);
+    expect(await warned(OTHER)).toMatch(/^"share";remaining=1;reset=\d+, "bill";remaining=93;reset=\d+$/);
+    const line = `genesys-quota: use-${uses}: nearly used up: share 3 of 4 (`;
+    await waitFor('the log to say so', () => setup.gateway.log().includes(line));
+    expect(setup.gateway.log().split(line)).toHaveLength(2);
+  });
+
   it.each([
     ['month', 15],
     ['week', 7],

@@ -8,6 +8,7 @@ import { routeKey } from '../genesys-limits/route-key.js';
 import type { Namespace } from '../namespaces.js';
 import { createReports } from '../reports.js';
 import { createUsage } from '../usage.js';
+import { createWarnings } from '../warnings.js';
 import { type Admission, type AdmissionSettings, admit } from './admission.js';
 import type { Check } from './counting.js';
 import { createHolds } from './hold.js';
@@ -35,6 +36,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters)
     usage: createUsage('n', undefined),
     decisions: new Map(),
     reports: createReports(() => performance.now()),
+    warnings: createWarnings(() => performance.now()),
   };
   const settings: AdmissionSettings = {
     namespace,

@@ -9,11 +9,11 @@ import { routeKey } from '../genesys-limits/route-key.js';
 import type { Namespace } from '../namespaces.js';
 import type { Check, Reading } from './counting.js';
 import type { Hold, Holds } from './hold.js';
-import { judge, type Tightest } from './judgement.js';
+import { judge, type NearlyUsed, type Tightest } from './judgement.js';
 import type { ClosureMode, RedisAnswer } from './redis-counters.js';
 
 export type Admission =
-  | { kind: 'admitted'; tightest: Tightest | undefined }
+  | { kind: 'admitted'; tightest: Tightest | undefined; nearlyUsed: readonly NearlyUsed[] }
   | { kind: 'refused'; limit: string; waitMs: number; tightest: Tightest }
   /** Genesys refuses it at the moment. */
   | { kind: 'closed'; waitMs: number }
@@ -43,7 +43,11 @@ interface Ask {
   mode: ClosureMode;
 }
 
-const UNCOUNTED: Attempt = { kind: 'decided', admission: { kind: 'admitted', tightest: undefined }, delayMs: 0 };
+const UNCOUNTED: Attempt = {
+  kind: 'decided',
+  admission: { kind: 'admitted', tightest: undefined, nearlyUsed: [] },
+  delayMs: 0,
+};
 const UNAVAILABLE: Attempt = { kind: 'decided', admission: { kind: 'unavailable' }, delayMs: 0 };
 
 /** How long a request waits for the first connection to Redis, so that a node does not start with its own counts. */
@@ -142,8 +146,8 @@ async function askRedis(
 function judged(reading: Reading, namespace: string): Attempt {
   const judgement = judge(reading);
   if (judgement.admitted) {
-    const { tightest, delayMs } = judgement;
-    return { kind: 'decided', admission: { kind: 'admitted', tightest }, delayMs };
+    const { tightest, nearlyUsed, delayMs } = judgement;
+    return { kind: 'decided', admission: { kind: 'admitted', tightest, nearlyUsed }, delayMs };
   }
   const { check, waitMs, tightest } = judgement;
   const refusal: Admission = { kind: 'refused', limit: check.name, waitMs, tightest };

@@ -1,6 +1,7 @@
 /** What refused clients are told: when to come back, and not all at once. */
 import { describe, expect, it } from 'vitest';
-import { refusalAnswer } from './answer.js';
+import { refusalAnswer, warningOf } from './answer.js';
+import type { NearlyUsed } from './judgement.js';
 
 type Refusal = Parameters<typeof refusalAnswer>[0];
 
@@ -22,6 +23,17 @@ const spread = (refusal: Refusal, percent: number): (number | undefined)[] => {
   const waits = Array.from({ length: 1000 }, (_, n) => told(refusal, percent, n / 1000).retryAfterSeconds);
   return [...new Set(waits)];
 };
+
+it('the warning names each limit with what is left of it, in structured fields', () => {
+  const check = { kind: 'fixed', group: 'g', id: '', maxIdentities: 0, limit: 100, windowMs: 60_000, cost: 1 } as const;
+  const nearly = (name: string, remaining: number, resetMs: number): NearlyUsed => {
+    return { check: { ...check, name }, limit: 100, remaining, resetMs, generation: 1 };
+  };
+  expect(warningOf([nearly('writes', 9, 39_001)])).toBe('"writes";remaining=9;reset=40');
+  expect(warningOf([nearly('a.b-1', 0, 1), nearly('bill', 20, 2_000_000_000)])).toBe(
+    '"a.b-1";remaining=0;reset=1, "bill";remaining=20;reset=2000000',
+  );
+});
 
 describe('the jitter of Retry-After', () => {
   it.each<[string, Refusal, number, number[]]>([

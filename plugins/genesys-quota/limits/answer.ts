@@ -2,7 +2,7 @@
 import type { ErrorAnswer } from '../../runtime/step.js';
 import type { Config } from '../config.js';
 import type { Admission } from './admission.js';
-import type { Tightest } from './judgement.js';
+import type { NearlyUsed, Tightest } from './judgement.js';
 
 /** The wait while Redis is away. Its circuit breaker tries again within seconds. */
 const UNAVAILABLE_MS = 1000;
@@ -20,6 +20,13 @@ export function rateLimitHeaders({ limit, remaining, resetMs }: Tightest): Recor
     'RateLimit-Remaining': String(remaining),
     'RateLimit-Reset': String(Math.ceil(resetMs / 1000)),
   };
+}
+
+/** Makes the value of the warning header: a list of limits (RFC 9651), such as `"writes";remaining=9;reset=40`. */
+export function warningOf(nearlyUsed: readonly NearlyUsed[]): string {
+  return nearlyUsed
+    .map(({ check, remaining, resetMs }) => `"${check.name}";remaining=${remaining};reset=${Math.ceil(resetMs / 1000)}`)
+    .join(', ');
 }
 
 /**

@@ -196,6 +196,32 @@ describe('several limits', () => {
   });
 });
 
+it.each([
+  ['fixed', 100, 80, 1, 80],
+  ['fixed', 7, 50, 1, 4],
+  ['fixed', 140, 80, 1, 112],
+  ['fixed', 10, 100, 1, 10],
+  ['fixed', 1000, 1, 1, 10],
+  ['fixed', 100, 50, 30, 2],
+  ['sliding', 100, 80, 1, 80],
+] as const)(
+  'a %s limit of %i that warns at %i %%, of costs of %i each, does from the %ith request on',
+  (kind, limit, percent, cost, first) => {
+    const { admit } = simulated();
+    const check = windowCheck({ kind, limit, cost, warn: { percent, who: '' } });
+    const warned: number[] = [];
+    for (let n = 1; ; n++) {
+      const judged = judge(admit([check, windowCheck({ group: 'silent', limit: 2000 })]));
+      if (!judged.admitted) break;
+      if (judged.nearlyUsed.length > 0) warned.push(n);
+      for (const { remaining, resetMs } of judged.nearlyUsed)
+        expect([remaining, resetMs]).toEqual([limit - n * cost, 1000]);
+    }
+    const last = Math.floor(limit / cost);
+    expect(warned).toEqual(Array.from({ length: last - first + 1 }, (_, n) => first + n));
+  },
+);
+
 it('what remains is never less than nothing, and never more than fits', () => {
   const random = createRandom('7');
   for (let i = 0; i < 2000; i += 1) {

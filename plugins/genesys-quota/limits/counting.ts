@@ -28,6 +28,8 @@ export interface WindowCheck extends Asked {
   shiftMs?: number;
   /** At most `limit`: a request that costs more needs all of the window. */
   cost: number;
+  /** From which share of the limit on to warn, and of whom: empty if the log may not name the identity. */
+  warn?: { percent: number; who: string } | undefined;
 }
 
 /** Keeps requests `emissionUs` apart, but lets `burst` of them through at once after a pause. */

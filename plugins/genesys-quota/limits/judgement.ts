@@ -1,10 +1,10 @@
 /** What counters mean for a request: when it may go on, or why it is refused and until when. Pure. */
-import type { Check, Counter, Reading } from './counting.js';
-import { spikeDelayUs, windowLeftMs, windowRemaining, windowWaitMs } from './counting.js';
+import type { Check, Counter, Reading, WindowCheck } from './counting.js';
+import { generationOf, spikeDelayUs, windowLeftMs, windowRemaining, windowWaitMs } from './counting.js';
 
 export type Judgement =
   /** `delayMs` is the time until its reserved place. */
-  | { admitted: true; delayMs: number; tightest: Tightest | undefined }
+  | { admitted: true; delayMs: number; tightest: Tightest | undefined; nearlyUsed: readonly NearlyUsed[] }
   /** `waitMs` is the time until it would fit into all limits if no other came. */
   | { admitted: false; waitMs: number; tightest: Tightest; check: Check };
 
@@ -14,6 +14,13 @@ export interface Tightest {
   remaining: number;
   /** The time until the window ends, or until a retry makes sense. */
   resetMs: number;
+}
+
+/** A window of which so much is used that its limit warns (`warn_at`). */
+export interface NearlyUsed extends Tightest {
+  check: WindowCheck;
+  /** The number of the window. */
+  generation: number;
 }
 
 /** The wait if no limit asks for one: Redis' clock was set back, and requests are refused until it catches up. */
@@ -30,6 +37,7 @@ export function judge({ admitted, nowUs, counters }: Reading): Judgement {
 function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
   let delayMs = 0;
   let tightest: Tightest | undefined;
+  const nearlyUsed: NearlyUsed[] = [];
   for (const counter of counters) {
     if (counter.kind === 'spike') {
       const { tatUs, check } = counter;
@@ -39,11 +47,13 @@ function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
     const { check } = counter;
     const leftMs = windowLeftMs(check, nowUs);
     const remaining = windowRemaining(check, counter, leftMs);
-    if (tightest === undefined || remaining < tightest.remaining) {
-      tightest = { limit: check.limit, remaining, resetMs: leftMs };
+    const window = { limit: check.limit, remaining, resetMs: leftMs };
+    if (tightest === undefined || remaining < tightest.remaining) tightest = window;
+    if (check.warn !== undefined && (check.limit - remaining) * 100 >= check.warn.percent * check.limit) {
+      nearlyUsed.push({ ...window, check, generation: generationOf(check, nowUs / 1000) });
     }
   }
-  return { admitted: true, delayMs, tightest };
+  return { admitted: true, delayMs, tightest, nearlyUsed };
 }
 
 function judgeRefused(counters: readonly Counter[], nowUs: number): Judgement {

@@ -188,6 +188,20 @@ describe.skipIf(REDIS_MISSING)(`leases${REDIS_MISSING ? ` (${REDIS_MISSING})` : 
     RUN_MS + 20_000,
   );
 
+  it('are not taken as used by a warning: it comes when so much is spent', async () => {
+    const [node] = nodes(1, 50);
+    if (node === undefined) return;
+    const limited = window({ limit: 100, warn: { percent: 80, who: '' } });
+    const warned: number[] = [];
+    for (let n = 1; n <= 100; n++) {
+      const admission = await admit([limited], '/', node.settings);
+      if (admission.kind === 'admitted' && admission.nearlyUsed.length > 0) warned.push(n);
+    }
+    expect(warned).toEqual(Array.from({ length: 21 }, (_, n) => 80 + n));
+    expect(node.namespace.shared?.leases.totals.spent).toBeGreaterThan(50);
+    await stop([node]);
+  });
+
   it('of four nodes admit exactly what a month allows', async () => {
     const all = nodes(4);
     const month = window({ kind: 'month', group: 'month', limit: 400, windowMs: 31 * 86_400_000, shiftMs: 86_400_000 });

@@ -19,6 +19,21 @@ const facts = (changes: Partial<RequestFacts> = {}): RequestFacts => ({
   headers: new Map(),
   ...changes,
 });
+it('a warning names consumers, and no identity that is an address or what a client says', () => {
+  const who = (limit: Record<string, unknown>, consumer?: RequestFacts['consumer']) => {
+    const limits = [{ name: 'a', limit: 9, warn_at: 80, ...limit }];
+    const [check] = checksOf(config({ limits }), facts({ consumer, headers: new Map([['x', 'secret']]) }));
+    return check?.kind === 'spike' ? undefined : check?.warn;
+  };
+  expect(who({}, { id: 'c1', username: 'svc-crm' })).toEqual({ percent: 80, who: 'svc-crm' });
+  // With a custom_id alone.
+  expect(who({}, { id: 'c1', username: '' })).toEqual({ percent: 80, who: 'c1' });
+  expect(who({})).toEqual({ percent: 80, who: '' });
+  for (const by of [{ by: 'ip' }, { by: 'global' }, { by: 'credential' }, { by: 'header', by_name: 'x' }])
+    expect(who(by, { id: 'c1', username: 'svc-crm' })).toEqual({ percent: 80, who: '' });
+  expect(who({ warn_at: undefined }, { id: 'c1', username: 'svc-crm' })).toBeUndefined();
+});
+
 /** The ids that requests get under one limit. */
 const ids = (limit: Record<string, unknown>, ...requests: Partial<RequestFacts>[]) =>
   requests.map((changes) => checksOf(config({ limits: [{ name: 'a', limit: 9, ...limit }] }), facts(changes))[0]?.id);

@@ -9,7 +9,7 @@ import { readGuarded } from '../../shared/http/request-guard.js';
 import { servicePath } from '../../shared/path-pattern.js';
 import type { Callers, Config, Identity, Limit } from '../config.js';
 import type { Consumer } from '../usage.js';
-import type { Check } from './counting.js';
+import type { Check, WindowCheck } from './counting.js';
 
 /** What a configuration reads from its requests. */
 export type ReadPlan = ReturnType<typeof planReads>;
@@ -94,6 +94,7 @@ export function checksOf(config: Config, request: RequestFacts, mode: Config['mo
       windowMs: limit.windowMs,
       shiftMs: limit.shiftMs,
       cost: costOf(limit, request.query),
+      warn: warnOf(limit, request.consumer),
     });
   }
   if (spike !== undefined) {
@@ -103,6 +104,12 @@ export function checksOf(config: Config, request: RequestFacts, mode: Config['mo
     checks.push({ kind: 'spike', name: 'spike arrest', group, id, maxIdentities: most, emissionUs, burst });
   }
   return checks;
+}
+
+/** Returns when to warn, and of whom: an identity that a client chose, or an address, is not for a log. */
+function warnOf({ warnAt, identity }: Limit, consumer: Caller | undefined): WindowCheck['warn'] {
+  if (warnAt === undefined) return undefined;
+  return { percent: warnAt, who: identity.by === 'consumer' ? consumer?.username || consumer?.id || '' : '' };
 }
 
 /** Returns whether a limit is for a consumer: it is named, and no limit of the same name comes first. */
