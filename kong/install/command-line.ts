@@ -13,8 +13,9 @@ import {
   asKongConf,
   type InstallSettings,
   pluginServerSettings,
+  type Setting,
 } from './plugin-server-settings.js';
-import { deafSockets } from './readiness.js';
+import { configuredSockets, deafSockets } from './readiness.js';
 
 /** Below Kong's prefix, where the plugin servers' sockets are: whoever may make those may make this. */
 const AUDIT_LOG = 'genesys-audit.log';
@@ -31,13 +32,14 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
        kong-genesys-cloud combine FILE
        kong-genesys-cloud doctor [FILE]
        kong-genesys-cloud render [--region REGION] [...]
-  --ready    prints nothing, and fails unless all plugin servers answer: for health checks
+  --ready    prints nothing, and fails unless the plugin servers answer that the Kong with this prefix is configured with:
+             for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart;
              lua-schema --plugin NAME prints the plugin's schema.lua, which Konnect's control planes need
   --plugins  which plugins (default: all): ${namesOf(SERVED)};
              genesys-quota:without-log leaves a phase out; fast=genesys-quota:without-log is one more plugin for Kong
   --processes  one process for all plugins (default), or one for each
-  --prefix   Kong's prefix, in which the sockets lie (/usr/local/kong)
+  --prefix   Kong's prefix, in which the sockets are (KONG_PREFIX, or /usr/local/kong)
   --node     the node executable (the one that runs this)
   --package  the package's folder (the one that this lies in)
   --log      a file to which the plugin servers append what they print, such as stacks; /proc/1/fd/2 in a container
@@ -53,10 +55,13 @@ export async function run(args: readonly string[], here: Here): Promise<string> 
   const { settings, format, ready, schema } = readArguments(args, here);
   if (schema !== undefined) return asLua(await here.schemaOf?.(schema.module, schema.name));
   if (!ready) return format(settings);
-  const sockets = settings.filter(([name]) => name.endsWith('_socket')).map(([, path]) => path);
-  const deaf = await deafSockets([...new Set(sockets)]);
+  const deaf = await deafSockets(ready.sockets ?? socketsOf(settings));
   if (deaf.length > 0) throw new Error(`not ready: nobody answers on ${deaf.join(', ')}`);
   return '';
+}
+
+function socketsOf(settings: readonly Setting[]): string[] {
+  return [...new Set(settings.filter(([name]) => name.endsWith('_socket')).map(([, path]) => path))];
 }
 
 interface Here extends Pick<InstallSettings, 'node' | 'packageFolder'> {
@@ -73,8 +78,8 @@ function readArguments(args: readonly string[], here: Here) {
       format: { type: 'string', default: 'conf' },
       plugins: { type: 'string' },
       plugin: { type: 'string' },
-      processes: { type: 'string', default: 'one' },
-      prefix: { type: 'string', default: '/usr/local/kong' },
+      processes: { type: 'string' },
+      prefix: { type: 'string', default: process.env.KONG_PREFIX ?? '/usr/local/kong' },
       node: { type: 'string', default: here.node },
       package: { type: 'string', default: here.packageFolder },
       log: { type: 'string' },
@@ -86,7 +91,7 @@ function readArguments(args: readonly string[], here: Here) {
   if (format === undefined)
     throw new Error(`--format ${values.format}: ${[...Object.keys(FORMATS), LUA_SCHEMA].join(', ')}`);
   if (schema === undefined && values.plugin !== undefined) throw new Error(`--plugin is for --format ${LUA_SCHEMA}`);
-  const { processes } = values;
+  const { processes = 'one' } = values;
   if (processes !== 'one' && processes !== 'each') throw new Error(`--processes ${processes}: one or each`);
   const plugins = values.plugins === undefined ? SERVED : readPlugins(values.plugins, SERVED);
   const prefix = readPath('prefix', values.prefix);
@@ -99,7 +104,10 @@ function readArguments(args: readonly string[], here: Here) {
     flags: writesNowhere(plugins, positionals) ? [...positionals, '--stdout', join(prefix, AUDIT_LOG)] : positionals,
     log: values.log === undefined ? undefined : readPath('log', values.log),
   });
-  return { settings, format, ready: values.ready, schema };
+  // What is asked for by name is asked; otherwise what Kong is configured with.
+  const isNamed = values.plugins !== undefined || values.processes !== undefined;
+  const ready = values.ready && { sockets: isNamed ? undefined : configuredSockets(prefix) };
+  return { settings, format, ready, schema };
 }
 
 /** @throws Error unless the plugin is one that is served */

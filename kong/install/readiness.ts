@@ -2,7 +2,36 @@
  * Whether Kong's plugin servers work: Kong itself accepts requests a second or two before them, and answers 500 until then,
  * which its own health checks do not show. A connection proves nothing, as the kernel accepts it for a stopped process too.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { KongDriver } from '../kong-side/protobuf.js';
+
+/** Kong's settings as it runs, in its prefix (kong/cmd/utils/prefix_handler.lua): no secret is in it. */
+const RUNNING = '.kong_env';
+/** A command of this package's plugin servers. Others speak in their own way. */
+const OURS = /\/genesys-[\w-]+\.js(?:\s|$)/;
+
+/**
+ * Returns the sockets of this package's plugin servers that the Kong with a prefix is configured with, each once.
+ * @returns undefined if no Kong has been prepared there, or its settings cannot be read
+ */
+export function configuredSockets(prefix: string): string[] | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(prefix, RUNNING), 'utf8');
+  } catch {
+    return undefined;
+  }
+  const settings = new Map(
+    [...text.matchAll(/^(\w+) = (.*)$/gm)].map(([, name = '', value = '']): [string, string] => [name, value]),
+  );
+  const names = (settings.get('pluginserver_names') ?? '').split(',').map((name) => name.trim().replaceAll('-', '_'));
+  const sockets = names.flatMap((name) => {
+    const command = settings.get(`pluginserver_${name}_query_cmd`) ?? '';
+    return OURS.test(command) ? (settings.get(`pluginserver_${name}_socket`) ?? []) : [];
+  });
+  return [...new Set(sockets)];
+}
 
 /** How long a plugin server may take to answer. */
 const TIMEOUT_MS = 2000;

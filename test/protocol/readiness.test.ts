@@ -1,5 +1,5 @@
 /** `kong-genesys-cloud --ready` asks the processes that Kong starts. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -40,6 +40,35 @@ it('is ready when all plugin servers answer, and not while one of them is stoppe
   expect(performance.now() - stoppedAt).toBeLessThan(allowedMs(3000));
   login.process.kill('SIGCONT');
   expect(await ready()).toBe('');
+});
+
+it('asks what Kong is configured with, unless plugins are named', async () => {
+  const configured = mkdtempSync(join(tmpdir(), 'ready-'));
+  const asked = (...more: string[]): Promise<string> =>
+    run(['--ready', '--prefix', configured, ...more], { node: process.execPath, packageFolder: '/' });
+  // No Kong was ever there: what it would be told.
+  await expect(asked()).rejects.toThrow(`nobody answers on ${configured}/genesys-plugins.socket`);
+  const write = (names: string): void =>
+    writeFileSync(
+      join(configured, '.kong_env'),
+      [
+        '# KONG CONFIGURATION',
+        'prefix = /elsewhere',
+        `pluginserver_names = ${names}`,
+        'pluginserver_genesys_quota_query_cmd = /usr/bin/node /x/dist/bin/genesys-quota.js --dump',
+        `pluginserver_genesys_quota_socket = ${socketOf('genesys-quota')}`,
+        'pluginserver_unbuffered_query_cmd = /usr/bin/node /x/dist/bin/genesys-plugins.js --dump --plugin unbuffered',
+        'pluginserver_unbuffered_socket = /nowhere/unbuffered.socket',
+        'pluginserver_go_hello_query_cmd = /usr/local/bin/go-hello -dump',
+        'pluginserver_go_hello_socket = /nowhere/go-hello.socket',
+      ].join('\n'),
+    );
+  write('genesys-quota,go-hello');
+  expect(await asked()).toBe('');
+  write('genesys-quota, unbuffered');
+  await expect(asked()).rejects.toThrow('not ready: nobody answers on /nowhere/unbuffered.socket');
+  await expect(asked('--plugins', 'genesys-login')).rejects.toThrow(`${configured}/genesys-plugins.socket`);
+  rmSync(configured, { recursive: true });
 });
 
 it('the answer names the plugin, and the connection serves on', async () => {
