@@ -162,6 +162,16 @@ withDeck.each(STAGES)(
   },
 );
 
+withDeck('decK takes what compose gives it, and the files of kong/config as they are', () => {
+  const file = join(folder, 'development.json');
+  const render = resolve(import.meta.dirname, '../../dist/scripts/render-development-config.js');
+  execFileSync(process.execPath, [render, '--simulator', 'http://127.0.0.1:8090', '--output', file]);
+  const parts = ['gateway', 'consumers', 'authorities'].map((name) => `kong/config/${name}.yml`);
+  for (const files of [[file], parts]) {
+    expect(() => execFileSync(DECK, ['file', 'validate', ...files], { stdio: 'pipe' })).not.toThrow();
+  }
+});
+
 withDeck(
   'failover.yml fits kong.yml after each stage, passes all checks, and is applied by tests as by decK',
   async () => {
