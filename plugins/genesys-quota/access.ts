@@ -7,7 +7,7 @@ import { refused } from '../runtime/refused.js';
 import { type Step, step, type Verdict } from '../runtime/step.js';
 import { refusalOf } from '../shared/http/request-guard.js';
 import type { Config } from './config.js';
-import { admit } from './limits/admission.js';
+import { type Admission, admit } from './limits/admission.js';
 import { rateLimitHeaders, refusalAnswer, warningOf } from './limits/answer.js';
 import type { Holds } from './limits/hold.js';
 import { checksOf, planReads, type RequestFacts, readRequest } from './limits/request.js';
@@ -37,12 +37,18 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
     followUpstream: followUpstream && !enforces,
   };
 
+  function noteUse(admission: Admission): void {
+    if (admission.kind !== 'admitted') return;
+    namespace.warnings.note(admission.nearlyUsed);
+    namespace.budgets.note(admission.budgets);
+  }
+
   /** Counts the request in the limits that only report. @returns what they would have decided */
   async function report(request: RequestFacts): Promise<string> {
     const admission = await admit(checksOf(config, request, 'report'), request.upstreamUri, reporting);
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.reports.note(decision);
-    if (admission.kind === 'admitted') namespace.warnings.note(admission.nearlyUsed);
+    noteUse(admission);
     return decision;
   }
 
@@ -67,7 +73,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
     const admission = await admit(checksOf(config, request), request.upstreamUri, settings);
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.decisions.set(decision, (namespace.decisions.get(decision) ?? 0) + 1);
-    if (admission.kind === 'admitted') namespace.warnings.note(admission.nearlyUsed);
+    noteUse(admission);
     const effects = lines(namespace);
     if (admission.kind !== 'admitted') {
       effects.push(serialize(LOG_KEY, decision));

@@ -37,6 +37,8 @@ export interface Limit {
   warnAt: number | undefined;
   /** The length of a window; of a month, the longest. */
   windowMs: number;
+  /** Whether it is of the calendar: a week or a month. */
+  isBudget: boolean;
   /** How long after 1970, or after the first of the month, windows begin. */
   shiftMs: number;
   identity: Identity;
@@ -151,6 +153,7 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
     limit: limit.limit,
     warnAt: limit.warn_at,
     windowMs: windows.windowMs,
+    isBudget: limit.window === 'week' || limit.window === 'month',
     shiftMs: windows.shiftMs,
     identity,
     methods: limit.methods && new Set(limit.methods),

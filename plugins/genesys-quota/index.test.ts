@@ -206,6 +206,22 @@ describe('the clock of this machine, set forward by mistake and back again,', ()
   });
 });
 
+it('the metrics say what is used of a month, in report mode too', async () => {
+  const limits = [{ name: 'bill', limit: 4, window: 'month', by: 'global' }];
+  await plugin({ namespace: 'budget', limits }).access(fakeKong());
+  await plugin({ namespace: 'budget-report', mode: 'report', limits }).access(fakeKong());
+  await vi.waitFor(() => expect(valuesOf('used_ratio')).toEqual({ budget: 0.25, 'budget-report': 0.25 }));
+  const end = new Date();
+  expect(valuesOf('end_timestamp_seconds').budget).toBe(Date.UTC(end.getUTCFullYear(), end.getUTCMonth() + 1) / 1000);
+  const begin = Date.UTC(end.getUTCFullYear(), end.getUTCMonth()) / 1000;
+  expect(valuesOf('used_up_timestamp_seconds').budget).toBeCloseTo(begin + (Date.now() / 1000 - begin) * 4, -1);
+
+  function valuesOf(name: string): Record<string, number> {
+    const samples = metrics.find((family) => family.name === `genesys_quota_budget_${name}`)?.read() ?? [];
+    return Object.fromEntries([...samples].map(({ labels, value }) => [labels.namespace, value]));
+  }
+});
+
 describe('without its log phase', () => {
   const WithoutLog = variants['without-log'] ?? expect.fail('no such variant');
 

@@ -1,6 +1,7 @@
 /** The plugin's metrics. */
 import { latest, type Merge, merged, sum } from '../shared/metric-family.js';
 import type { MetricFamily, MetricSample } from '../shared/plugin.js';
+import type { Budget } from './budgets.js';
 import type { Allowance } from './genesys-limits/hints.js';
 import type { Namespace } from './namespaces.js';
 
@@ -40,6 +41,20 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
     }
   }
 
+  /** Makes a gauge with a sample for each limit by week or month that was used in the running one. */
+  const ofBudgets = (name: string, help: string, read: (budget: Budget) => number, merge: Merge): MetricFamily => ({
+    name,
+    help,
+    type: 'gauge',
+    labels: ['namespace', 'limit'],
+    *read() {
+      const samples = all().flatMap(({ name: namespace, budgets }) =>
+        budgets.read(Date.now()).map((budget) => ({ labels: { namespace, limit: budget.limit }, value: read(budget) })),
+      );
+      yield* merged(samples, merge);
+    },
+  });
+
   function* samplesOfLeases(): Iterable<MetricSample> {
     for (const { name, shared } of all()) {
       for (const [outcome, value] of Object.entries(shared?.leases.totals ?? {}))
@@ -78,6 +93,24 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
       labels: ['namespace', 'limit'],
       read: () => merged(samplesOfWarnings(), sum),
     },
+    ofBudgets(
+      'genesys_quota_budget_used_ratio',
+      'The share that is used of a limit by week or month; where there are several counters, of the one that is used most.',
+      ({ usedRatio }) => usedRatio,
+      Math.max,
+    ),
+    ofBudgets(
+      'genesys_quota_budget_used_up_timestamp_seconds',
+      'When it is used up if it goes on as since the week or month began, in seconds since 1970.',
+      ({ usedUpMs }) => usedUpMs / 1000,
+      Math.min,
+    ),
+    ofBudgets(
+      'genesys_quota_budget_end_timestamp_seconds',
+      'When that week or month ends, in seconds since 1970.',
+      ({ endMs }) => endMs / 1000,
+      Math.max,
+    ),
     gauge(
       'genesys_quota_identities',
       'Counters that the process holds in memory; max_identities bounds them for each limit.',

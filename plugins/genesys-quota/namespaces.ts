@@ -6,6 +6,7 @@
 import { realClock } from '../shared/clock.js';
 import type { OpenRedis, RedisConnection } from '../shared/redis/connection.js';
 import type { RedisSettings } from '../shared/redis/settings.js';
+import { type Budgets, createBudgets } from './budgets.js';
 import type { Config } from './config.js';
 import { type Closures, createClosures } from './genesys-limits/closures.js';
 import { createHints, type Hints } from './genesys-limits/hints.js';
@@ -32,6 +33,8 @@ export interface Namespace {
   reports: Reports;
   /** Limits that are nearly used up. */
   warnings: Warnings;
+  /** How much of weeks and months is used. */
+  budgets: Budgets;
 }
 
 /** Counters in Redis, for all nodes. */
@@ -89,6 +92,7 @@ export function createNamespaces(openRedis: OpenRedis) {
       decisions: new Map(),
       reports: createReports(() => performance.now()),
       warnings: createWarnings(() => performance.now()),
+      budgets: createBudgets(),
     };
   }
 

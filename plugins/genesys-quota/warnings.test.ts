@@ -1,6 +1,6 @@
 /** Limits that are nearly used up: each counter once a window, in the metric and in lines of the log. */
 import { expect, it } from 'vitest';
-import type { NearlyUsed } from './limits/judgement.js';
+import type { WindowUse } from './limits/judgement.js';
 import { createWarnings } from './warnings.js';
 
 function setUp() {
@@ -8,7 +8,7 @@ function setUp() {
   return { clock, warnings: createWarnings(() => clock.ms) };
 }
 
-function nearly(name: string, generation: number, id = '', who = ''): NearlyUsed {
+function nearly(name: string, generation: number, id = '', who = ''): WindowUse {
   const check = {
     kind: 'fixed',
     name,

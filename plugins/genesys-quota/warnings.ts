@@ -1,6 +1,6 @@
 /** Limits that are nearly used up (`warn_at`): each counter once a window, for the metric and the log. */
 import { oneLine } from '../shared/one-line.js';
-import type { NearlyUsed } from './limits/judgement.js';
+import type { WindowUse } from './limits/judgement.js';
 
 /** How often the log has a line. */
 const LINE_MS = 60_000;
@@ -13,7 +13,7 @@ export interface Warnings {
   /** Makes the limit's metric begin at 0, so that its first warning is an increase. */
   expect(limit: string): void;
   /** Counts windows that are nearly used up, each once. */
-  note(nearlyUsed: readonly NearlyUsed[]): void;
+  note(nearlyUsed: readonly WindowUse[]): void;
   /** Warnings by the name of the limit. */
   readonly totals: ReadonlyMap<string, number>;
   /** Returns the line of what was not told yet: the first at once, then one a minute. */
@@ -30,7 +30,7 @@ export function createWarnings(nowMs: () => number): Warnings {
   let toldMs = Number.NEGATIVE_INFINITY;
 
   /** Returns whether a window is warned of for the first time. */
-  function isNew({ check, generation }: NearlyUsed): boolean {
+  function isNew({ check, generation }: WindowUse): boolean {
     const key = `${check.group} ${check.id}`;
     // Nodes' answers may overtake each other around a border.
     if ((known.get(key) ?? Number.NEGATIVE_INFINITY) >= generation) return false;

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { routeOf } from '../../shared/genesys-route.js';
 import { type RedisConnection, RedisUnavailable } from '../../shared/redis/connection.js';
+import { createBudgets } from '../budgets.js';
 import { createClosures } from '../genesys-limits/closures.js';
 import { createHints } from '../genesys-limits/hints.js';
 import { routeKey } from '../genesys-limits/route-key.js';
@@ -37,6 +38,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters)
     decisions: new Map(),
     reports: createReports(() => performance.now()),
     warnings: createWarnings(() => performance.now()),
+    budgets: createBudgets(),
   };
   const settings: AdmissionSettings = {
     namespace,

@@ -9,11 +9,11 @@ import { routeKey } from '../genesys-limits/route-key.js';
 import type { Namespace } from '../namespaces.js';
 import type { Check, Reading } from './counting.js';
 import type { Hold, Holds } from './hold.js';
-import { judge, type NearlyUsed, type Tightest } from './judgement.js';
+import { type Judgement, judge, type Tightest } from './judgement.js';
 import type { ClosureMode, RedisAnswer } from './redis-counters.js';
 
 export type Admission =
-  | { kind: 'admitted'; tightest: Tightest | undefined; nearlyUsed: readonly NearlyUsed[] }
+  | ({ kind: 'admitted' } & Pick<Extract<Judgement, { admitted: true }>, 'tightest' | 'nearlyUsed' | 'budgets'>)
   | { kind: 'refused'; limit: string; waitMs: number; tightest: Tightest }
   /** Genesys refuses it at the moment. */
   | { kind: 'closed'; waitMs: number }
@@ -45,7 +45,7 @@ interface Ask {
 
 const UNCOUNTED: Attempt = {
   kind: 'decided',
-  admission: { kind: 'admitted', tightest: undefined, nearlyUsed: [] },
+  admission: { kind: 'admitted', tightest: undefined, nearlyUsed: [], budgets: [] },
   delayMs: 0,
 };
 const UNAVAILABLE: Attempt = { kind: 'decided', admission: { kind: 'unavailable' }, delayMs: 0 };
@@ -146,8 +146,8 @@ async function askRedis(
 function judged(reading: Reading, namespace: string): Attempt {
   const judgement = judge(reading);
   if (judgement.admitted) {
-    const { tightest, nearlyUsed, delayMs } = judgement;
-    return { kind: 'decided', admission: { kind: 'admitted', tightest, nearlyUsed }, delayMs };
+    const { tightest, nearlyUsed, budgets, delayMs } = judgement;
+    return { kind: 'decided', admission: { kind: 'admitted', tightest, nearlyUsed, budgets }, delayMs };
   }
   const { check, waitMs, tightest } = judgement;
   const refusal: Admission = { kind: 'refused', limit: check.name, waitMs, tightest };

@@ -1,7 +1,7 @@
 /** What refused clients are told: when to come back, and not all at once. */
 import { describe, expect, it } from 'vitest';
 import { refusalAnswer, warningOf } from './answer.js';
-import type { NearlyUsed } from './judgement.js';
+import type { WindowUse } from './judgement.js';
 
 type Refusal = Parameters<typeof refusalAnswer>[0];
 
@@ -26,7 +26,7 @@ const spread = (refusal: Refusal, percent: number): (number | undefined)[] => {
 
 it('the warning names each limit with what is left of it, in structured fields', () => {
   const check = { kind: 'fixed', group: 'g', id: '', maxIdentities: 0, limit: 100, windowMs: 60_000, cost: 1 } as const;
-  const nearly = (name: string, remaining: number, resetMs: number): NearlyUsed => {
+  const nearly = (name: string, remaining: number, resetMs: number): WindowUse => {
     return { check: { ...check, name }, limit: 100, remaining, resetMs, generation: 1 };
   };
   expect(warningOf([nearly('writes', 9, 39_001)])).toBe('"writes";remaining=9;reset=40');

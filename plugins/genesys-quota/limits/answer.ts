@@ -2,7 +2,7 @@
 import type { ErrorAnswer } from '../../runtime/step.js';
 import type { Config } from '../config.js';
 import type { Admission } from './admission.js';
-import type { NearlyUsed, Tightest } from './judgement.js';
+import type { Tightest, WindowUse } from './judgement.js';
 
 /** The wait while Redis is away. Its circuit breaker tries again within seconds. */
 const UNAVAILABLE_MS = 1000;
@@ -23,7 +23,7 @@ export function rateLimitHeaders({ limit, remaining, resetMs }: Tightest): Recor
 }
 
 /** Makes the value of the warning header: a list of limits (RFC 9651), such as `"writes";remaining=9;reset=40`. */
-export function warningOf(nearlyUsed: readonly NearlyUsed[]): string {
+export function warningOf(nearlyUsed: readonly WindowUse[]): string {
   return nearlyUsed
     .map(({ check, remaining, resetMs }) => `"${check.name}";remaining=${remaining};reset=${Math.ceil(resetMs / 1000)}`)
     .join(', ');

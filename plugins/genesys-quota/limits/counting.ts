@@ -30,6 +30,8 @@ export interface WindowCheck extends Asked {
   cost: number;
   /** From which share of the limit on to warn, and of whom: empty if the log may not name the identity. */
   warn?: { percent: number; who: string } | undefined;
+  /** Whether it is a budget of the calendar, whose end is worth a forecast. */
+  isBudget?: boolean;
 }
 
 /** Keeps requests `emissionUs` apart, but lets `burst` of them through at once after a pause. */
@@ -105,6 +107,11 @@ export function windowLeftMs(check: WindowCheck, nowUs: number): number {
   const { kind, windowMs, shiftMs = 0 } = check;
   const nowMs = Math.floor(nowUs / 1000) - shiftMs;
   return kind === 'month' ? Date.UTC(1970, monthOf(nowMs) + 1) - nowMs : windowMs - (nowMs % windowMs);
+}
+
+/** Returns when a window begins, in milliseconds since 1970. */
+export function windowBeginsMs({ kind, windowMs, shiftMs = 0 }: WindowCheck, generation: number): number {
+  return shiftMs + (kind === 'month' ? Date.UTC(1970, generation) : generation * windowMs);
 }
 
 /** Returns the months since January 1970 (UTC). */

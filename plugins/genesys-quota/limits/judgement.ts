@@ -4,7 +4,15 @@ import { generationOf, spikeDelayUs, windowLeftMs, windowRemaining, windowWaitMs
 
 export type Judgement =
   /** `delayMs` is the time until its reserved place. */
-  | { admitted: true; delayMs: number; tightest: Tightest | undefined; nearlyUsed: readonly NearlyUsed[] }
+  | {
+      admitted: true;
+      delayMs: number;
+      tightest: Tightest | undefined;
+      /** Windows of which so much is used that their limit warns. */
+      nearlyUsed: readonly WindowUse[];
+      /** Weeks and months. */
+      budgets: readonly WindowUse[];
+    }
   /** `waitMs` is the time until it would fit into all limits if no other came. */
   | { admitted: false; waitMs: number; tightest: Tightest; check: Check };
 
@@ -16,8 +24,8 @@ export interface Tightest {
   resetMs: number;
 }
 
-/** A window of which so much is used that its limit warns (`warn_at`). */
-export interface NearlyUsed extends Tightest {
+/** What is used of a window. */
+export interface WindowUse extends Tightest {
   check: WindowCheck;
   /** The number of the window. */
   generation: number;
@@ -37,7 +45,8 @@ export function judge({ admitted, nowUs, counters }: Reading): Judgement {
 function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
   let delayMs = 0;
   let tightest: Tightest | undefined;
-  const nearlyUsed: NearlyUsed[] = [];
+  const nearlyUsed: WindowUse[] = [];
+  const budgets: WindowUse[] = [];
   for (const counter of counters) {
     if (counter.kind === 'spike') {
       const { tatUs, check } = counter;
@@ -49,11 +58,12 @@ function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
     const remaining = windowRemaining(check, counter, leftMs);
     const window = { limit: check.limit, remaining, resetMs: leftMs };
     if (tightest === undefined || remaining < tightest.remaining) tightest = window;
-    if (check.warn !== undefined && (check.limit - remaining) * 100 >= check.warn.percent * check.limit) {
-      nearlyUsed.push({ ...window, check, generation: generationOf(check, nowUs / 1000) });
-    }
+    if (check.warn === undefined && !check.isBudget) continue;
+    const use: WindowUse = { ...window, check, generation: generationOf(check, nowUs / 1000) };
+    if (check.isBudget) budgets.push(use);
+    if (check.warn && (check.limit - remaining) * 100 >= check.warn.percent * check.limit) nearlyUsed.push(use);
   }
-  return { admitted: true, delayMs, tightest, nearlyUsed };
+  return { admitted: true, delayMs, tightest, nearlyUsed, budgets };
 }
 
 function judgeRefused(counters: readonly Counter[], nowUs: number): Judgement {

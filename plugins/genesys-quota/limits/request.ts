@@ -95,6 +95,7 @@ export function checksOf(config: Config, request: RequestFacts, mode: Config['mo
       shiftMs: limit.shiftMs,
       cost: costOf(limit, request.query),
       warn: warnOf(limit, request.consumer),
+      isBudget: limit.isBudget,
     });
   }
   if (spike !== undefined) {
