@@ -100,6 +100,11 @@ describe('readConfig', () => {
     ["the spike arrest's name", { limits: [limit({ name: 'spike' })] }, 'config.limits[0].name must not be spike'],
     ['a window of 0', { limits: [limit({ window_seconds: 0 })] }, 'config.limits[0].window_seconds must be between'],
     ['an unknown window', { limits: [limit({ window: 'year' })] }, 'config.limits[0].window must be one of'],
+    [
+      'a budget divided by what it is of',
+      { limits: [limit({ and_by: ['path', 'consumer'] })] },
+      'config.limits[0].and_by must not hold consumer, which by is already',
+    ],
     ['a warning at once', { limits: [limit({ warn_at: 0 })] }, 'config.limits[0].warn_at must be between 1 and 100'],
     [
       'a day that a minute begins on',

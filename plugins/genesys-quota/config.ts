@@ -16,6 +16,9 @@ export type Identity =
   /** `name` is lower case for a header, and as configured for a query parameter. */
   | { by: 'header' | 'query'; name: string };
 
+/** What divides the budgets of an identity further. */
+export type Division = 'consumer' | 'credential' | 'ip' | 'method' | 'path';
+
 /** Consumers, as a limit's `for` names them. */
 export interface Callers {
   /** Usernames and ids. */
@@ -37,6 +40,8 @@ export interface Limit {
   warnAt: number | undefined;
   /** The length of a window; of a month, the longest. */
   windowMs: number;
+  /** What else has budgets of its own, within the identity's. In one order, whatever the configuration's. */
+  divisions: readonly Division[];
   /** Whether it is of the calendar: a week or a month. */
   isBudget: boolean;
   /** How long after 1970, or after the first of the month, windows begin. */
@@ -145,10 +150,14 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
   if (limit.cost > limit.limit) throw new ConfigError(`${path}.cost`, 'must not be over the limit');
   const windows = readWindows(limit, path);
   const identity = readIdentity(limit, path);
+  const divisions = [...new Set(limit.and_by)].sort();
+  if (divisions.some((division) => division === identity.by)) {
+    throw new ConfigError(`${path}.and_by`, `must not hold ${identity.by}, which by is already`);
+  }
   return {
     name: limit.name,
     mode: limit.mode,
-    group: [limit.name, windows.key, ...identityParts(identity)].join(':'),
+    group: [limit.name, windows.key, ...identityParts(identity), ...divisions].join(':'),
     algorithm: windows.algorithm,
     limit: limit.limit,
     warnAt: limit.warn_at,
@@ -156,6 +165,7 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
     isBudget: limit.window === 'week' || limit.window === 'month',
     shiftMs: windows.shiftMs,
     identity,
+    divisions,
     methods: limit.methods && new Set(limit.methods),
     callers,
     others: before.flatMap((other) => readCallers(other.for) ?? []),

@@ -128,6 +128,15 @@ const LIMIT = {
     { by: BY },
     { by_name: BY_NAME },
     {
+      and_by: {
+        type: 'array',
+        len_min: 1,
+        elements: { type: 'string', one_of: ['consumer', 'credential', 'ip', 'method', 'path'] },
+        description:
+          'Divides the budgets of `by` further: each combination has its own. `path` is the path to the service with its ids left out.',
+      },
+    },
+    {
       methods: {
         type: 'array',
         len_min: 1,

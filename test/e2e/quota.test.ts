@@ -205,6 +205,18 @@ describe.each(policies)('policy %s', (_, policy) => {
     expect(Math.abs(Number((await send()).headers.get('retry-after')) - seconds)).toBeLessThan(20);
   });
 
+  it('each path of a consumer has a budget of its own, ids left out', async () => {
+    const limits = [{ name: 'path', limit: 2, window: 'hour', and_by: ['path', 'method'] }];
+    await useQuota({ ...policy(), limits });
+    const seen = [];
+    for (const path of ['/api/v2/users/1', '/api/v2/users/2', '/api/v2/users/3?expand=1', '/api/v2//users/4', PATH])
+      seen.push((await send({}, path)).status === 429);
+    expect(seen).toEqual([false, false, true, true, false]);
+    expect((await send(OTHER, '/api/v2/users/1')).status).not.toBe(429);
+    expect((await send({ method: 'POST', body: '{}' }, '/api/v2/users/1')).status).not.toBe(429);
+    expect((await send({}, '/api/v2/users/1')).status).toBe(429);
+  });
+
   it('reads are not stopped by writes, and a refused write takes nothing from the whole', async () => {
     await useQuota({
       ...policy(),

@@ -19,6 +19,56 @@ const facts = (changes: Partial<RequestFacts> = {}): RequestFacts => ({
   headers: new Map(),
   ...changes,
 });
+describe('and_by', () => {
+  const paths = ['/api/v2/users/7f3a-1', '/api/v2/users/1', '/api/v2//Users/2?pageSize=1', '/api/v2/queues'];
+
+  it('gives each path of a consumer a budget, whatever its ids and its spelling', () => {
+    const limit = { and_by: ['path'] };
+    const [one, two, three, queues] = ids(limit, ...paths.map((upstreamUri) => ({ upstreamUri })));
+    const [other] = ids(limit, { upstreamUri: '/api/v2/users/1', consumer: { id: 'c2', username: 'two' } });
+    expect([two, three]).toEqual([one, one]);
+    expect(new Set([one, queues, other]).size).toBe(3);
+  });
+
+  it('tells every combination from every other one', () => {
+    const of = ['a', ''].flatMap((id) =>
+      ['a', undefined].flatMap((credentialId) =>
+        ['GET', 'POST'].map((method) => ({ consumer: { id, username: id }, credentialId, method })),
+      ),
+    );
+    const seen = ids({ and_by: ['credential', 'method'] }, ...of);
+    expect(new Set(seen).size).toBe(8);
+    // Nor may two values be read as two others.
+    const pairs = [
+      { credentialId: 'k1', ip: '0.0.0.1' },
+      { credentialId: 'k', ip: '10.0.0.1' },
+    ];
+    expect(new Set(ids({ and_by: ['credential', 'ip'] }, ...pairs)).size).toBe(2);
+    // The order of the names does not matter, nor a name that is there twice.
+    expect(ids({ and_by: ['method', 'credential', 'method'] }, ...of)).toEqual(seen);
+  });
+
+  it('divides a budget of all, and is bounded then', () => {
+    const [check] = checksOf(config({ limits: [{ name: 'a', limit: 9, by: 'global', and_by: ['method'] }] }), facts());
+    expect(check).toMatchObject({ group: 'a:60000:global:method', maxIdentities: 100_000 });
+  });
+
+  it('reads what it needs, and leaves other limits as they are', () => {
+    expect(
+      planReads(config({ limits: [{ name: 'a', limit: 9, and_by: ['ip', 'credential', 'method'] }] })),
+    ).toMatchObject({
+      ip: true,
+      credential: true,
+      method: true,
+    });
+    expect(planReads(config({ limits: [{ name: 'a', limit: 9, and_by: ['path'] }] }))).toMatchObject({
+      ip: false,
+      credential: false,
+      method: false,
+    });
+  });
+});
+
 it('a warning names consumers, and no identity that is an address or what a client says', () => {
   const who = (limit: Record<string, unknown>, consumer?: RequestFacts['consumer']) => {
     const limits = [{ name: 'a', limit: 9, warn_at: 80, ...limit }];

@@ -5,9 +5,10 @@
 import { hash } from 'node:crypto';
 import type { Reader } from '../../runtime/step.js';
 import { forwardedMethod } from '../../shared/forwarded-method.js';
+import { routeOf } from '../../shared/genesys-route.js';
 import { readGuarded } from '../../shared/http/request-guard.js';
 import { servicePath } from '../../shared/path-pattern.js';
-import type { Callers, Config, Identity, Limit } from '../config.js';
+import type { Callers, Config, Division, Identity, Limit } from '../config.js';
 import type { Consumer } from '../usage.js';
 import type { Check, WindowCheck } from './counting.js';
 
@@ -34,9 +35,11 @@ export interface RequestFacts {
 /** Returns what the limits of a configuration need to read. */
 export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>) {
   const identities = [...limits, ...(spike ? [spike] : [])].map(({ identity }) => identity);
-  const uses = (by: Identity['by']): boolean => identities.some((identity) => identity.by === by);
+  const divisions = limits.flatMap((limit) => limit.divisions);
+  const uses = (by: Identity['by'] | Division): boolean =>
+    identities.some((identity) => identity.by === by) || divisions.some((division) => division === by);
   return {
-    method: limits.some(({ methods }) => methods !== undefined),
+    method: uses('method') || limits.some(({ methods }) => methods !== undefined),
     query: uses('query') || limits.some(({ costByQuery }) => costByQuery !== undefined),
     credential: uses('credential'),
     ip: uses('ip'),
@@ -88,8 +91,8 @@ export function checksOf(config: Config, request: RequestFacts, mode: Config['mo
       kind: limit.algorithm,
       name: limit.name,
       group: limit.group,
-      id: idOf(limit.identity, request),
-      maxIdentities: limit.identity.by === 'global' ? 0 : maxIdentities,
+      id: dividedIdOf(limit, request),
+      maxIdentities: limit.identity.by === 'global' && limit.divisions.length === 0 ? 0 : maxIdentities,
       limit: limit.limit,
       windowMs: limit.windowMs,
       shiftMs: limit.shiftMs,
@@ -144,13 +147,29 @@ function askedFor(value: string): number {
   return /(?![0-9])\p{Nd}/u.test(value) ? Number.POSITIVE_INFINITY : Number(value);
 }
 
+/** Returns the id of a combination. What a request lacks is a value too, so it never gets the budget of another one. */
+function dividedIdOf({ identity, divisions }: Limit, request: RequestFacts): string {
+  const id = idOf(identity, request);
+  if (divisions.length === 0) return id;
+  return digestOf(JSON.stringify([id, ...divisions.map((division) => divisionValue(division, request))]));
+}
+
+function divisionValue(division: Division, request: RequestFacts): string {
+  if (division === 'path') return routeOf(request.upstreamUri);
+  return (division === 'method' ? request.method : identityValue({ by: division }, request)) ?? '';
+}
+
+function digestOf(value: string): string {
+  return hash('sha256', value, 'base64url').slice(0, 22);
+}
+
 /**
  * Returns a digest of the identity, empty if the request lacks it. A digest, because counters may be in Redis and an
  * identity may be an address or a telephone number.
  */
 function idOf(identity: Identity, request: RequestFacts): string {
   const value = identityValue(identity, request);
-  return value === undefined || value === '' ? '' : hash('sha256', value, 'base64url').slice(0, 22);
+  return value === undefined || value === '' ? '' : digestOf(value);
 }
 
 function identityValue(identity: Identity, request: RequestFacts): string | undefined {
