@@ -64,8 +64,11 @@ describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})
     for (let [lookedAt, listensAt, absentFrom] = [performance.now(), 0, 0]; ; ) {
       const [now, running] = [performance.now(), servers().flat()];
       const replaced = PLUGINS.map((plugin, index) => ![undefined, sockets[index]].includes(socketOf(plugin)));
-      // Neither the old one, which Kong has ended, nor the new one, which has not begun to listen.
-      const absent = before.some((pids, index) => !replaced[index] && !pids.some((pid) => running.includes(pid)));
+      // Neither the old one, which Kong has ended, nor the new one, which has not begun to listen. One that is told to end
+      // takes its socket away at once, and lives until Kong kills it.
+      const isDeaf = (pids: number[], index: number): boolean =>
+        PLUGINS.map(socketOf)[index] === undefined || !pids.some((pid) => running.includes(pid));
+      const absent = before.some((pids, index) => !replaced[index] && isDeaf(pids, index));
       if (absent) absentFrom ||= lookedAt;
       else if (absentFrom > 0) {
         result.absences.push({ from: absentFrom, to: now });
