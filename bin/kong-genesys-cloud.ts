@@ -3,15 +3,16 @@ import '../kong/node-version.js';
 import { resolve } from 'node:path';
 import type { PluginModule } from '../plugins/shared/plugin.js';
 
-const { CHECK_USAGE, check } = await import('../kong/config-check/command.js');
-const { COMBINE_USAGE, combine } = await import('../kong/install/combine/command.js');
-const { run, USAGE } = await import('../kong/install/command-line.js');
-const { DOCTOR_USAGE, doctor } = await import('../kong/install/doctor/command.js');
-const { RENDER_USAGE, renderCommand } = await import('../kong/install/render/command.js');
-const { runTry } = await import('../kong/install/try.js');
-const { describePlugin } = await import('../kong/plugin-server/dump.js');
-const { tryAudit } = await import('../plugins/genesys-pii-log/try-audit.js');
-const { listClients } = await import('../plugins/genesys-token-manager/try-login.js');
+interface Outcome {
+  text: string;
+  notes?: readonly string[];
+  exitCode?: number;
+}
+
+interface Command {
+  usage: string;
+  run(): Outcome | Promise<Outcome>;
+}
 
 const PACKAGE_FOLDER = resolve(import.meta.dirname, '../..');
 
@@ -19,43 +20,58 @@ const [command, ...args] = process.argv.slice(2);
 
 /** Returns a plugin's schema, as its plugin server describes it. */
 async function schemaOf(module: string, name: string): Promise<unknown> {
+  const { describePlugin } = await import('../kong/plugin-server/dump.js');
   const plugin = (await import(`../plugins/${module}/index.js`)) as PluginModule;
   return describePlugin(plugin, name, '').Plugins[0].Schema;
 }
 
-interface Outcome {
-  text: string;
-  notes?: readonly string[];
-  exitCode?: number;
+/** The command without a word: settings for Kong, and health checks, which are run all the time. */
+async function settings(): Promise<Command> {
+  const { run, USAGE } = await import('../kong/install/command-line.js');
+  const here = { node: process.execPath, packageFolder: PACKAGE_FOLDER, schemaOf };
+  return { usage: USAGE, run: async () => ({ text: await run(process.argv.slice(2), here) }) };
 }
 
-/** Prints what a command has to say: the result to standard output, remarks to standard error. */
-const COMMANDS: Record<string, () => Promise<Outcome>> = {
-  check: async () => {
-    const { text, errors, exitCode } = check(args);
-    return { text, notes: errors === '' ? [] : [errors.trimEnd()], exitCode };
+/** Each loads no more than it needs. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  async check() {
+    const { CHECK_USAGE, check } = await import('../kong/config-check/command.js');
+    return {
+      usage: CHECK_USAGE,
+      run() {
+        const { text, errors, exitCode } = check(args);
+        return { text, notes: errors === '' ? [] : [errors.trimEnd()], exitCode };
+      },
+    };
   },
-  combine: async () => combine(args),
-  doctor: async () => doctor(args, { env: process.env, listClients }),
-  render: async () => renderCommand(args, PACKAGE_FOLDER),
-  try: async () => ({ text: await runTry(args, process.stdin, tryAudit) }),
+  async combine() {
+    const { COMBINE_USAGE, combine } = await import('../kong/install/combine/command.js');
+    return { usage: COMBINE_USAGE, run: () => combine(args) };
+  },
+  async doctor() {
+    const { DOCTOR_USAGE, doctor } = await import('../kong/install/doctor/command.js');
+    const { listClients } = await import('../plugins/genesys-token-manager/try-login.js');
+    return { usage: DOCTOR_USAGE, run: () => doctor(args, { env: process.env, listClients }) };
+  },
+  async render() {
+    const { RENDER_USAGE, renderCommand } = await import('../kong/install/render/command.js');
+    return { usage: RENDER_USAGE, run: () => renderCommand(args, PACKAGE_FOLDER) };
+  },
+  async try() {
+    const { runTry } = await import('../kong/install/try.js');
+    const { tryAudit } = await import('../plugins/genesys-pii-log/try-audit.js');
+    const { usage } = await settings();
+    return { usage, run: async () => ({ text: await runTry(args, process.stdin, tryAudit) }) };
+  },
 };
-const printSettings = async (): Promise<Outcome> => ({
-  text: await run(process.argv.slice(2), { node: process.execPath, packageFolder: PACKAGE_FOLDER, schemaOf }),
-});
 
-const USAGES: Record<string, string> = {
-  check: CHECK_USAGE,
-  combine: COMBINE_USAGE,
-  doctor: DOCTOR_USAGE,
-  render: RENDER_USAGE,
-};
-
+const { usage, run } = await (COMMANDS[command ?? ''] ?? settings)();
 if (process.argv.includes('--help')) {
-  process.stdout.write(`${USAGES[command ?? ''] ?? USAGE}\n`);
+  process.stdout.write(`${usage}\n`);
 } else {
   try {
-    const { text, notes = [], exitCode = 0 } = await (COMMANDS[command ?? ''] ?? printSettings)();
+    // The result goes to standard output, remarks to standard error.
+    const { text, notes = [], exitCode = 0 } = await run();
     for (const note of notes) process.stderr.write(`${note}\n`);
     process.stdout.write(text);
     process.exitCode = exitCode;

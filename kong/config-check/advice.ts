@@ -9,8 +9,9 @@ import { deckOnly, enterpriseOnly, routerFlavor } from './editions.js';
 import { type Entity, type Fault, faultOf, nameOf, ownerOf } from './entities.js';
 import { KNOWN_PLUGINS } from './kong-entities.js';
 import { VAULTS } from './kong-values.js';
+import { GATEWAY, isNamed, PARTS, type Part, partOf } from './parts.js';
 import { isDeckVariable } from './references.js';
-import type { Rule, RuleContext } from './rules.js';
+import { ofKind, type Rule, type RuleContext, strings } from './rules.js';
 import { didYouMean } from './suggest.js';
 
 export const ADVICE: Readonly<Record<string, Rule>> = {
@@ -27,21 +28,11 @@ export const ADVICE: Readonly<Record<string, Rule>> = {
   'router-flavor': routerFlavor,
 };
 
-/** The parts of genesys-gateway, each with its plugin. */
-const PARTS = {
-  pii_log: 'genesys-pii-log',
-  quota: 'genesys-quota',
-  token_manager: 'genesys-token-manager',
-  response_filter: 'genesys-response-filter',
-} as const;
-type Part = keyof typeof PARTS;
-
-const GATEWAY = 'genesys-gateway';
 const ours = (name: string): boolean => name.startsWith('genesys-');
 const namesOf = (entities: readonly Entity[], kind: string): string[] =>
-  entities.filter((entity) => entity.kind === kind).flatMap((entity) => nameOf(entity) ?? []);
+  ofKind(entities, kind).flatMap((entity) => nameOf(entity) ?? []);
 const pluginsOf = ({ entities }: RuleContext): Entity[] =>
-  entities.filter(({ kind, value }) => kind === 'plugins' && value.enabled !== false);
+  ofKind(entities, 'plugins').filter(({ value }) => value.enabled !== false);
 
 /** Kong refuses a plugin that it does not have; which others are installed is not known here. */
 function unknownPlugin(context: RuleContext): Fault[] {
@@ -57,15 +48,13 @@ function unknownPlugin(context: RuleContext): Fault[] {
 
 /** Kong takes such a service, and no certificate of its host is then good. */
 function unknownAuthority({ entities }: RuleContext): Fault[] {
-  const ids = entities.filter(({ kind }) => kind === 'ca_certificates').map(({ value }) => value.id);
-  return entities
-    .filter(({ kind }) => kind === 'services')
-    .flatMap((service) => {
-      const named = Array.isArray(service.value.ca_certificates) ? service.value.ca_certificates : [];
-      return named.flatMap((id, index) =>
-        ids.includes(id) ? [] : [faultOf(service, `ca_certificates[${index}]`, 'there is no such certificate')],
-      );
-    });
+  const ids = ofKind(entities, 'ca_certificates').map(({ value }) => value.id);
+  return ofKind(entities, 'services').flatMap((service) => {
+    const named = Array.isArray(service.value.ca_certificates) ? service.value.ca_certificates : [];
+    return named.flatMap((id, index) =>
+      ids.includes(id) ? [] : [faultOf(service, `ca_certificates[${index}]`, 'there is no such certificate')],
+    );
+  });
 }
 
 /** A database takes one entry of a plugin at a place, and a DB-less Kong runs one of them. */
@@ -92,14 +81,12 @@ function pluginTwice(context: RuleContext): Fault[] {
 /** A name without a dot is an upstream, or a name of a private network. */
 function unknownHost({ entities }: RuleContext): Fault[] {
   const upstreams = namesOf(entities, 'upstreams');
-  return entities
-    .filter(({ kind }) => kind === 'services')
-    .flatMap((service) => {
-      const host = hostOf(service);
-      if (host === undefined || /[.:]/.test(host) || host === 'localhost' || isDeckVariable(host)) return [];
-      if (upstreams.includes(host)) return [];
-      return [faultOf(service, 'host', `is neither an upstream nor a public name${didYouMean(host, upstreams)}`)];
-    });
+  return ofKind(entities, 'services').flatMap((service) => {
+    const host = hostOf(service);
+    if (host === undefined || /[.:]/.test(host) || host === 'localhost' || isDeckVariable(host)) return [];
+    if (upstreams.includes(host)) return [];
+    return [faultOf(service, 'host', `is neither an upstream nor a public name${didYouMean(host, upstreams)}`)];
+  });
 }
 
 function hostOf({ value }: Entity): string | undefined {
@@ -111,13 +98,10 @@ function hostOf({ value }: Entity): string | undefined {
 const ALMOST = [/^\$\{?[A-Za-z_]\w*\}?$/, /^\{*\s*(?:vaults?|secret|env):\/+/i, /^\$\{\{/, /^%\(?env/i];
 
 function brokenReference({ entities }: RuleContext): Fault[] {
-  const prefixes = [
-    ...VAULTS,
-    ...entities.filter(({ kind }) => kind === 'vaults').map(({ value }) => String(value.prefix)),
-  ];
+  const prefixes = [...VAULTS, ...ofKind(entities, 'vaults').map(({ value }) => String(value.prefix))];
   return entities.flatMap((entity) => {
     if (!isPlainObject(entity.value.config)) return [];
-    return textsOf(entity.value.config, 'config').flatMap(([path, text]) => {
+    return strings(entity.value.config, 'config.').flatMap(({ path, value: text }) => {
       const [, prefix] = /^\{vault:\/\/([^/}]+)\/[^}]+\}$/.exec(text) ?? [];
       if (prefix !== undefined) {
         return prefixes.includes(prefix)
@@ -131,13 +115,6 @@ function brokenReference({ entities }: RuleContext): Fault[] {
   });
 }
 
-function textsOf(value: unknown, path: string): [path: string, text: string][] {
-  if (typeof value === 'string') return [[path, value]];
-  if (Array.isArray(value)) return value.flatMap((item, index) => textsOf(item, `${path}[${index}]`));
-  if (!isPlainObject(value)) return [];
-  return Object.entries(value).flatMap(([key, item]) => textsOf(item, `${path}.${key}`));
-}
-
 /** A token of one region is worthless in another. */
 function regionAndHost(context: RuleContext): Fault[] {
   const { entities } = context;
@@ -146,7 +123,7 @@ function regionAndHost(context: RuleContext): Fault[] {
     if (settings === undefined) return [];
     const own = serviceOf(plugin, entities);
     const isEverywhere = own === undefined && isGlobal(plugin);
-    const services = isEverywhere ? entities.filter(({ kind }) => kind === 'services') : own === undefined ? [] : [own];
+    const services = isEverywhere ? ofKind(entities, 'services') : own === undefined ? [] : [own];
     const hosts = services.flatMap((service) => targetsOf(service, entities)).map(({ host }) => host);
     const regions = Array.isArray(settings.regions) ? settings.regions : [];
     return [
@@ -215,19 +192,6 @@ function hostsOf(upstream: Entity, entities: readonly Entity[]): string[] {
 
 function valueIn(value: unknown, ...keys: string[]): unknown {
   return keys.reduce((at, key) => (isPlainObject(at) ? at[key] : undefined), value);
-}
-
-/** Returns the settings of a part, by itself or in genesys-gateway, with the path in front of their fields. */
-function partOf({ value }: Entity, part: Part): [prefix: string, settings: PlainObject] | undefined {
-  const { name, config } = value;
-  if (!isPlainObject(config)) return undefined;
-  if (isNamed(name, PARTS[part])) return ['config.', config];
-  const record = config[part];
-  return isNamed(name, GATEWAY) && isPlainObject(record) ? [`config.${part}.`, record] : undefined;
-}
-
-function isNamed(name: unknown, plugin: string): boolean {
-  return name === plugin || String(name).startsWith(`${plugin}-`);
 }
 
 /** Kong runs one entry of a plugin for a request, the most specific one. */

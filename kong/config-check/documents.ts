@@ -1,7 +1,7 @@
 /** Reads the files of a declarative configuration: state as decK and Kong take it, in YAML or JSON. */
-import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, type Tags } from 'yaml';
 import { isPlainObject } from '../../plugins/shared/plain-object.js';
+import { readText } from '../install/read-text.js';
 import type { Document, Fault } from './entities.js';
 import { asYaml } from './references.js';
 
@@ -84,13 +84,7 @@ export function fileWarnings(documents: readonly Document[]): Fault[] {
  * @throws Error of one line for decK's patches, which say nothing by themselves
  */
 export function readStateFile(file: string): Document {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new Error(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  return readState(text, file);
+  return readState(readText(file), file);
 }
 
 /** Reads the text of a file. @throws Error as {@link readStateFile} */

@@ -6,6 +6,7 @@
 import { isPlainObject, type PlainObject } from '../../plugins/shared/plain-object.js';
 import { STAGES } from '../stages.js';
 import { type Document, type Entity, type Fault, faultOf, ownerOf } from './entities.js';
+import { isNamed, partOf } from './parts.js';
 import { isDeckVariable, isReference, isVaultReference, variablesIn } from './references.js';
 
 export interface RuleContext {
@@ -91,22 +92,17 @@ function consumerRateLimit({ entities }: RuleContext): Fault[] {
     );
 }
 
-function limitsConsumers({ value }: Entity): boolean {
+function limitsConsumers(plugin: Entity): boolean {
+  const { value } = plugin;
   if (value.enabled === false) return false;
   const config = isPlainObject(value.config) ? value.config : {};
   if (value.name === 'rate-limiting') return ['consumer', 'credential', undefined].includes(config.limit_by as string);
-  const quota = quotaOf(String(value.name), config);
+  const [, quota] = partOf(plugin, 'quota') ?? [];
   if (quota === undefined) return false;
   const limits = [...(Array.isArray(quota.limits) ? quota.limits : []), quota.spike_arrest];
   return limits.some(
     (limit) => isPlainObject(limit) && ['consumer', 'credential', undefined].includes(limit.by as string),
   );
-}
-
-/** Returns the settings of genesys-quota, by itself or in genesys-gateway. */
-function quotaOf(name: string, config: PlainObject): PlainObject | undefined {
-  if (isNamed(name, 'genesys-quota')) return config;
-  return isNamed(name, 'genesys-gateway') && isPlainObject(config.quota) ? config.quota : undefined;
 }
 
 /** Kong has no encryption at rest in its open source: what stands in the configuration, the Admin API shows. */
@@ -192,7 +188,7 @@ function limitByIp({ entities }: RuleContext): Fault[] {
   return ofKind(entities, 'plugins').flatMap((plugin) => {
     const { config } = plugin.value;
     if (!isPlainObject(config)) return [];
-    const limits = quotaOf(String(plugin.value.name), config)?.limits;
+    const limits = partOf(plugin, 'quota')?.[1].limits;
     const isOfLogins = (path: string): boolean => {
       const index = /^config\.(?:quota\.)?limits\[(\d+)\]\.by$/.exec(path)?.[1];
       const limit: unknown = index === undefined || !Array.isArray(limits) ? undefined : limits[Number(index)];
@@ -260,16 +256,12 @@ function buffers({ value }: Entity): boolean {
   return (isNamed(name, 'genesys-pii-log') || isNamed(name, 'genesys-gateway')) && !isUnbuffered;
 }
 
-/** By its own name, or one that `--name` gave it. */
-function isNamed(name: string, plugin: string): boolean {
-  return name === plugin || name.startsWith(`${plugin}-`);
-}
-
 function scopeOf({ outer, value }: Entity): unknown {
   return outer ?? value.route ?? value.service ?? value.consumer ?? value.consumer_group ?? undefined;
 }
 
-function ofKind(entities: readonly Entity[], kind: string): Entity[] {
+/** Returns the entities of a kind. */
+export function ofKind(entities: readonly Entity[], kind: string): Entity[] {
   return entities.filter((entity) => entity.kind === kind);
 }
 
@@ -298,6 +290,7 @@ function leaves(value: unknown, prefix: string, name = ''): Leaf[] {
   return [{ path: prefix.replace(/\.$/, ''), name, value }];
 }
 
-function strings(value: unknown, prefix: string): (Leaf & { value: string })[] {
+/** Returns the texts in a value, each with its path. @param prefix of the paths, with its dot */
+export function strings(value: unknown, prefix: string): (Leaf & { value: string })[] {
   return leaves(value, prefix).filter((leaf): leaf is Leaf & { value: string } => typeof leaf.value === 'string');
 }

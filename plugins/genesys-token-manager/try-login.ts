@@ -2,46 +2,19 @@
  * The OAuth clients of a configuration, each with one login to try: what `kong-genesys-cloud doctor` asks for. It keeps
  * no token, and is no part of the plugin as it runs.
  */
-import type { Agent } from 'node:http';
 import type { Host } from '../shared/host.js';
+import type { LoginClient, LoginTrial } from '../shared/login-trial.js';
 import { readConfig } from './config.js';
 import { type Effects, realEffects } from './effects.js';
 import type { OauthClient } from './login/client.js';
 import { requestToken } from './login/request.js';
-
-/** How a login ended. */
-export interface LoginTrial {
-  token: { value: string; lifetimeMs: number } | undefined;
-  /** Why there is no token, without a secret. */
-  problem: string | undefined;
-  /** Whether the same login may work later. */
-  retryable: boolean;
-  /** Login's clock less this one; undefined if login said no time. */
-  clockAheadMs: number | undefined;
-}
-
-/** An OAuth client at its token endpoint. */
-export interface TriableClient {
-  /** The same for the same client, however many tokens or plugins it has. Holds the secret: not to be shown. */
-  key: string;
-  clientId: string;
-  clientSecret: string;
-  tokenUrl: string;
-  /** How many of its tokens the gateway holds, up to this one. */
-  tokens: number;
-  maxIdleMs: number | undefined;
-  /** Returns the way to login: undefined for the usual one. */
-  loadAgent(): Promise<Agent | undefined>;
-  /** Asks for a token once. Never rejects. @param timeoutMs at most, if the configuration does not say less */
-  logIn(timeoutMs: number): Promise<LoginTrial>;
-}
 
 /**
  * Lists the OAuth clients of a configuration, once for each of their tokens; none if it has a static credential.
  * @param raw with references resolved, and without a shared cache
  * @throws ConfigError that names the field and contains no secret
  */
-export function listClients(raw: object, host: Host): TriableClient[] {
+export function listClients(raw: object, host: Host): LoginClient[] {
   const { credential } = readConfig(raw, host);
   if (credential.kind === 'static') return [];
   const sources =

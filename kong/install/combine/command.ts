@@ -1,5 +1,5 @@
 /** `kong-genesys-cloud combine FILE`: prints the file with the suite's plugins combined, and says what stays separate. */
-import { readFileSync } from 'node:fs';
+import { readText } from '../read-text.js';
 import { type CombinedFile, combineText } from './yaml.js';
 
 export const COMBINE_USAGE = `usage: kong-genesys-cloud combine FILE
@@ -14,12 +14,7 @@ export const COMBINE_USAGE = `usage: kong-genesys-cloud combine FILE
 export function combine(args: readonly string[]): { text: string; notes: string[] } {
   const [file, ...more] = args;
   if (file === undefined || file.startsWith('-') || more.length > 0) throw new Error(COMBINE_USAGE);
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new Error(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
+  const text = readText(file);
   let result: CombinedFile;
   try {
     result = combineText(text);

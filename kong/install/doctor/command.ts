@@ -1,9 +1,11 @@
 /** `kong-genesys-cloud doctor [FILE]`: what is wrong around the gateway. Gathers facts, has them judged, and prints. */
+
 import { execFile } from 'node:child_process';
 import type { Agent } from 'node:http';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { errorCode } from '../../../plugins/shared/error-code.js';
+import type { LoginClient, LoginTrial } from '../../../plugins/shared/login-trial.js';
 import { property } from '../../../plugins/shared/property.js';
 import { readStateFile } from '../../config-check/documents.js';
 import { deafSockets } from '../readiness.js';
@@ -11,7 +13,7 @@ import { type Configuration, readConfiguration, type Surroundings } from './conf
 import { judgeFolder, judgeLogFile, judgeSocket } from './files.js';
 import { asJson, asText, type Finding, fail, presentable, skip } from './finding.js';
 import { lastWords, lookAt, socketsIn, workerUser } from './gather-files.js';
-import { apiUrlOf, askApi, judgeClock, judgeLogin, type LoginClient, type LoginTrial } from './login.js';
+import { apiUrlOf, askApi, judgeClock, judgeLogin } from './login.js';
 import {
   type ApiFacts,
   judgeAllowList,

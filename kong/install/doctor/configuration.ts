@@ -3,8 +3,10 @@
  * code, with references to the environment resolved from the doctor's own. A part that cannot be read is a finding, and
  * the rest is looked at all the same.
  */
+
 import type { Host } from '../../../plugins/shared/host.js';
 import { parseConfig } from '../../../plugins/shared/kong-schema/parse-config.js';
+import type { LoginClient } from '../../../plugins/shared/login-trial.js';
 import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
 import { property } from '../../../plugins/shared/property.js';
 import { REDIS_FIELDS } from '../../../plugins/shared/redis/schema.js';
@@ -13,7 +15,7 @@ import { type Document, listEntities } from '../../config-check/entities.js';
 import { isDeckVariable, isVaultReference, variablesIn } from '../../config-check/references.js';
 import { suitePlugin } from '../../config-check/suite.js';
 import { type Finding, fail, skip } from './finding.js';
-import type { ListClients, LoginClient } from './login.js';
+import type { ListClients } from './login.js';
 
 export interface Configuration {
   clients: LoginClient[];

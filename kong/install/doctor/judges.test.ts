@@ -1,8 +1,10 @@
 /** What each judge says of facts. */
+
 import { describe, expect, it } from 'vitest';
+import type { LoginClient } from '../../../plugins/shared/login-trial.js';
 import { judgeFolder, judgeLogFile, judgeSocket, may, type Node } from './files.js';
 import { asText, presentable } from './finding.js';
-import { apiUrlOf, judgeClock, type LoginClient } from './login.js';
+import { apiUrlOf, judgeClock } from './login.js';
 import { judgeAllowList, judgeIdleTimeout, judgeLimits, judgeOrganisation } from './organisation.js';
 import { judgeCertificate } from './probe.js';
 import { judgeRedis } from './redis.js';

@@ -1,34 +1,10 @@
 /** Logins of OAuth clients, and what the API answers to their tokens. The plugin's code logs in: it is passed in. */
-import type { Agent } from 'node:http';
 import { errorCode } from '../../../plugins/shared/error-code.js';
 import type { Host } from '../../../plugins/shared/host.js';
+import type { LoginClient, LoginTrial } from '../../../plugins/shared/login-trial.js';
 import { isLoopback } from '../../../plugins/shared/loopback.js';
 import { REGIONS, regionApiUrl, regionTokenUrl } from '../../../plugins/shared/regions.js';
 import { type Finding, fail, ok, warn } from './finding.js';
-
-/** How a login ended. */
-export interface LoginTrial {
-  token: { value: string; lifetimeMs: number } | undefined;
-  /** Why there is no token, without a secret. */
-  problem: string | undefined;
-  retryable: boolean;
-  /** Login's clock less this one; undefined if login said no time. */
-  clockAheadMs: number | undefined;
-}
-
-/** An OAuth client at its token endpoint, once for all plugins that use it. */
-export interface LoginClient {
-  /** Not to be shown. */
-  key: string;
-  clientId: string;
-  clientSecret: string;
-  tokenUrl: string;
-  /** How many of its tokens the gateway holds. */
-  tokens: number;
-  maxIdleMs: number | undefined;
-  loadAgent(): Promise<Agent | undefined>;
-  logIn(timeoutMs: number): Promise<LoginTrial>;
-}
 
 /** Lists the clients of a configuration of genesys-token-manager. @throws ConfigError without a secret */
 export type ListClients = (config: object, host: Host) => LoginClient[];

@@ -1,9 +1,11 @@
 /** What Genesys says of the organisation and the OAuth client: limits, idle timeout, IP allow list. Pure. */
+
 import { BlockList, isIP } from 'node:net';
+import type { LoginClient } from '../../../plugins/shared/login-trial.js';
 import { property } from '../../../plugins/shared/property.js';
 import type { Configuration } from './configuration.js';
 import { type Finding, fail, ok, skip, warn } from './finding.js';
-import { type ApiAnswer, clientName, type LoginClient } from './login.js';
+import { type ApiAnswer, clientName } from './login.js';
 
 /** What is asked, by name. All are reads (purecloud-platform-client-v2 262: OrganizationApi, TokensApi, OAuthApi). */
 export const PATHS = {

@@ -1,8 +1,10 @@
 /** `kong-genesys-cloud render`: prints a complete kong.yml for a region, a stage, limits and consumers. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseRegion, REGIONS, type Region } from '../../../plugins/shared/regions.js';
+import { STAGES } from '../../stages.js';
+import { readText } from '../read-text.js';
 import { type RenderSettings, render } from './render.js';
 
 export const RENDER_USAGE = `usage: kong-genesys-cloud render [--region REGION] [--failover-region REGION] [--stage STAGE]
@@ -17,8 +19,6 @@ export const RENDER_USAGE = `usage: kong-genesys-cloud render [--region REGION] 
   --organisation-limit  requests a minute of the organisation (280); the other limits keep their share of it
   --consumers           a file with consumers, instead of kong/config/consumers.yml
   --output              a file instead of standard output`;
-
-const STAGES = ['dev', 'staging', 'prod'];
 
 /**
  * Renders by the command line.
@@ -42,7 +42,8 @@ export function renderCommand(args: readonly string[], packageFolder: string): {
   });
   const shipped = (path: string): string => join(packageFolder, 'kong', path);
   const { stage, form, output } = values;
-  if (stage !== undefined && !STAGES.includes(stage)) throw new Error(`--stage ${stage}: one of ${STAGES.join(', ')}`);
+  if (stage !== undefined && !STAGES.some((one) => one === stage))
+    throw new Error(`--stage ${stage}: one of ${STAGES.join(', ')}`);
   if (form !== 'separate' && form !== 'combined') throw new Error(`--form ${form}: separate or combined`);
   const region = readRegion('region', values.region);
   const failoverRegion = values['failover-region'] && readRegion('failover-region', values['failover-region']);
@@ -51,16 +52,16 @@ export function renderCommand(args: readonly string[], packageFolder: string): {
   const settings: RenderSettings = {
     region,
     failoverRegion: failoverRegion || undefined,
-    patches: patches.map((name) => ({ name, text: read(name) })),
+    patches: patches.map((name) => ({ name, text: readText(name) })),
     form,
     organisationLimit: readLimit(values['organisation-limit']),
   };
   const text = render(
     {
-      gateway: withStage(read(shipped('config/gateway.yml')), stage),
-      consumers: read(values.consumers ?? shipped('config/consumers.yml')),
-      authorities: read(shipped('config/authorities.yml')),
-      failover: withStage(read(shipped('failover.yml')), stage),
+      gateway: withStage(readText(shipped('config/gateway.yml')), stage),
+      consumers: readText(values.consumers ?? shipped('config/consumers.yml')),
+      authorities: readText(shipped('config/authorities.yml')),
+      failover: withStage(readText(shipped('failover.yml')), stage),
     },
     settings,
   );
@@ -93,12 +94,4 @@ function readLimit(text: string | undefined): number | undefined {
   const limit = Number(text);
   if (!Number.isInteger(limit) || limit < 1) throw new Error(`--organisation-limit ${text}: a whole number, above 0`);
   return limit;
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new Error(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
 }
