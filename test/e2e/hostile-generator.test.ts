@@ -169,7 +169,12 @@ async function sendAll(url: string, sent: readonly Sent[], faults: string[]): Pr
   return statuses;
 }
 
-async function attack({ gateway, service }: Attacked, paths: readonly { path: string; isHostile: boolean }[]) {
+/** Attacks, and expects of each request that may pass that it is answered 200, or with one of `refusals` for its rights. */
+async function attack(
+  { gateway, service }: Attacked,
+  paths: readonly { path: string; isHostile: boolean }[],
+  refusals: readonly number[],
+) {
   service.reset();
   const faults: string[] = [];
   const sent = fc
@@ -208,15 +213,18 @@ async function attack({ gateway, service }: Attacked, paths: readonly { path: st
     const status = statuses.get(marker);
     const times = seen.get(marker) ?? 0;
     if (status === 200 && mayPass === false) faults.push(`${marker} passed`);
+    if (mayPass && status !== undefined && status !== 200 && !refusals.includes(status))
+      faults.push(`${marker} was to pass, and was answered ${status}`);
     if (status !== undefined && status >= 500 && status !== 501) faults.push(`${marker} was answered ${status}`);
     if (times > 1 || (status === 200) !== (times === 1))
       faults.push(`${marker} (${method}): ${status}, and ${times} times seen`);
   }
   const message = `SEED=${SEED}`;
   expect(faults.slice(0, 10), message).toEqual([]);
-  // It is not all refused.
-  const passed = [...statuses.values()].filter((status) => status === 200).length;
-  expect(passed, message).toBeGreaterThan(RUNS / 6);
+  // It is not all refused. A share of what was answered: how many are depends on the seed, by connections that close.
+  const answered = sent.filter(({ marker, mayPass }) => mayPass && statuses.has(marker));
+  const passed = answered.filter(({ marker }) => statuses.get(marker) === 200).length;
+  expect(passed, message).toBeGreaterThan(answered.length / 4);
   expect(statuses.size, message).toBeGreaterThan(RUNS / 2);
 }
 
@@ -231,10 +239,12 @@ it('the configuration that ships', async () => {
       '/api/v2/routing/queues',
     ];
     const hostile = ['/api/v2/analytics/..%2fusers', '/external/crm/..;/x', '/api/v2/users/%252e%252e/x'];
-    await attack(attacked, [
+    const paths = [
       ...[...good, ...good].map((path) => ({ path, isHostile: false })),
       ...hostile.map((path) => ({ path, isHostile: true })),
-    ]);
+    ];
+    // 403 is acl's, 404 a method that no route of the path has.
+    await attack(attacked, paths, [403, 404]);
   } finally {
     await attacked.close();
   }
@@ -250,6 +260,7 @@ it('each plugin alone', async () => {
         { path: `${alonePath(plugin)}y`, isHostile: false },
         { path: `${alonePath(plugin)}..;/x`, isHostile: true },
       ]),
+      [],
     );
   } finally {
     await attacked.close();
