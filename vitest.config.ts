@@ -2,13 +2,28 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
     exclude: ['node_modules/**', 'dist/**'],
-    globalSetup: process.env.GATEWAY === 'docker' ? ['kong/testbed/docker-image.ts'] : [],
+    globalSetup: [
+      'kong/testbed/build.ts',
+      ...(process.env.GATEWAY === 'docker' ? ['kong/testbed/docker-image.ts'] : []),
+    ],
+    reporters: ['default', './test/support/left-out.ts'],
     // Against hanging, not against slowness: a busy machine is several times slower.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Test files start real processes; two cores run two files at a time.
     maxWorkers: 2,
+    projects: [
+      // Next to what they test, and quick: a file is not worth a process of its own.
+      { extends: true, test: { name: 'unit', include: ['{kong,plugins}/**/*.test.ts'], isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'whole',
+          include: ['{scripts,test}/**/*.test.ts'],
+          globalSetup: process.env.GATEWAY === 'docker' ? ['kong/testbed/docker-image.ts'] : [],
+        },
+      },
+    ],
   },
 });

@@ -1,6 +1,7 @@
 /** Use by consumer and month: in memory, and added up in a real Redis, each batch once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { BARE_HOST } from '../shared/host.js';
 import { parseConfig } from '../shared/kong-schema/parse-config.js';
@@ -88,7 +89,7 @@ describe('while Redis is away', () => {
   });
 });
 
-describe.skipIf(REDIS_MISSING)(`in Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('in Redis', unless(REDIS_MISSING), () => {
   let server: RedisServer;
   let redis: RedisConnection;
   beforeAll(async () => {

@@ -1,6 +1,7 @@
 /** Names that hold for a while: in memory, and over a real Redis by marks that play nodes of their own. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { readOauth } from '../../test/support/token-manager-config.js';
 import { createRedisConnections } from '../shared/redis/connection.js';
@@ -25,7 +26,7 @@ describe('marks', () => {
   });
 });
 
-describe.skipIf(REDIS_MISSING)(`marks on one Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('marks on one Redis', unless(REDIS_MISSING), () => {
   let redis: RedisServer;
   const closing: (() => Promise<void>)[] = [];
   beforeAll(async () => {

@@ -11,6 +11,7 @@ import { SUITE } from '../../kong/config-check/suite.js';
 import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { createMetrics } from '../../kong/plugin-server/metrics.js';
 import { anchorsOf } from '../../kong/testbed/markdown.js';
+import { unless } from '../../kong/testbed/unless.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const FOLDER = resolve(ROOT, 'kong/observability');
@@ -227,10 +228,9 @@ function promtool(args: readonly string[], input = ''): { status: number | null;
   return { status, output: `${stdout}${stderr}${error?.message ?? ''}` };
 }
 
-const hasPromtool = promtool(['--version']).status === 0;
-if (!hasPromtool) console.warn("promtool is not installed (Debian's package prometheus): its checks are skipped");
+const PROMTOOL_MISSING = promtool(['--version']).status === 0 ? undefined : "no promtool (Debian's package prometheus)";
 
-describe.skipIf(!hasPromtool)('promtool', () => {
+describe('promtool', unless(PROMTOOL_MISSING), () => {
   it.each([
     ['the rules', ['check', 'rules', '--lint-fatal', 'alerts.yml']],
     ['the scrape example', ['check', 'config', '--lint-fatal', 'prometheus.yml']],

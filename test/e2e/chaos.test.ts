@@ -6,6 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REDIS_MISSING } from '../../kong/testbed/redis-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
 import { type Breaking, breakings, KONG_CLAIM_MS } from './chaos/disruptions.js';
@@ -47,7 +48,7 @@ const MORE_OPEN_FILES = 4 * CLIENT_COUNT;
 /** What the heap of a fresh process may grow to under pages of 1 MB, in MB: garbage that was not collected yet. */
 const MORE_RESIDENT_MB = 100;
 
-describe.skipIf(SKIPPED)(`under chaos${SKIPPED ? ` (${SKIPPED})` : ''}`, () => {
+describe('under chaos', unless(SKIPPED), () => {
   let surroundings: Surroundings;
   const loads: Load[] = [];
   let before: invariants.Holdings;

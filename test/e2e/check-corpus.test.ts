@@ -1,13 +1,11 @@
 /** What the corpus says of Kong is what Kong does. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { CORPUS } from '../support/check-corpus.js';
-import { GATEWAY_KIND, type Gateway, startGateway } from './gateway.js';
+import { type Gateway, KONG_ONLY, startGateway } from './gateway.js';
 
-const MISSING = GATEWAY_KIND === 'kong' ? undefined : 'the local gateway takes less than Kong';
-if (MISSING !== undefined) console.log(`check-corpus: skipped: ${MISSING}`);
-
-describe.skipIf(MISSING !== undefined)('Kong', () => {
+describe('Kong', unless(KONG_ONLY), () => {
   let gateway: Gateway;
   beforeAll(async () => {
     gateway = await startGateway({ config: { _format_version: '3.0' }, plugins: PLUGINS });

@@ -11,6 +11,7 @@ import { type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys
 import { codeBlocks, readDocuments } from '../../kong/testbed/markdown.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { RULE_CASES } from '../../kong/testbed/rule-cases.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { applyDeckPatches } from '../support/deck-patch.js';
 import {
@@ -148,11 +149,9 @@ function status(key: string): Promise<number> {
   });
 }
 
-const withDeck = it.skipIf(DECK_MISSING !== undefined);
-const withKong = it.skipIf(MISSING !== undefined);
-
-withDeck.each(STAGES)(
+it.each(STAGES)(
   'the overlay of %s fits kong.yml: decK renders a state with secrets of that stage, and all checks pass',
+  unless(DECK_MISSING),
   async (stage) => {
     expect(await run(['--stage', stage, '--mode', 'check'])).toEqual({ code: 0, output: `${stage}: valid\n` });
     const { code, output } = await run(['--stage', stage, '--mode', 'render']);
@@ -162,7 +161,7 @@ withDeck.each(STAGES)(
   },
 );
 
-withDeck('decK takes what compose gives it, and the files of kong/config as they are', () => {
+it('decK takes what compose gives it, and the files of kong/config as they are', unless(DECK_MISSING), () => {
   const file = join(folder, 'development.json');
   const render = resolve(import.meta.dirname, '../../dist/scripts/render-development-config.js');
   execFileSync(process.execPath, [render, '--simulator', 'http://127.0.0.1:8090', '--output', file]);
@@ -172,8 +171,9 @@ withDeck('decK takes what compose gives it, and the files of kong/config as they
   }
 });
 
-withDeck(
+it(
   'failover.yml fits kong.yml after each stage, passes all checks, and is applied by tests as by decK',
+  unless(DECK_MISSING),
   async () => {
     const overlays = ['--overlay', 'kong/stages/prod.yml', '--overlay', 'kong/failover.yml'];
     const checked = await run(['--stage', 'prod', '--mode', 'check', ...overlays]);
@@ -186,52 +186,42 @@ withDeck(
   },
 );
 
-withDeck(
-  'decK and our own check find the same faults',
-  async () => {
-    for (const { what, state: text, violates } of RULE_CASES) {
-      const file = join(folder, 'case.yml');
-      writeFileSync(file, text);
-      const { output } = await run(['--stage', 'prod', '--mode', 'check', '--state', file, '--no-overlay']);
-      const found = new Set([...output.matchAll(/line \d+: ([a-z-]+): /g)].map(([, rule]) => rule));
-      expect([what, ...found]).toEqual([what, ...(violates === undefined ? [] : [violates])]);
-      expect(output).not.toContain('hunter2');
-    }
-  },
-  120_000,
-);
+it('decK and our own check find the same faults', { ...unless(DECK_MISSING), timeout: 120_000 }, async () => {
+  for (const { what, state: text, violates } of RULE_CASES) {
+    const file = join(folder, 'case.yml');
+    writeFileSync(file, text);
+    const { output } = await run(['--stage', 'prod', '--mode', 'check', '--state', file, '--no-overlay']);
+    const found = new Set([...output.matchAll(/line \d+: ([a-z-]+): /g)].map(([, rule]) => rule));
+    expect([what, ...found]).toEqual([what, ...(violates === undefined ? [] : [violates])]);
+    expect(output).not.toContain('hunter2');
+  }
+});
 
-withDeck(
-  'decK takes the examples of the documents',
-  () => {
-    const texts = readDocuments().flatMap(({ file, text }) =>
-      codeBlocks(text)
-        .filter((block) => block.language === 'yaml' && /^(services|plugins|consumers):/m.test(block.text))
-        .map((block) => ({ file, state: block.text.replace(/^_format_version.*\n/, '') })),
-    );
-    expect(texts.length).toBeGreaterThan(5);
-    for (const { file, state } of texts) {
-      const example = join(folder, 'example.yml');
-      // An example of a plugin names the service that it stands on.
-      const services = /^services:/m.test(state)
-        ? ''
-        : 'services: [{ name: genesys-cloud, url: "https://a.example" }]\n';
-      writeFileSync(example, `_format_version: "3.0"\n${services}${state}`);
-      const env = { ...process.env, DECK_TERRAFORM_PASSWORD: 'a', DECK_CRM_CALLERS_KEY: 'a', DECK_ANALYTICS: 'off' };
-      expect(() => execFileSync(DECK, ['file', 'validate', example], { env, stdio: 'pipe' }), file).not.toThrow();
-    }
-  },
-  120_000,
-);
+it('decK takes the examples of the documents', { ...unless(DECK_MISSING), timeout: 120_000 }, () => {
+  const texts = readDocuments().flatMap(({ file, text }) =>
+    codeBlocks(text)
+      .filter((block) => block.language === 'yaml' && /^(services|plugins|consumers):/m.test(block.text))
+      .map((block) => ({ file, state: block.text.replace(/^_format_version.*\n/, '') })),
+  );
+  expect(texts.length).toBeGreaterThan(5);
+  for (const { file, state } of texts) {
+    const example = join(folder, 'example.yml');
+    // An example of a plugin names the service that it stands on.
+    const services = /^services:/m.test(state) ? '' : 'services: [{ name: genesys-cloud, url: "https://a.example" }]\n';
+    writeFileSync(example, `_format_version: "3.0"\n${services}${state}`);
+    const env = { ...process.env, DECK_TERRAFORM_PASSWORD: 'a', DECK_CRM_CALLERS_KEY: 'a', DECK_ANALYTICS: 'off' };
+    expect(() => execFileSync(DECK, ['file', 'validate', example], { env, stdio: 'pipe' }), file).not.toThrow();
+  }
+});
 
-withKong('a sync puts the state in place: requests reach the service with a token', async () => {
+it('a sync puts the state in place: requests reach the service with a token', unless(MISSING), async () => {
   const { code, output } = await deckSync('sync');
   expect(output).toContain('dev: in sync');
   expect(code).toBe(0);
   await waitFor('the nodes to follow', async () => (await status(FIRST_KEY)) === 200, 20_000);
 });
 
-withKong('a second sync changes nothing', async () => {
+it('a second sync changes nothing', unless(MISSING), async () => {
   const before = await everything();
   const { code, output } = await deckSync('sync');
   expect(output).toContain('dev: no change');
@@ -239,7 +229,7 @@ withKong('a second sync changes nothing', async () => {
   expect(await everything()).toEqual(before);
 });
 
-withKong('drift is found, named without its values, and mended by the next sync', async () => {
+it('drift is found, named without its values, and mended by the next sync', unless(MISSING), async () => {
   expect((await deckSync('drift')).code).toBe(0);
   await admin('/services/genesys-cloud', { method: 'PATCH', body: JSON.stringify({ read_timeout: 4711 }) });
   const { code, output } = await deckSync('drift', undefined, ['--report', join(folder, 'report.md')]);
@@ -250,7 +240,7 @@ withKong('drift is found, named without its values, and mended by the next sync'
   expect(await admin('/services/genesys-cloud')).toMatchObject({ read_timeout: 10_000 });
 });
 
-withKong('a difference changes nothing by itself', async () => {
+it('a difference changes nothing by itself', unless(MISSING), async () => {
   const before = await everything();
   const { code, output } = await deckSync('diff', ({ services: [service] }) => {
     if (service) service.read_timeout = 5000;
@@ -260,7 +250,7 @@ withKong('a difference changes nothing by itself', async () => {
   expect(await everything()).toEqual(before);
 });
 
-withKong.each<[string, (state: State) => void, RegExp]>([
+it.each<[string, (state: State) => void, RegExp]>([
   [
     'our own check refuses',
     ({ services: [service] }) => {
@@ -289,7 +279,7 @@ withKong.each<[string, (state: State) => void, RegExp]>([
     },
     /must not be ip/,
   ],
-])('a change that %s leaves the gateway as it was', async (_what, edit, reason) => {
+])('a change that %s leaves the gateway as it was', unless(MISSING), async (_what, edit, reason) => {
   const before = await everything();
   const { code, output } = await deckSync('sync', edit);
   expect(output).toMatch(reason);
@@ -297,7 +287,7 @@ withKong.each<[string, (state: State) => void, RegExp]>([
   expect(await everything()).toEqual(before);
 });
 
-withKong('a sync that fails half way is taken back', async () => {
+it('a sync that fails half way is taken back', unless(MISSING), async () => {
   // Of someone else: without our tag, so neither decK's diff nor Kong's validation sees it.
   await admin('/consumers', { method: 'POST', body: JSON.stringify({ username: 'theirs', custom_id: 'taken' }) });
   const before = JSON.stringify(withoutTimes(await everything()));
@@ -311,7 +301,7 @@ withKong('a sync that fails half way is taken back', async () => {
   await admin('/consumers/theirs', { method: 'DELETE' });
 });
 
-withKong('a key that is changed shows by its consumer alone', async () => {
+it('a key that is changed shows by its consumer alone', unless(MISSING), async () => {
   const { code, output } = await deckSync('sync', undefined, [], SECOND_KEY);
   expect(output).toContain('key-auth of consumer svc');
   expect(code).toBe(0);
@@ -319,7 +309,7 @@ withKong('a key that is changed shows by its consumer alone', async () => {
   await waitFor('the old key to end', async () => (await status(FIRST_KEY)) === 401, 20_000);
 });
 
-withKong('more deletions than allowed need an approval', async () => {
+it('more deletions than allowed need an approval', unless(MISSING), async () => {
   const withoutPlugins = ({ services: [service] }: State): void => {
     if (service) service.routes[0]?.plugins.splice(0, 2);
   };
@@ -343,7 +333,7 @@ withKong('more deletions than allowed need an approval', async () => {
   expect(approved.code).toBe(0);
 });
 
-withKong('a node that manages plugin servers is named as what decK cannot speak to', async () => {
+it('a node that manages plugin servers is named as what decK cannot speak to', unless(MISSING), async () => {
   const { output } = await run(
     ['--stage', 'dev', '--mode', 'diff', '--state', join(folder, 'kong.yml'), '--overlay', join(folder, 'dev.yml')],
     {
@@ -354,7 +344,7 @@ withKong('a node that manages plugin servers is named as what decK cannot speak 
   expect(output).toContain('let decK speak to an admin node');
 });
 
-withKong('no secret was printed, not even the end of one', () => {
+it('no secret was printed, not even the end of one', unless(MISSING), () => {
   const ends = [FIRST_KEY, SECOND_KEY, ADMIN_TOKEN, CLIENT.clientSecret].map((secret) => secret.slice(-5));
   expect(ends.filter((end) => printed.includes(end))).toEqual([]);
   expect(printed).toContain('key-auth of consumer svc');

@@ -12,6 +12,7 @@ import { parse } from 'yaml';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { openAuditLog } from '../support/audit-log.js';
 import { type EchoServer, startEchoServer } from '../support/echo-server.js';
 import { type Gateway, startGateway } from './gateway.js';
@@ -23,7 +24,6 @@ const CURL_MISSING = await run('curl', ['--version']).then(
   () => undefined,
   () => 'curl is not installed',
 );
-if (CURL_MISSING !== undefined) console.log(`examples: skipped: ${CURL_MISSING}`);
 
 /** A line that a newcomer types, the status of its answer, and a part of the body. */
 interface Line {
@@ -87,7 +87,7 @@ describe.each(EXAMPLES)('%s', (name) => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it.skipIf(CURL_MISSING !== undefined)('is answered as it says', async () => {
+  it('is answered as it says', unless(CURL_MISSING), async () => {
     for (const { command, status, part } of linesOf(text)) {
       const here = command.replace('http://localhost:8000', gateway.url).replace('curl', "curl -w '\\n%{http_code}'");
       const { stdout } = await run('sh', ['-c', here], { env: { ...process.env, TOKEN: token } });

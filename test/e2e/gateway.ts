@@ -50,6 +50,18 @@ export const FORM = process.env.FORM === 'combined' ? 'combined' : 'separate';
 
 export const GATEWAY_KIND = gatewayKind(process.env.GATEWAY);
 
+/** For a test of what only Kong on this machine does or shows. */
+export const KONG_ONLY = GATEWAY_KIND === 'kong' ? undefined : 'only on a real Kong: --gateway kong';
+
+/** For a test of a plugin of Kong's that the local gateway may go without. */
+export const leftOut = (plugin: string): string | undefined =>
+  GATEWAY_KIND === 'local' && LEFT_OUT_LOCALLY.includes(plugin)
+    ? `the local gateway goes without ${plugin}`
+    : undefined;
+
+/** For a test of the Lua that a configuration holds. */
+export const LUA_ONLY = GATEWAY_KIND === 'local' ? 'the local gateway runs no Lua' : undefined;
+
 function gatewayKind(name: string | undefined): Gateway['kind'] {
   return name === 'kong' || name === 'docker' ? name : 'local';
 }

@@ -2,13 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type KongHybrid, startKongHybrid } from '../support/kong-hybrid.js';
 import { KONG_WITH_POSTGRES_MISSING as MISSING } from '../support/kong-with-postgres.js';
 
-if (MISSING !== undefined) console.log(`hybrid: skipped: ${MISSING}`);
-
-describe.skipIf(MISSING)(`hybrid mode${MISSING ? ` (${MISSING})` : ''}`, () => {
+describe('hybrid mode', unless(MISSING), () => {
   let genesys: GenesysCloud;
   let kong: KongHybrid;
 

@@ -7,14 +7,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NativeKong } from '../../kong/testbed/native-kong.js';
 import { PLUGINS, pluginServerCommands } from '../../kong/testbed/plugin-servers.js';
 import { childrenOf } from '../../kong/testbed/processes.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
 import { type ConnectionLoad, type Sent, startConnectionLoad } from '../support/connection-load.js';
-import { GATEWAY_KIND } from './gateway.js';
+import { KONG_ONLY } from './gateway.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
-
-const MISSING = GATEWAY_KIND === 'kong' ? undefined : `the ${GATEWAY_KIND} gateway has no processes of Kong's here`;
-if (MISSING !== undefined) console.log(`kong-processes: skipped: ${MISSING}`);
 
 const CONNECTIONS = 8;
 const READ = { method: 'GET', path: '/api/v2/tokens/me', headers: KEY };
@@ -35,14 +33,14 @@ interface Takeover {
   absences: { from: number; to: number }[];
 }
 
-describe.skipIf(MISSING)(`two nginx workers under load${MISSING ? ` (${MISSING})` : ''}`, () => {
+describe('two nginx workers under load', unless(KONG_ONLY), () => {
   let setup: GenesysGateway;
   let kong: NativeKong;
   let load: ConnectionLoad;
 
   beforeEach(async () => {
     setup = await startGenesysGateway({ workers: 2 });
-    if (setup.gateway.native === undefined) throw new Error(MISSING);
+    if (setup.gateway.native === undefined) throw new Error(KONG_ONLY);
     kong = setup.gateway.native;
     load = startConnectionLoad(kong.url, CONNECTIONS, { read: READ, write: WRITE });
     await moreLoad();

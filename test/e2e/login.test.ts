@@ -12,9 +12,10 @@ import { parse } from 'yaml';
 import { DEMO_ACCESS, developmentSigningKeys, type KongConfig } from '../../kong/testbed/development-config.js';
 import { codeBlocks } from '../../kong/testbed/markdown.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { basicCredentials } from '../../plugins/shared/client-credentials.js';
-import { GATEWAY_KIND } from './gateway.js';
+import { LUA_ONLY } from './gateway.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 
 const ISSUER = 'svc-demo:k1';
@@ -100,7 +101,7 @@ function unsigned(header: Record<string, unknown>, sign: (text: string) => strin
 const FORM_ENCODED = 'accepts id and secret raw and form-encoded, by the pre-function that its page explains';
 
 describe('the login route', () => {
-  it.skipIf(GATEWAY_KIND === 'local')(`${FORM_ENCODED} (skipped on the local gateway: it runs no Lua)`, async () => {
+  it(FORM_ENCODED, unless(LUA_ONLY), async () => {
     const secrets = ['a+b/c==', 'with space', 'ümlaut+%', '100%', 'a+b', 'plain'];
     await setup.reconfigure((config) => {
       const routes = config.services.flatMap((service) => service.routes);

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runs } from '../../kong/testbed/runs.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { startConnectionLoad } from '../support/connection-load.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => setup?.close());
 
-describe.skipIf(OPENSSL_MISSING)(`a service's certificate${OPENSSL_MISSING ? ` (${OPENSSL_MISSING})` : ''}`, () => {
+describe("a service's certificate", unless(OPENSSL_MISSING), () => {
   const folder = mkdtempSync(join(tmpdir(), 'tls-'));
   const file = (name: string): string => join(folder, name);
   const read = (name: string): string => readFileSync(file(name), 'utf8');

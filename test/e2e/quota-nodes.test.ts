@@ -6,13 +6,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KongDriver } from '../../kong/kong-side/protobuf.js';
 import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 
 const NODES = 4;
 const CLIENTS = 64;
 const SECONDS = process.env.LONG ? 30 : 0;
 
-describe.skipIf(REDIS_MISSING)(`four plugin servers on one Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
   let redis: RedisServer;
   let servers: PluginServerProcess[];
   let runs = 0;

@@ -12,6 +12,7 @@ import { basic, call, postToken, read } from '../../kong/testbed/genesys-cloud/t
 import { memoryFolder } from '../../kong/testbed/memory-folder.js';
 import { freePort } from '../../kong/testbed/native-kong.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { LONG_ONLY, unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type RotationRun, runRotation, startWatch } from '../support/rotation.js';
 import { type GenesysGateway, KEY, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
@@ -380,22 +381,18 @@ describe('regenerate-secret', () => {
     expect(await loginStatus(old.id, old.secret)).toBe(200);
   });
 
-  it.runIf(LONG)(
-    'ends the same after SIGKILL before every step',
-    async () => {
-      const old = await useClient();
-      const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'finish'];
-      const { result, failed } = await underLoad(
-        killBeforeEach(few(steps), (killBefore) => rotateClient('regenerate-secret', old.id, killBefore)),
-        status,
-      );
-      expect(failed).toEqual([]);
-      expect(await loginStatus(old.id, old.secret)).toBe(401);
-      expect(await loginStatus(old.id, stored('client_secret'))).toBe(200);
-      await expectClean([old.secret, stored('client_secret')], ...result);
-    },
-    KILLING_MS,
-  );
+  it('ends the same after SIGKILL before every step', { ...unless(LONG_ONLY), timeout: KILLING_MS }, async () => {
+    const old = await useClient();
+    const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'finish'];
+    const { result, failed } = await underLoad(
+      killBeforeEach(few(steps), (killBefore) => rotateClient('regenerate-secret', old.id, killBefore)),
+      status,
+    );
+    expect(failed).toEqual([]);
+    expect(await loginStatus(old.id, old.secret)).toBe(401);
+    expect(await loginStatus(old.id, stored('client_secret'))).toBe(200);
+    await expectClean([old.secret, stored('client_secret')], ...result);
+  });
 });
 
 describe('security-keys', () => {
@@ -433,23 +430,22 @@ describe('security-keys', () => {
     await expectClean([old.value, stored('key')], result);
   });
 
-  it.runIf(LONG)(
-    'ends the same after SIGKILL before every step, and leaves no orphan',
-    async () => {
-      const before = (await keys()).length;
-      const old = await useKey();
-      const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'grace', 'delete', 'finish'];
-      const { result, failed } = await underLoad(
-        killBeforeEach(few(steps), (killBefore) => rotateClient('security-keys', old.id, killBefore)),
-        status,
-      );
-      expect(failed).toEqual([]);
-      expect(await keys()).toHaveLength(before + 1);
-      expect((await call(setup.genesys, old.value, '/api/v2/tokens/me')).status).toBe(401);
-      await expectClean([old.value, stored('key')], ...result);
-    },
-    KILLING_MS,
-  );
+  it('ends the same after SIGKILL before every step, and leaves no orphan', {
+    ...unless(LONG_ONLY),
+    timeout: KILLING_MS,
+  }, async () => {
+    const before = (await keys()).length;
+    const old = await useKey();
+    const steps = ['check', 'create', 'verify', 'publish', 'adopt', 'grace', 'delete', 'finish'];
+    const { result, failed } = await underLoad(
+      killBeforeEach(few(steps), (killBefore) => rotateClient('security-keys', old.id, killBefore)),
+      status,
+    );
+    expect(failed).toEqual([]);
+    expect(await keys()).toHaveLength(before + 1);
+    expect((await call(setup.genesys, old.value, '/api/v2/tokens/me')).status).toBe(401);
+    await expectClean([old.value, stored('key')], ...result);
+  });
 
   it('is refused for the eleventh key, and for an expiry over a year', async () => {
     const old = await useKey();
@@ -520,23 +516,19 @@ describe('consumer', () => {
     await expectClean([stored('key')], result);
   });
 
-  it.runIf(LONG)(
-    'ends the same after SIGKILL before every step',
-    async () => {
-      const file = await useFile();
-      const asService = () => status('/api/v2/tokens/me', { headers: { apikey: stored('key') } });
-      const steps = ['check', 'create', 'admit', 'verify', 'publish', 'grace', 'revoke', 'finish'];
-      const { result, failed } = await underLoad(
-        killBeforeEach(few(steps), (killBefore) => rotateConsumer(file, killBefore)),
-        asService,
-      );
-      expect(failed).toEqual([]);
-      expect(await asService()).toBe(200);
-      await waitFor('the old key to be refused', async () => (await status()) === 401);
-      await expectClean([stored('key')], ...result);
-    },
-    KILLING_MS,
-  );
+  it('ends the same after SIGKILL before every step', { ...unless(LONG_ONLY), timeout: KILLING_MS }, async () => {
+    const file = await useFile();
+    const asService = () => status('/api/v2/tokens/me', { headers: { apikey: stored('key') } });
+    const steps = ['check', 'create', 'admit', 'verify', 'publish', 'grace', 'revoke', 'finish'];
+    const { result, failed } = await underLoad(
+      killBeforeEach(few(steps), (killBefore) => rotateConsumer(file, killBefore)),
+      asService,
+    );
+    expect(failed).toEqual([]);
+    expect(await asService()).toBe(200);
+    await waitFor('the old key to be refused', async () => (await status()) === 401);
+    await expectClean([stored('key')], ...result);
+  });
 });
 
 describe('rotations', () => {

@@ -9,6 +9,7 @@ import { KongDriver } from '../../kong/kong-side/protobuf.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
 import { type GenesysGateway, startGenesysGateway, tokenManagerConfig } from './genesys-gateway.js';
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis?.stop());
 
-describe.skipIf(REDIS_MISSING)(`four plugin servers on one Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
   let genesys: GenesysCloud;
   let servers: PluginServerProcess[];
   const drivers: KongDriver[] = [];
@@ -93,7 +94,7 @@ describe.skipIf(REDIS_MISSING)(`four plugin servers on one Redis${REDIS_MISSING 
   });
 });
 
-describe.skipIf(REDIS_MISSING)(`the gateway with tokens in Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('the gateway with tokens in Redis', unless(REDIS_MISSING), () => {
   let setup: GenesysGateway;
   beforeAll(async () => {
     setup = await startGenesysGateway();

@@ -20,6 +20,7 @@ import { METHODS_BY_NAME } from '../../kong/pdk/methods.js';
 import { MAX_FRAME_BYTES } from '../../kong/plugin-server/frames.js';
 import { type RpcCall, rpcCallMessage } from '../../kong/plugin-server/messages.js';
 import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 
 const PROBE = 'test/support/probe-server.js';
@@ -525,8 +526,9 @@ describe('the socket', () => {
     return stdout.toString().trim();
   };
 
-  it.skipIf(process.getuid?.() !== 0)(
-    'takes nobody but its own user, or its group if asked (skipped unless root runs it: it needs a second user)',
+  it(
+    'takes nobody but its own user, or its group if asked',
+    unless(process.getuid?.() === 0 ? undefined : 'only root has a second user'),
     async () => {
       const [own, group] = [await start(PROBE), await start(PROBE, ['--socket-mode', '0660'])];
       // What keeps others out is the socket, not the folder that a test has made.

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { listClients } from '../../../plugins/genesys-token-manager/try-login.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../testbed/genesys-cloud/index.js';
 import { REDIS_MISSING, startRedis, startSentinel } from '../../testbed/redis-server.js';
+import { unless } from '../../testbed/unless.js';
 import { doctor } from './command.js';
 import type { Finding } from './finding.js';
 
@@ -209,7 +210,7 @@ describe('a file', () => {
   });
 });
 
-describe.skipIf(REDIS_MISSING !== undefined)('a Redis', () => {
+describe('a Redis', unless(REDIS_MISSING), () => {
   const quota = (redis: object): object => ({ name: 'genesys-quota', config: { policy: 'redis', redis } });
 
   it('is asked by the connection of the plugins: password, policy, role', async () => {

@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runs } from '../../testbed/runs.js';
+import { unless } from '../../testbed/unless.js';
 import { judgeCertificate, probe } from './probe.js';
 
 const OPENSSL_MISSING = runs('openssl', 'version') ? undefined : 'no openssl';
 
-describe.skipIf(OPENSSL_MISSING !== undefined)('a certificate', () => {
+describe('a certificate', unless(OPENSSL_MISSING), () => {
   const folder = mkdtempSync(join(tmpdir(), 'probe-'));
   let server: Server;
   let url: URL;

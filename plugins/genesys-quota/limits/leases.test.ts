@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../../kong/testbed/redis-server.js';
+import { unless } from '../../../kong/testbed/unless.js';
 import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { BARE_HOST } from '../../shared/host.js';
 import { createRedisConnections } from '../../shared/redis/connection.js';
@@ -94,7 +95,7 @@ describe('a lease, with a clock that the test sets', () => {
   });
 });
 
-describe.skipIf(REDIS_MISSING)(`leases${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('leases', unless(REDIS_MISSING), () => {
   let server: RedisServer;
   beforeAll(async () => {
     server = await startRedis();

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import { REDIS_MISSING, type RedisServer, startCluster, startRedis } from '../../../kong/testbed/redis-server.js';
+import { unless } from '../../../kong/testbed/unless.js';
 import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { BARE_HOST } from '../../shared/host.js';
 import { parseConfig } from '../../shared/kong-schema/parse-config.js';
@@ -35,7 +36,7 @@ const MONTH = {
 
 const readingOf = (answer: RedisAnswer) => (answer.kind === 'counted' ? answer.reading : undefined);
 
-describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('counters in Redis', unless(REDIS_MISSING), () => {
   let server: RedisServer;
   let redis: RedisConnection;
   beforeAll(async () => {
@@ -196,7 +197,7 @@ describe.skipIf(REDIS_MISSING)(`counters in Redis${REDIS_MISSING ? ` (${REDIS_MI
   });
 });
 
-describe.skipIf(REDIS_MISSING)(`counters in a Cluster${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('counters in a Cluster', unless(REDIS_MISSING), () => {
   it('count all limits of a request on one node', async () => {
     const cluster = await startCluster();
     const redis = await connect({ cluster_nodes: cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port })) });

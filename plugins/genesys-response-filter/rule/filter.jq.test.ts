@@ -4,12 +4,13 @@
  */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../../kong/testbed/runs.js';
+import { unless } from '../../../kong/testbed/unless.js';
 import { createFilter, type FilterSpec } from './filter.js';
 import { type Path, parsePath, selectsMany } from './path.js';
 import { compileTemplate } from './template.js';
 
-const hasJq = spawnSync('jq', ['--version']).status === 0;
-if (!hasJq) console.warn('skipped: jq is not installed (Debian: apt-get install jq)');
+const JQ_MISSING = runs('jq', '--version') ? undefined : 'no jq';
 
 const USER = {
   id: 'u1',
@@ -151,7 +152,7 @@ function onTheWay(path: Path): string {
   return prefixes.length === 0 ? '[]' : `found(${prefixes.join(', ')})`;
 }
 
-describe.skipIf(!hasJq)('beside jq', () => {
+describe('beside jq', unless(JQ_MISSING), () => {
   it('holds enough', () => {
     expect(CORPUS.length).toBeGreaterThanOrEqual(40);
   });

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runs } from '../../../kong/testbed/runs.js';
+import { unless } from '../../../kong/testbed/unless.js';
 import { readClient } from '../../../test/support/token-manager-config.js';
 import { BARE_HOST } from '../../shared/host.js';
 import { realEffects } from '../effects.js';
@@ -125,7 +126,7 @@ function ask(token_url: string, settings: Record<string, unknown> = {}) {
 
 const ca = (name: string) => ({ ca_file: join(folder, `${name}.pem`) });
 
-describe.skipIf(OPENSSL_MISSING)(`login over TLS${OPENSSL_MISSING ? ` (${OPENSSL_MISSING})` : ''}`, () => {
+describe('login over TLS', unless(OPENSSL_MISSING), () => {
   it('is trusted if ca_file holds its authority', async () => {
     expect(await ask(await startLogin('good'), ca('ca'))).toMatchObject({ kind: 'granted', value: 'the-token' });
   });
@@ -142,7 +143,7 @@ describe.skipIf(OPENSSL_MISSING)(`login over TLS${OPENSSL_MISSING ? ` (${OPENSSL
   });
 });
 
-describe.skipIf(OPENSSL_MISSING)(`login through a proxy${OPENSSL_MISSING ? ` (${OPENSSL_MISSING})` : ''}`, () => {
+describe('login through a proxy', unless(OPENSSL_MISSING), () => {
   it('is tunnelled, verified, and the proxy sees its own credentials only', async () => {
     const url = await startLogin('good');
     const proxy_url = `http://user:p%40ss@127.0.0.1:${await startProxy()}`;
@@ -202,7 +203,7 @@ describe.skipIf(OPENSSL_MISSING)(`login through a proxy${OPENSSL_MISSING ? ` (${
   });
 });
 
-describe.skipIf(OPENSSL_MISSING)(`the token request${OPENSSL_MISSING ? ` (${OPENSSL_MISSING})` : ''}`, () => {
+describe('the token request', unless(OPENSSL_MISSING), () => {
   it('holds id and secret in its body with auth_method post, and further parameters', async () => {
     const settings = { ...ca('ca'), auth_method: 'post', scope: 's', extra_params: { audience: 'https://crm/?a&b' } };
     await ask(await startLogin('good'), settings);

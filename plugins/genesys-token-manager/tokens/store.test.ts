@@ -8,6 +8,7 @@ import {
   startRedis,
   startSentinel,
 } from '../../../kong/testbed/redis-server.js';
+import { unless } from '../../../kong/testbed/unless.js';
 import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { readClient, readOauth } from '../../../test/support/token-manager-config.js';
 import { createRedisConnections } from '../../shared/redis/connection.js';
@@ -85,7 +86,7 @@ describe('sealing', () => {
   });
 });
 
-describe.skipIf(REDIS_MISSING)(`nodes on one Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('nodes on one Redis', unless(REDIS_MISSING), () => {
   let redis: RedisServer;
   let cache: SharedCache;
   let runs = 0;

@@ -1,6 +1,7 @@
 /** The connection on a real Redis that changes its role. What plugins make of a Redis that fails: their own tests. */
 import { describe, expect, it } from 'vitest';
 import { REDIS_MISSING, startRedis } from '../../../kong/testbed/redis-server.js';
+import { unless } from '../../../kong/testbed/unless.js';
 import { waitFor } from '../../../kong/testbed/wait-for.js';
 import { startRelay } from '../../../test/support/relay.js';
 import { BARE_HOST } from '../host.js';
@@ -14,7 +15,7 @@ const openRedis = createRedisConnections();
 
 const COUNT = redisScript(`return redis.call('INCR', KEYS[1])`);
 
-describe.skipIf(REDIS_MISSING)(`a connection to Redis${REDIS_MISSING ? ` (${REDIS_MISSING})` : ''}`, () => {
+describe('a connection to Redis', unless(REDIS_MISSING), () => {
   it('that became a replica is left for the master that its address leads to now', async () => {
     const [first, second] = [await startRedis(), await startRedis()];
     const relay = await startRelay(first.port);
