@@ -14,7 +14,6 @@ import { HTTP_ONLY as pluginFields } from '../shared/http-only.js';
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, readConfig, start } =
   kongModule({
     name: 'genesys-gateway',
-    version: '0.1.0',
     // After authentication (key-auth 1250, jwt 1450), acl 950 and rate-limiting 910. Before genesys-login 860, which
     // answers on routes of its own.
     priority: 880,

@@ -1,11 +1,12 @@
 /** The module as plugin servers see it. */
 import { expect, it } from 'vitest';
 import type { PluginModule } from '../shared/plugin.js';
+import { VERSION } from '../shared/version.js';
 import * as plugin from './index.js';
 
 it('fulfils the contract, between everything that refuses a login and the token manager', () => {
   const module: PluginModule = plugin;
-  expect(module).toMatchObject({ Name: 'genesys-login', Version: '0.1.0' });
+  expect(module).toMatchObject({ Name: 'genesys-login', Version: VERSION });
   expect(module.Priority).toBeLessThan(890);
   expect(module.Priority).toBeGreaterThan(850);
   expect(Object.getOwnPropertyNames(module.Plugin.prototype).sort()).toEqual(['access', 'constructor']);

@@ -6,7 +6,6 @@ import { Schema as fields, PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-login',
-  version: '0.1.0',
   // After authentication (basic-auth 1100) and everything that may refuse a login: acl 950, rate-limiting 910,
   // genesys-quota 890. Its answer ends the access phase, so the token manager (850) does not run, and a login costs no
   // token of Genesys.

@@ -8,6 +8,7 @@ import { describePlugin } from '../../kong/plugin-server/dump.js';
 import { guarded } from '../../test/support/guarded.js';
 import type { Kong } from '../shared/pdk.js';
 import type { PluginModule } from '../shared/plugin.js';
+import { VERSION } from '../shared/version.js';
 import * as plugin from './index.js';
 import { kongEntry } from './testing/entry.js';
 
@@ -19,7 +20,7 @@ afterAll(() => rm(dir, { recursive: true }));
 
 it('fulfils the contract', () => {
   const module: PluginModule = plugin;
-  expect(module).toMatchObject({ Name: 'genesys-pii-log', Version: '0.1.0', Priority: 905 });
+  expect(module).toMatchObject({ Name: 'genesys-pii-log', Version: VERSION, Priority: 905 });
   expect(JSON.parse(JSON.stringify([plugin.Schema, plugin.PluginSchema]))).toEqual([
     plugin.Schema,
     plugin.PluginSchema,

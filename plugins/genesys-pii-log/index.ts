@@ -5,7 +5,6 @@ import { PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-pii-log',
-  version: '0.1.0',
   // Before genesys-response-filter, whose exit ends the response phase.
   priority: 905,
   pluginFields,

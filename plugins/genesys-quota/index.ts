@@ -5,7 +5,6 @@ import { PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-quota',
-  version: '0.1.0',
   // After authentication, which finds the consumer. Before the token manager, so a refused request costs no token.
   priority: 890,
   pluginFields,

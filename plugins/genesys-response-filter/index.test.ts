@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PluginModule } from '../shared/plugin.js';
+import { VERSION } from '../shared/version.js';
 import * as plugin from './index.js';
 
 const run = promisify(execFile);
@@ -35,7 +36,7 @@ async function compile(): Promise<string> {
 describe('the module', () => {
   it('fulfils the contract', () => {
     const module: PluginModule = plugin;
-    expect(module).toMatchObject({ Name: 'genesys-response-filter', Version: '0.1.0', Priority: 790 });
+    expect(module).toMatchObject({ Name: 'genesys-response-filter', Version: VERSION, Priority: 790 });
     expect(Object.getOwnPropertyNames(module.Plugin.prototype).sort()).toEqual(['access', 'constructor', 'response']);
   });
 

@@ -5,7 +5,6 @@ import { PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-response-filter',
-  version: '0.1.0',
   // The last of the suite, because its exit ends the response phase.
   priority: 790,
   pluginFields,

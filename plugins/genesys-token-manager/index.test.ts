@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { guarded } from '../../test/support/guarded.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
 import type { PluginInstance, PluginModule } from '../shared/plugin.js';
+import { VERSION } from '../shared/version.js';
 import * as plugin from './index.js';
 
 const run = promisify(execFile);
@@ -86,7 +87,7 @@ async function access(instance: PluginInstance): Promise<{ headers?: HeaderValue
 describe('the module', () => {
   it('fulfils the contract', () => {
     const module: PluginModule = plugin;
-    expect(module).toMatchObject({ Name: 'genesys-token-manager', Version: '0.1.0', Priority: 850 });
+    expect(module).toMatchObject({ Name: 'genesys-token-manager', Version: VERSION, Priority: 850 });
     const phases = ['certificate', 'rewrite', 'access', 'response', 'log'].filter(
       (phase) => phase in plugin.Plugin.prototype,
     );

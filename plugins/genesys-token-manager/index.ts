@@ -8,7 +8,6 @@ import { PluginSchema as pluginFields } from './schema.js';
 
 export const { Name, Version, Priority, Schema, PluginSchema, EntityChecks, Plugin, variants, start } = kongModule({
   name: 'genesys-token-manager',
-  version: '0.1.0',
   // After every plugin that may refuse a request (authentication, acl, rate limits), so refused requests cost no token.
   priority: 850,
   pluginFields,

@@ -8,6 +8,7 @@ import type { Fields } from '../shared/kong-schema/field.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Phase, PluginClass, PluginInstance, PluginModule } from '../shared/plugin.js';
 import { createServices, type Services } from '../shared/services.js';
+import { VERSION } from '../shared/version.js';
 import type { Part, RunningPart } from './part.js';
 import { runLogPhase, runPhase } from './run-phase.js';
 import type { Step } from './step.js';
@@ -15,7 +16,6 @@ import type { Step } from './step.js';
 /** What a plugin has in addition to its part. */
 export interface PluginIdentity<Config> {
   name: string;
-  version: string;
   /** Kong runs higher priorities first. */
   priority: number;
   /** Fields next to `config`, such as `protocols`. */
@@ -27,7 +27,7 @@ export interface PluginIdentity<Config> {
  * Makes the exports of a plugin's index.ts. The part's state starts with the first instance, or with `start`. A plugin
  * with several parts joins them into one (plugins/runtime/join-parts.ts).
  */
-export function kongModule<Config>({ name, version, priority, pluginFields, part }: PluginIdentity<Config>) {
+export function kongModule<Config>({ name, priority, pluginFields, part }: PluginIdentity<Config>) {
   let running: RunningPart<Config> | undefined;
   const start = (services?: Services): RunningPart<Config> => {
     running ??= part.start(services ?? createServices());
@@ -44,7 +44,7 @@ export function kongModule<Config>({ name, version, priority, pluginFields, part
   });
   return {
     Name: name,
-    Version: version,
+    Version: VERSION,
     Priority: priority,
     Schema: part.fields,
     PluginSchema: pluginFields,
