@@ -40,14 +40,6 @@ export type Command =
       stepByStep: boolean;
     });
 
-export const USAGE = `usage: npm run rotate -- <strategy> --target ID --store STORE --metrics-url URL ...
-  new-client, regenerate-secret                  credentials of Genesys Cloud
-  security-keys                                  EXPERIMENTAL: an API that only guides describe
-  security-keys --watch --external LIST.json     pushes external tokens before they expire
-  consumer                                       a consumer's credential at the gateway
-  verify-audit                                   looks for any change of the audit trail
-docs/rotation.md has all options.`;
-
 const OPTIONS = {
   target: { type: 'string' },
   store: { type: 'string' },
@@ -85,6 +77,21 @@ const OPTIONS = {
   apply: { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
+
+export const USAGE = `usage: npm run rotate -- <strategy> --target ID --store STORE --metrics-url URL ...
+  new-client, regenerate-secret                  credentials of Genesys Cloud
+  security-keys                                  EXPERIMENTAL: an API that only guides describe
+  security-keys --watch --external LIST.json     pushes external tokens before they expire
+  consumer                                       a consumer's credential at the gateway
+  verify-audit                                   looks for any change of the audit trail
+options, with their defaults:
+  ${Object.entries(OPTIONS)
+    .map(
+      ([name, option]) =>
+        `--${name}${'default' in option && String(option.default || '') ? ` (${option.default})` : ''}`,
+    )
+    .join('\n  ')}
+docs/rotation.md says what they mean.`;
 
 type Values = ReturnType<typeof parse>['values'];
 

@@ -43,7 +43,7 @@ const SLOW = { stoppedMs: 40, runningMs: 10 };
 /** New plugin servers start, and those of the killed worker notice, drain, write what waits, and leave. */
 const TAKEOVER_MS = 60_000;
 
-/** Plugins with a response phase: if one dies when the service has answered, the answer is lost (root README, "Honest limits"). */
+/** Plugins with a response phase: if one dies when the service has answered, the answer is lost (docs/limits.md). */
 const WITH_RESPONSE_PHASE = ['genesys-pii-log', 'genesys-response-filter'];
 
 /** A pulse of SIGSTOP and SIGCONT. */

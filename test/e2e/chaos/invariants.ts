@@ -289,7 +289,7 @@ function isGatewayAnswer(kind: Kind, status: number, code: string, headers: Answ
 
 /**
  * Writes that a service has done and whose clients were told 5xx, but for what no plugin can prevent: a plugin server that
- * dies after the service has answered (root README, "Honest limits"), and a way to the service that breaks then.
+ * dies after the service has answered (docs/limits.md), and a way to the service that breaks then.
  * @param received by exchange
  */
 export function failedThoughDone(
