@@ -57,6 +57,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     const { RENDER_USAGE, renderCommand } = await import('../kong/install/render/command.js');
     return { usage: RENDER_USAGE, run: () => renderCommand(args, PACKAGE_FOLDER) };
   },
+  async run() {
+    const { RUN_USAGE, runCommand } = await import('../kong/install/run/command.js');
+    return { usage: RUN_USAGE, run: () => runCommand(args) };
+  },
   async try() {
     const { runTry } = await import('../kong/install/try.js');
     const { tryAudit } = await import('../plugins/genesys-pii-log/try-audit.js');

@@ -1,5 +1,6 @@
 /** What Kong is told: for this machine and for a container. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -9,6 +10,7 @@ import { SUITE } from '../kong/config-check/suite.js';
 import { run } from '../kong/install/command-line.js';
 import { PLUGIN_NAMES } from '../kong/plugin-list.js';
 import { DECK_VERSION } from '../kong/testbed/deck-version.js';
+import { runs } from '../kong/testbed/runs.js';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };
@@ -80,6 +82,42 @@ describe('kong-genesys-cloud', () => {
     );
   });
 
+  it('prints lines without a start command for a process that Kong does not start, and its systemd unit', async () => {
+    const outside = ['--processes', 'outside', '--plugins', 'genesys-quota,genesys-login'];
+    const command =
+      '/usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-plugins.js --socket /run/kong-genesys-cloud/genesys-plugins.socket --plugins genesys-quota,genesys-login';
+    expect((await run(outside, HERE)).split('\n').slice(5)).toEqual([
+      'plugins = bundled,genesys-quota,genesys-login',
+      'pluginserver_names = genesys-quota,genesys-login',
+      'pluginserver_genesys_quota_socket = /run/kong-genesys-cloud/genesys-plugins.socket',
+      `pluginserver_genesys_quota_query_cmd = ${command} --dump --plugin genesys-quota`,
+      'pluginserver_genesys_login_socket = /run/kong-genesys-cloud/genesys-plugins.socket',
+      `pluginserver_genesys_login_query_cmd = ${command} --dump --plugin genesys-login`,
+      '',
+    ]);
+    const unit = await run([...outside, '--format', 'systemd', '--', '--deadline', '100'], HERE);
+    expect(unit).toContain(`\nExecStart=${command} --deadline 100\n`);
+    expect(unit).toContain('\nTimeoutStopSec=210\n');
+    expect(unit).not.toContain('ReadWritePaths');
+    const flags = ['--stdout', '/var/log/a/audit.log', '--log-dir=/var/log/b'];
+    const writing = await run(['--processes', 'outside', '--format', 'systemd', '--log', '/l', '--', ...flags], HERE);
+    expect(writing).toContain('\nReadWritePaths=/var/log/a /var/log/b\n');
+    expect(writing).toContain('\nStandardOutput=append:/l\n');
+  });
+
+  it.skipIf(!runs('systemd-analyze', '--version'))('prints a unit that systemd takes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'unit-'));
+    const here = { node: process.execPath, packageFolder: ROOT };
+    const unit = join(folder, 'kong-genesys-cloud.service');
+    // Its user is not on this machine.
+    const text = (await run(['--processes', 'outside', '--format', 'systemd'], here)).replace('User=kong', 'User=root');
+    writeFileSync(unit, text);
+    expect(spawnSync('systemd-analyze', ['verify', unit]).stderr.toString()).toBe('');
+    writeFileSync(unit, text.replace('Restart=always', 'Restart=often'));
+    expect(spawnSync('systemd-analyze', ['verify', unit]).stderr.toString()).not.toBe('');
+    rmSync(folder, { recursive: true });
+  });
+
   it('prints variables and Helm values, with further flags', async () => {
     const args = [...quotaAlone, '--prefix', '/kong', '--', '--secrets-dir', '/run/secrets'];
     const command = '/kong/genesys-quota.socket --secrets-dir /run/secrets';
@@ -108,8 +146,10 @@ describe('kong-genesys-cloud', () => {
     [['--plugins', 'genesys-quota:without-all'], '--plugins genesys-quota:without-all: after the colon without-bodies'],
     [['--plugins', 'genesys-quota,genesys-quota:without-log'], 'genesys-quota is there twice'],
     [['--plugins', 'A=genesys-quota'], '--plugins A: small letters, digits, hyphens'],
-    [['--processes', 'two'], '--processes two: one or each'],
+    [['--processes', 'two'], '--processes two: one, each or outside'],
     [['--format', 'xml'], '--format xml'],
+    [['--format', 'systemd'], '--format systemd needs --processes outside'],
+    [['--sockets', 'relative'], '--sockets relative'],
     [['--prefix', 'relative'], '--prefix relative'],
     [['--node', '/usr/my node'], '--node /usr/my node'],
     [['--log', 'relative'], '--log relative'],

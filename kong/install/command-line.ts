@@ -16,6 +16,7 @@ import {
   type Setting,
 } from './plugin-server-settings.js';
 import { configuredSockets, deafSockets } from './readiness.js';
+import { asSystemdUnit } from './systemd.js';
 
 /** Below Kong's prefix, where the plugin servers' sockets are: whoever may make those may make this. */
 const AUDIT_LOG = 'genesys-audit.log';
@@ -23,23 +24,32 @@ const AUDIT_LOG = 'genesys-audit.log';
 /** A schema for Konnect's control planes, of one plugin. */
 const LUA_SCHEMA = 'lua-schema';
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
+const SYSTEMD = 'systemd';
+
+/** Kong's entry points empty folders in its prefix when they start, and a container may have its own. */
+const OUTSIDE_SOCKETS = '/run/kong-genesys-cloud';
+
+const PROCESSES = ['one', 'each', 'outside'] as const;
 
 export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route NAME [--content-type TYPE] < BODY
          prints what genesys-pii-log would log of a body on a route, and why each value is shown or masked
-       kong-genesys-cloud [--ready] [--format conf|env|helm|lua-schema] [--plugins PLUGIN,...] [--processes one|each]
-                          [--prefix DIR] [--log FILE] [-- FLAG ...]
+       kong-genesys-cloud [--ready] [--format conf|env|helm|systemd|lua-schema] [--plugins PLUGIN,...]
+                          [--processes one|each|outside] [--sockets DIR] [--prefix DIR] [--log FILE] [-- FLAG ...]
        kong-genesys-cloud check FILE...
        kong-genesys-cloud combine FILE
        kong-genesys-cloud doctor [FILE]
        kong-genesys-cloud render [--region REGION] [...]
+       kong-genesys-cloud run [--conf FILE] [-- COMMAND ...]
   --ready    prints nothing, and fails unless the plugin servers answer that the Kong with this prefix is configured with:
              for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart;
+             systemd prints the unit that runs the plugin servers of --processes outside;
              lua-schema --plugin NAME prints the plugin's schema.lua, which Konnect's control planes need
   --plugins  which plugins (default: all): ${namesOf(SERVED)};
              genesys-quota:without-log leaves a phase out; fast=genesys-quota:without-log is one more plugin for Kong
-  --processes  one process for all plugins (default), or one for each
-  --prefix   Kong's prefix, in which the sockets are (KONG_PREFIX, or /usr/local/kong)
+  --processes  one process for all plugins (default), or one for each; outside: one for all that Kong does not start
+  --prefix   Kong's prefix (KONG_PREFIX, or /usr/local/kong)
+  --sockets  the folder of the sockets (Kong's prefix; ${OUTSIDE_SOCKETS} for outside)
   --node     the node executable (the one that runs this)
   --package  the package's folder (the one that this lies in)
   --log      a file to which the plugin servers append what they print, such as stacks; /proc/1/fd/2 in a container
@@ -52,9 +62,9 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
  * @throws Error of one line that says what is wrong
  */
 export async function run(args: readonly string[], here: Here): Promise<string> {
-  const { settings, format, ready, schema } = readArguments(args, here);
+  const { install, settings, format, ready, schema } = readArguments(args, here);
   if (schema !== undefined) return asLua(await here.schemaOf?.(schema.module, schema.name));
-  if (!ready) return format(settings);
+  if (!ready) return format === undefined ? asSystemdUnit(install) : format(settings);
   const deaf = await deafSockets(ready.sockets ?? socketsOf(settings));
   if (deaf.length > 0) throw new Error(`not ready: nobody answers on ${deaf.join(', ')}`);
   return '';
@@ -83,31 +93,34 @@ function readArguments(args: readonly string[], here: Here) {
       node: { type: 'string', default: here.node },
       package: { type: 'string', default: here.packageFolder },
       log: { type: 'string' },
+      sockets: { type: 'string' },
     },
   });
   const schema = values.format === LUA_SCHEMA ? readSchemaName(values.plugin) : undefined;
-  const format =
-    schema !== undefined ? asKongConf : Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
-  if (format === undefined)
-    throw new Error(`--format ${values.format}: ${[...Object.keys(FORMATS), LUA_SCHEMA].join(', ')}`);
+  const format = Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
+  if (format === undefined && ![SYSTEMD, LUA_SCHEMA].includes(values.format))
+    throw new Error(`--format ${values.format}: ${[...Object.keys(FORMATS), SYSTEMD, LUA_SCHEMA].join(', ')}`);
   if (schema === undefined && values.plugin !== undefined) throw new Error(`--plugin is for --format ${LUA_SCHEMA}`);
-  const { processes = 'one' } = values;
-  if (processes !== 'one' && processes !== 'each') throw new Error(`--processes ${processes}: one or each`);
+  const { processes: asked = 'one' } = values;
+  const processes = PROCESSES.find((one) => one === asked);
+  if (processes === undefined) throw new Error(`--processes ${asked}: one, each or outside`);
+  if (values.format === SYSTEMD && processes !== 'outside')
+    throw new Error(`--format ${SYSTEMD} needs --processes outside: Kong starts the others`);
   const plugins = values.plugins === undefined ? SERVED : readPlugins(values.plugins, SERVED);
   const prefix = readPath('prefix', values.prefix);
-  const settings = pluginServerSettings({
+  const install: InstallSettings = {
     plugins,
     processes,
     node: readPath('node', values.node),
     packageFolder: readPath('package', values.package),
-    prefix,
+    sockets: readPath('sockets', values.sockets ?? (processes === 'outside' ? OUTSIDE_SOCKETS : prefix)),
     flags: writesNowhere(plugins, positionals) ? [...positionals, '--stdout', join(prefix, AUDIT_LOG)] : positionals,
     log: values.log === undefined ? undefined : readPath('log', values.log),
-  });
+  };
   // What is asked for by name is asked; otherwise what Kong is configured with.
   const isNamed = values.plugins !== undefined || values.processes !== undefined;
   const ready = values.ready && { sockets: isNamed ? undefined : configuredSockets(prefix) };
-  return { settings, format, ready, schema };
+  return { install, settings: pluginServerSettings(install), format, ready, schema };
 }
 
 /** @throws Error unless the plugin is one that is served */

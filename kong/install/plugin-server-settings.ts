@@ -9,14 +9,14 @@ import { commandsOfOneProcess, commandsOfOwnProcess, type PluginServerCommands }
 
 export interface InstallSettings {
   plugins: readonly PluginChoice[];
-  /** One process for all plugins, or one for each. */
-  processes: 'one' | 'each';
+  /** One process for all plugins, one for each, or one for all that something else than Kong starts. */
+  processes: 'one' | 'each' | 'outside';
   /** The node executable. */
   node: string;
   /** The package's folder, the one with `dist` in it. */
   packageFolder: string;
-  /** Kong's prefix: sockets lie in it. */
-  prefix: string;
+  /** The folder of the sockets. */
+  sockets: string;
   /** Further flags of all plugin servers, such as `--secrets-dir`. */
   flags: readonly string[];
   /** A file to which the plugin servers append what they print; undefined: Kong's error log has it, at level info. */
@@ -49,13 +49,24 @@ export function nginxSettings(deadlineSeconds?: number): Setting[] {
 
 /** Returns the settings, in the order of kong.conf. */
 export function pluginServerSettings(settings: InstallSettings): Setting[] {
-  const { plugins, processes, node, packageFolder, prefix, flags, log } = settings;
-  const place = { node, dist: join(packageFolder, 'dist'), folder: prefix };
-  const commands =
-    processes === 'one'
-      ? commandsOfOneProcess(plugins, place, flags)
-      : plugins.map((plugin) => commandsOfOwnProcess(plugin, place, flags));
-  return [...nginxSettings(deadlineOf(flags)), ...settingsOf(commands, log)];
+  const { processes, flags, log } = settings;
+  const commands = commandsOf(settings);
+  const told = processes === 'outside' ? commands.map(withoutStart) : commands;
+  return [...nginxSettings(deadlineOf(flags)), ...settingsOf(told, log)];
+}
+
+/** Returns the commands of the plugin servers, whoever starts them. */
+export function commandsOf(settings: InstallSettings): PluginServerCommands[] {
+  const { plugins, processes, node, packageFolder, sockets, flags } = settings;
+  const place = { node, dist: join(packageFolder, 'dist'), folder: sockets };
+  return processes === 'each'
+    ? plugins.map((plugin) => commandsOfOwnProcess(plugin, place, flags))
+    : commandsOfOneProcess(plugins, place, flags);
+}
+
+/** Leaves out the start command: Kong then takes it that something else starts the process. */
+export function withoutStart(server: PluginServerCommands): PluginServerCommands {
+  return { ...server, startCommand: undefined };
 }
 
 /** Returns Kong's settings for plugin servers. @param log a file for what their processes print */
@@ -77,8 +88,11 @@ function withLog(startCommand: string, path: string | undefined): string {
   return path === undefined ? startCommand : `${startCommand} >> ${path} 2>&1`;
 }
 
-/** @throws Error for a deadline that no plugin server takes */
-function deadlineOf(flags: readonly string[]): number | undefined {
+/**
+ * Returns the deadline of plugin servers with these flags, in seconds; undefined if they leave it as it is.
+ * @throws Error for one that no plugin server takes
+ */
+export function deadlineOf(flags: readonly string[]): number | undefined {
   const deadline = /(?:^| )--deadline[= ](\S+)/.exec(flags.join(' '))?.[1];
   if (deadline === undefined) return undefined;
   const seconds = Number(deadline);

@@ -5,11 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KongDriver } from '../kong-side/protobuf.js';
+import { configuredServers, readKongConf } from './kong-settings.js';
 
 /** Kong's settings as it runs, in its prefix (kong/cmd/utils/prefix_handler.lua): no secret is in it. */
 const RUNNING = '.kong_env';
-/** A command of this package's plugin servers. Others speak in their own way. */
-const OURS = /\/genesys-[\w-]+\.js(?:\s|$)/;
 
 /**
  * Returns the sockets of this package's plugin servers that the Kong with a prefix is configured with, each once.
@@ -22,15 +21,7 @@ export function configuredSockets(prefix: string): string[] | undefined {
   } catch {
     return undefined;
   }
-  const settings = new Map(
-    [...text.matchAll(/^(\w+) = (.*)$/gm)].map(([, name = '', value = '']): [string, string] => [name, value]),
-  );
-  const names = (settings.get('pluginserver_names') ?? '').split(',').map((name) => name.trim().replaceAll('-', '_'));
-  const sockets = names.flatMap((name) => {
-    const command = settings.get(`pluginserver_${name}_query_cmd`) ?? '';
-    return OURS.test(command) ? (settings.get(`pluginserver_${name}_socket`) ?? []) : [];
-  });
-  return [...new Set(sockets)];
+  return configuredServers(readKongConf(text)).map(({ socket }) => socket);
 }
 
 /** How long a plugin server may take to answer. */

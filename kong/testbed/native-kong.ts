@@ -8,7 +8,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { environmentOf, nginxSettings, settingsOf } from '../install/plugin-server-settings.js';
+import { environmentOf, nginxSettings, settingsOf, withoutStart } from '../install/plugin-server-settings.js';
+import { type Kept, keepRunning } from '../install/run/keep-running.js';
+import type { PluginServerCommands } from '../plugin-server-commands.js';
 import { type ExternalPlugin, pluginServerCommands } from './plugin-servers.js';
 import { childrenOf, commandOf, processesThat } from './processes.js';
 
@@ -26,6 +28,8 @@ export interface NativeKongOptions {
   port?: number;
   /** How long Kong waits for a plugin server. Default: the time in the settings that we print. */
   pluginServerTimeoutMs?: number;
+  /** Whether plugin servers run outside Kong. Default: what PROCESSES in the environment says. */
+  outside?: boolean;
 }
 
 export interface NativeKong {
@@ -51,6 +55,8 @@ export interface NativeKong {
   workerPids(): number[];
   /** Runs `kong reload` with another configuration. Resolves when the old workers have exited. */
   reload(next: Declarative): Promise<void>;
+  /** Runs `kong quit`: Kong takes no more requests, and ends with the last one, or after so many seconds. */
+  quit(seconds: number): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -73,6 +79,7 @@ const STOP_TIMEOUT_MS = 40_000;
  */
 export async function startNativeKong(options: NativeKongOptions): Promise<NativeKong> {
   const { config, plugins, env = {}, workers = 1, pluginServerTimeoutMs } = options;
+  const { outside = process.env.PROCESSES === 'outside' } = options;
   const kong = process.env.KONG_BIN ?? 'kong';
   const prefix = mkdtempSync(join(tmpdir(), 'kong-'));
   const [port, tlsPort, adminPort] = [options.port || (await freePort()), await freePort(), await freePort()];
@@ -100,14 +107,17 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
     KONG_PROXY_ACCESS_LOG: 'off',
     KONG_ADMIN_ACCESS_LOG: 'off',
     KONG_NGINX_WORKER_PROCESSES: String(workers),
-    ...environmentOf(settingsOf(servers, pluginLogPath)),
+    ...environmentOf(settingsOf(outside ? servers.map(withoutStart) : servers, pluginLogPath)),
   };
   const run = promisify(execFile);
+  const kept = outside ? await startOutside(servers, pluginLogPath) : [];
+  const stopOutside = (): Promise<unknown> => Promise.all(kept.map((one) => one.stop()));
   try {
     await run(kong, ['start'], { env: kongEnv });
   } catch (error) {
     // A Ctrl-C may end the command when nginx runs already.
     await run(kong, ['stop', '--prefix', prefix], { env: kongEnv }).catch(() => {});
+    await stopOutside();
     rmSync(prefix, { recursive: true, force: true });
     throw new Error(startFailure(kong, error as NodeJS.ErrnoException & { stderr?: string }));
   }
@@ -135,12 +145,26 @@ export async function startNativeKong(options: NativeKongOptions): Promise<Nativ
       await run(kong, ['reload', '--prefix', prefix], { env: kongEnv });
       await until(() => !workerPids().some((pid) => before.includes(pid)));
     },
+    quit: (seconds) => run(kong, ['quit', '--prefix', prefix, '--timeout', String(seconds)], { env: kongEnv }),
     async close() {
-      await run(kong, ['stop', '--prefix', prefix], { env: kongEnv });
+      // It may have quit.
+      await run(kong, ['stop', '--prefix', prefix], { env: kongEnv }).catch(() => {});
+      await stopOutside();
       await until(() => plugins.every(({ name }) => pluginServerPid(name) === undefined));
       rmSync(prefix, { recursive: true, force: true });
     },
   };
+}
+
+/** Starts plugin servers as a service manager does. */
+function startOutside(servers: readonly PluginServerCommands[], logPath: string): Promise<Kept[]> {
+  return Promise.all(
+    servers.flatMap(({ socket, startCommand }) =>
+      startCommand === undefined
+        ? []
+        : [keepRunning(['/bin/sh', '-c', `exec ${startCommand} >> ${logPath} 2>&1`], socket)],
+    ),
+  );
 }
 
 function textOf(path: string): string {

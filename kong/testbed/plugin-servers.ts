@@ -1,6 +1,6 @@
 /**
  * How a gateway starts the servers of this repository's plugins. The suite's plugins share one process, unless the
- * environment has `PROCESSES=each`.
+ * environment has `PROCESSES=each`. With `PROCESSES=outside` they share one that a real Kong does not start.
  */
 import { join, resolve } from 'node:path';
 import { NODE_OPTIONS, PLUGIN_NAMES, SERVED } from '../plugin-list.js';
