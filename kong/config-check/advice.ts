@@ -9,6 +9,7 @@ import { deckOnly, enterpriseOnly, routerFlavor } from './editions.js';
 import { type Entity, type Fault, faultOf, nameOf, ownerOf } from './entities.js';
 import { KNOWN_PLUGINS } from './kong-entities.js';
 import { VAULTS } from './kong-values.js';
+import { changedDefaults } from './newer-kong.js';
 import { GATEWAY, isNamed, PARTS, type Part, partOf } from './parts.js';
 import { isDeckVariable } from './references.js';
 import { ofKind, type Rule, type RuleContext, strings } from './rules.js';
@@ -26,6 +27,7 @@ export const ADVICE: Readonly<Record<string, Rule>> = {
   'deck-only': deckOnly,
   'enterprise-only': enterpriseOnly,
   'router-flavor': routerFlavor,
+  'changed-default': changedDefaults,
 };
 
 const ours = (name: string): boolean => name.startsWith('genesys-');

@@ -5,6 +5,7 @@ import { type Document, type Entity, type Fault, faultOf, listEntities } from '.
 import { checkEntities } from './entity-check.js';
 import { BUNDLED, ENTITY_FIELDS, KNOWN_PLUGINS } from './kong-entities.js';
 import { checkPairing } from './login-pairing.js';
+import { refusedByNewer } from './newer-kong.js';
 import { checkPlugin } from './plugin-check.js';
 import { parsePath } from './position.js';
 import { RULES, type Rule, WARNINGS } from './rules.js';
@@ -18,6 +19,8 @@ export interface CheckOptions {
   stage: string | undefined;
   /** Rules that are not looked at. */
   skipRules: ReadonlySet<string>;
+  /** The numbers of the version of the Kong that is meant; undefined: 3.9. */
+  kong?: readonly number[] | undefined;
 }
 
 export interface CheckResult {
@@ -53,11 +56,12 @@ export function checkDocuments(documents: readonly Document[], options: CheckOpt
     plugins += 1;
     return checkPlugin(plugin, entity.value).map(({ path, message }) => faultOf(entity, path, message));
   });
-  faults.push(...checkEntities(documents, entities));
+  faults.push(...checkEntities(documents, entities), ...refusedByNewer(entities, options.kong));
   for (const { file, value } of documents) {
     faults.push(...checkPairing(value).map((fault) => ({ file, at: atOf(fault.path, entities), ...fault })));
   }
-  const context = { entities, documents, stage: options.stage, variants: options.variants };
+  const { stage, variants, kong } = options;
+  const context = { entities, documents, stage, variants, kong };
   const apply = (rules: Readonly<Record<string, Rule>>): Fault[] =>
     Object.entries(rules).flatMap(([name, rule]) =>
       options.skipRules.has(name) ? [] : rule(context).map((fault) => ({ ...fault, rule: name })),

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { type CheckOptions, type CheckResult, checkDocuments, RULE_NAMES } from './check.js';
 import { fileWarnings, readStateFile, UnreadableFile, versionFaults } from './documents.js';
+import { readKongVersion } from './newer-kong.js';
 import { type Finding, FORMATS, findingsOf } from './report.js';
 import { readVariants } from './suite.js';
 
@@ -11,6 +12,7 @@ export const CHECK_USAGE = `${USAGE}
   --format     lines \`file:line:column: path: message\` (default), JSON, or SARIF for a code host
   --stage      refuses secrets of other stages
   --skip-rule  leaves out a rule of ours: ${RULE_NAMES.join(', ')}
+  --kong       the version of Kong that is meant, such as 3.14 (3.9): newer ones refuse more, and have other defaults
   --variant    a name that a plugin server was given by --name
   --rules      what breaks a rule of ours, and Kong takes: \`warn\` (default) or \`fail\`, as in \`npm run check-config\`
   exit code: 0 without faults; 1 with faults, for a wrong command, or for a file that cannot be read`;
@@ -30,6 +32,7 @@ export function check(args: readonly string[]): CheckOutcome {
     options: {
       format: { type: 'string', default: 'text' },
       stage: { type: 'string' },
+      kong: { type: 'string' },
       variant: { type: 'string', multiple: true, default: [] as string[] },
       'skip-rule': { type: 'string', multiple: true, default: [] as string[] },
       rules: { type: 'string', default: 'warn' },
@@ -50,6 +53,7 @@ export function check(args: readonly string[]): CheckOutcome {
       variants: readVariants(values.variant),
       stage: values.stage,
       skipRules: new Set(values['skip-rule']),
+      kong: values.kong === undefined ? undefined : readKongVersion(values.kong),
     },
     rules,
   );

@@ -5,6 +5,7 @@
 import { isPlainObject } from '../../plugins/shared/plain-object.js';
 import { type Fault, faultOf } from './entities.js';
 import { ENTERPRISE_PLUGINS } from './kong-entities.js';
+import { isEnterprise } from './newer-kong.js';
 import type { RuleContext } from './rules.js';
 
 const DECK_KEYS = ['_info', '_konnect', '_workspace', '_plugin_configs'];
@@ -46,7 +47,8 @@ export function deckOnly({ documents = [], entities }: RuleContext): Fault[] {
 }
 
 /** Kinds, fields, plugins and vaults that Kong's open source does not have. */
-export function enterpriseOnly({ documents = [], entities }: RuleContext): Fault[] {
+export function enterpriseOnly({ documents = [], entities, kong }: RuleContext): Fault[] {
+  if (isEnterprise(kong)) return [];
   const message = "is for Kong's Enterprise edition: its open source refuses it";
   const kinds = documents.flatMap(({ file, value }) =>
     ENTERPRISE_KINDS.filter((key) => value[key] !== undefined).map((key) => ({ file, at: [key], path: key, message })),

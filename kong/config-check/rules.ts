@@ -17,6 +17,8 @@ export interface RuleContext {
   stage: string | undefined;
   /** Names of plugins that were given by `--name`. */
   variants?: ReadonlyMap<string, string>;
+  /** The Kong that is meant (`--kong`); undefined: 3.9. */
+  kong?: readonly number[] | undefined;
 }
 
 export type Rule = (context: RuleContext) => Fault[];
@@ -97,6 +99,9 @@ function limitsConsumers(plugin: Entity): boolean {
   if (value.enabled === false) return false;
   const config = isPlainObject(value.config) ? value.config : {};
   if (value.name === 'rate-limiting') return ['consumer', 'credential', undefined].includes(config.limit_by as string);
+  // Kong's Enterprise edition: its default is the consumer.
+  if (value.name === 'rate-limiting-advanced')
+    return ['consumer', 'credential', undefined].includes(config.identifier as string);
   const [, quota] = partOf(plugin, 'quota') ?? [];
   if (quota === undefined) return false;
   const limits = [...(Array.isArray(quota.limits) ? quota.limits : []), quota.spike_arrest];
@@ -195,16 +200,19 @@ function limitByIp({ entities }: RuleContext): Fault[] {
       return isPlainObject(limit) && limit.name === LOGINS;
     };
     return strings(config, 'config.')
-      .filter(({ name, value }) => (name === 'limit_by' || name === 'by') && value === 'ip')
+      .filter(({ name, value }) => LIMITED_BY.has(name) && value === 'ip')
       .filter(({ path }) => !isOfLogins(path))
       .map(({ path }) => faultOf(plugin, path, 'must not be ip: limit by consumer'));
   });
 }
 
+/** Who is limited, in our plugins, in Kong's, and in those of its Enterprise edition. */
+const LIMITED_BY = new Set(['by', 'limit_by', 'identifier']);
 /** What the limit of logins is called in kong.yml. */
 const LOGINS = 'logins';
 
-const VERIFYING = /^(.*_)?(ssl_verify|tls_verify|verify_certificate|verify_ssl)$/;
+/** Fields that switch the check of a certificate on and off. */
+export const VERIFYING = /^(.*_)?(ssl_verify|tls_verify|verify_certificate|verify_ssl)$/;
 
 function tlsVerify({ entities }: RuleContext): Fault[] {
   const services = ofKind(entities, 'services').filter(
@@ -280,7 +288,8 @@ interface Leaf {
   value: unknown;
 }
 
-function leaves(value: unknown, prefix: string, name = ''): Leaf[] {
+/** Returns the values in a value, each with its path. @param prefix of the paths, with its dot */
+export function leaves(value: unknown, prefix: string, name = ''): Leaf[] {
   if (Array.isArray(value)) {
     const path = prefix.replace(/\.$/, '');
     return value.flatMap((item, index) => leaves(item, `${path}[${index}].`, name));

@@ -88,6 +88,22 @@ upstreams: [{ name: u, healthchecks: { active: { https_verify_certificate: true 
     'a limit of the group',
     consumers('{ username: c, groups: [{ name: g }] }', `\nconsumer_groups: [{ name: g, plugins: [${LIMIT}] }]`),
   ),
+  kept(
+    "a limit of the Enterprise edition's limiter",
+    consumers(
+      '{ username: c }',
+      '\nplugins: [{ name: rate-limiting-advanced, config: { limit: [5], window_size: [60] } }]',
+    ),
+  ),
+  broken(
+    'consumer-rate-limit',
+    "the Enterprise edition's limiter counts by path",
+    consumers(
+      '{ username: c }',
+      '\nplugins: [{ name: rate-limiting-advanced, config: { limit: [5], identifier: path } }]',
+    ),
+    'consumers[c]',
+  ),
   broken('consumer-rate-limit', 'nothing limits a consumer', consumers('{ username: c }'), 'consumers[c]'),
   {
     ...broken(
@@ -184,6 +200,12 @@ consumers: [{ username: c }]`,
     "Kong's plugin",
     service('{ name: rate-limiting, config: { minute: 5, limit_by: ip } }'),
     'services[s].plugins[rate-limiting].config.limit_by',
+  ),
+  broken(
+    'limit-by-ip',
+    "the Enterprise edition's plugin",
+    service('{ name: rate-limiting-advanced, config: { limit: [5], identifier: ip } }'),
+    'services[s].plugins[rate-limiting-advanced].config.identifier',
   ),
   broken(
     'limit-by-ip',

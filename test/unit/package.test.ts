@@ -98,6 +98,7 @@ describe('the package', () => {
     );
     const ofGateway = ['headers', 'kong-errors', 'request-body', 'uri'].map((name) => `local-gateway/${name}`);
     const ofKong = [
+      'kong-version',
       'node-version',
       'plugin-list',
       'plugin-server-commands',

@@ -1,4 +1,5 @@
 /** Whether the versions of Node and Kong are old enough to be a danger. Pure. */
+import { isBelow, isUnsupportedKong, KONG_WANTED, versionNumbers } from '../../kong-version.js';
 import { type Finding, fail, ok, warn } from './finding.js';
 
 /** Of package.json (`engines`). */
@@ -12,7 +13,6 @@ const NODE_FLOORS: Readonly<Record<number, readonly number[]>> = { 22: [22, 23, 
 /** When lines get no more fixes (Node's release schedule). */
 const NODE_ENDS: Readonly<Record<number, string>> = { 20: '2026-04-30', 22: '2027-04-30', 24: '2028-04-30' };
 
-const KONG_MINIMUM = [3, 9];
 /**
  * Kong's changelogs: 3.9.2 has nginx' fixes of CVE-2026-40701, -40460, -42934, -42946, -42945 and -9256, and 3.9.3 that
  * of CVE-2026-49975.
@@ -27,7 +27,7 @@ const ENTERPRISE_ENDS: Readonly<Record<string, string>> = {
 
 /** @param today as `2026-11-27` */
 export function judgeNode(version: string, today: string): Finding {
-  const parts = numbersOf(version);
+  const parts = versionNumbers(version);
   const [line = 0] = parts;
   const what = `Node ${version}`;
   if (isBelow(parts, NODE_MINIMUM))
@@ -55,17 +55,13 @@ export function judgeNode(version: string, today: string): Finding {
 /** @param text what `kong version` prints, or `version` of the Admin API */
 export function judgeKong(text: string, today: string): Finding {
   const [version = ''] = /\d+\.\d+(\.\d+)*/.exec(text) ?? [];
-  const parts = numbersOf(version);
+  const parts = versionNumbers(version);
   const [major = 0, minor = 0] = parts;
   // The fourth number is Enterprise's.
   const isEnterprise = /enterprise/i.test(text) || parts.length > 3;
   const what = `Kong ${isEnterprise ? 'Enterprise ' : ''}${version}`;
   if (version === '') return warn('kong', 'Kong says no version', 'is it Kong that was asked?');
-  if (major !== 3)
-    return fail('kong', `${what} is not supported`, 'install Kong 3.9.3 or newer, or Kong Enterprise 3.10 or newer');
-  if (isBelow(parts, KONG_MINIMUM)) {
-    return fail('kong', `${what} is too old`, 'install Kong 3.9.3 or newer, or Kong Enterprise 3.10 or newer');
-  }
+  if (isUnsupportedKong(parts)) return fail('kong', `${what} is not supported`, `install ${KONG_WANTED}`);
   if (isBelow(parts, KONG_FLOOR)) {
     return warn(
       'kong',
@@ -83,17 +79,4 @@ export function judgeKong(text: string, today: string): Finding {
     return warn('kong', `${what} is of a line without support`, 'install the newest version of 3.10 or 3.14 (LTS)');
   }
   return ok('kong', `${what}, with fixes until ${end}`);
-}
-
-function numbersOf(version: string): number[] {
-  return version
-    .replace(/^v/, '')
-    .split('.')
-    .map((part) => Number.parseInt(part, 10));
-}
-
-/** Whether a version is older than a floor. A pre-release counts as its version. */
-function isBelow(version: readonly number[], floor: readonly number[]): boolean {
-  const index = floor.findIndex((part, at) => (version[at] ?? 0) !== part);
-  return index !== -1 && (version[index] ?? 0) < (floor[index] ?? 0);
 }
