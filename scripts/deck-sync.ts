@@ -9,8 +9,9 @@ import { parse, stringify } from 'yaml';
 import { checkDocuments } from '../kong/config-check/check.js';
 import { deckVariablesIn } from '../kong/config-check/references.js';
 import { readVariants } from '../kong/config-check/suite.js';
+import { isUnsupportedKong, KONG_WANTED, versionNumbers } from '../kong/kong-version.js';
 import { readDocument } from '../kong/local-gateway/config/document.js';
-import { assertDeckVersion } from '../kong/testbed/deck-version.js';
+import { judgeDeckVersion } from '../kong/testbed/deck-version.js';
 import type { PlainObject } from '../plugins/shared/plain-object.js';
 import { answerHelp } from './arguments.js';
 import { type Change, countChanges, type DeckResult, readDeckJson } from './deck/changes.js';
@@ -35,9 +36,10 @@ async function main(args: string[]): Promise<number> {
   const settings = readSettings(args, relative('.', KONG) || '.');
   const folder = mkdtempSync(join(tmpdir(), 'deck-'));
   try {
-    const env = deckEnvironment(process.env, folder, isOnline(settings.mode));
+    const env = deckEnvironment(process.env, folder, settings);
     const deck = createDeck(process.env.DECK_BIN ?? 'deck', env, secretsOfEnvironment(process.env));
-    assertDeckVersion(await deck.need('version'));
+    const newer = judgeDeckVersion(await deck.need('version'));
+    if (newer !== undefined) console.error(newer);
     return await act({ settings, deck, folder });
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -57,6 +59,7 @@ async function act(run: Run): Promise<number> {
   console.log(`${stage}: valid`);
   if (mode === 'check') return 0;
 
+  if (run.settings.konnect === undefined) await refuseOldKong(run.deck);
   // decK's diff knows nothing of what Kong refuses, and its sync stops half way.
   await run.deck.need('gateway', 'validate', state);
   const { changes } = await planned(run, state);
@@ -69,6 +72,13 @@ async function act(run: Run): Promise<number> {
   await sync(run, state);
   console.log(`${stage}: in sync`);
   return 0;
+}
+
+/** Of data planes in Konnect it is not known here. */
+async function refuseOldKong(deck: Deck): Promise<void> {
+  const [, version] = /Kong version:\s*(\S+)/.exec(await deck.need('gateway', 'ping')) ?? [];
+  if (version === undefined || !isUnsupportedKong(versionNumbers(version))) return;
+  throw new Error(`Kong ${version} is not supported: install ${KONG_WANTED}`);
 }
 
 /** One state of one stage: what all share, with the overlays that decK merges or applies. */

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { assertDeckVersion, DECK_VERSION } from '../../kong/testbed/deck-version.js';
+import { DECK_VERSION, judgeDeckVersion } from '../../kong/testbed/deck-version.js';
 
-it('only the release that is tested is used', () => {
-  expect(() => assertDeckVersion(`decK v${DECK_VERSION} (abc1234) \n`)).not.toThrow();
-  expect(() => assertDeckVersion('decK v1.0.0 (abc1234)')).toThrow(`decK is 1.0.0: install ${DECK_VERSION}`);
-  expect(() => assertDeckVersion('decK dev (unknown)')).toThrow('of an unknown version');
+it('the release that is tested is used without a word, a newer one with a warning, an older one not', () => {
+  expect(judgeDeckVersion(`decK v${DECK_VERSION} (abc1234) \n`)).toBeUndefined();
+  expect(judgeDeckVersion('decK v1.65.1 (abc1234)')).toBe(`decK is 1.65.1; ${DECK_VERSION} is the one that is tested`);
+  expect(() => judgeDeckVersion('decK v1.9.2 (abc1234)')).toThrow(`decK is 1.9.2: install ${DECK_VERSION} or newer`);
+  expect(() => judgeDeckVersion('decK dev (unknown)')).toThrow('of an unknown version');
 });
 
 it('the workflow installs it, and pins its actions by commit', () => {

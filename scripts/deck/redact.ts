@@ -6,7 +6,7 @@ import { isPlainObject } from '../../plugins/shared/plain-object.js';
 /** Shorter values are found in any text. */
 const MIN_LENGTH = 4;
 /** Variables of decK that say how to reach the gateway, and hold no secret. */
-const PLAIN_VARIABLE = /^DECK_(ANALYTICS|TIMEOUT|VERBOSE|NO_COLOR|TLS_SERVER_NAME|.*_FILE|.*_PATH)$/;
+const PLAIN_VARIABLE = /^DECK_(ANALYTICS|TIMEOUT|VERBOSE|NO_COLOR|TLS_SERVER_NAME|KONNECT_ADDR|.*_FILE|.*_PATH)$/;
 const SECRET_KEY = /(secret|password|token|key)s?$/;
 
 /** The secrets that decK was given: its variables, and the parts of those that have several. */

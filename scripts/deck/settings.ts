@@ -14,6 +14,7 @@ export type Mode = (typeof MODES)[number];
 export const USAGE = [
   `usage: npm run deck:sync -- --stage ${STAGES.join('|')} [--mode ${MODES.join('|')}] [--report FILE] [--state FILE]`,
   '[--overlay FILE]... [--no-overlay] [--select-tag TAG] [--max-deletions N] [--approve-deletions N] [--variant NAME=PLUGIN]...',
+  '[--konnect CONTROL_PLANE]',
 ].join(' ');
 
 export interface Settings {
@@ -32,6 +33,8 @@ export interface Settings {
   report: string | undefined;
   /** Names given by `--name`, as check-config takes them. */
   variants: string[];
+  /** The control plane in Konnect, by its name; undefined: an Admin API of one's own. */
+  konnect: string | undefined;
 }
 
 /** Modes that speak to a gateway. */
@@ -58,6 +61,7 @@ export function readSettings(args: string[], kongFolder: string): Settings {
       'approve-deletions': { type: 'string', default: '0' },
       report: { type: 'string' },
       variant: { type: 'string', multiple: true, default: [] },
+      konnect: { type: 'string' },
     },
   });
   const mode = MODES.find((name) => name === values.mode);
@@ -65,6 +69,8 @@ export function readSettings(args: string[], kongFolder: string): Settings {
   const stage = STAGES.find((name) => name === values.stage);
   if (stage === undefined) throw new Error(`--stage ${values.stage ?? ''}: one of ${STAGES.join(', ')}`);
   if (!/^[A-Za-z0-9_.~-]+$/.test(values['select-tag'])) throw new Error('--select-tag: letters, digits, _ . ~ -');
+  if (values.konnect !== undefined && values.konnect.trim() === '')
+    throw new Error('--konnect: the name of a control plane');
   return {
     mode,
     stage,
@@ -75,6 +81,7 @@ export function readSettings(args: string[], kongFolder: string): Settings {
     approvedDeletions: readCount('--approve-deletions', values['approve-deletions']),
     report: values.report,
     variants: values.variant,
+    konnect: values.konnect,
   };
 }
 
@@ -85,16 +92,41 @@ function readCount(option: string, text: string): number {
 
 const PASSED_ON = /^(PATH|(HTTPS?|NO)_PROXY|(https?|no)_proxy|SSL_CERT_(FILE|DIR)|DECK_.*)$/;
 
+/** What is for an Admin API of one's own, and must not be sent to Konnect. */
+const FOR_ADMIN_API = /^DECK_(KONG_ADDR|HEADERS|CA_CERT|TLS_)/;
+
 /**
  * What decK may know of the environment: its own variables, and the way to the gateway. No decK file of whoever runs this,
- * and no Konnect: a token there would lead decK to another gateway.
+ * and nothing of Konnect's unless it is asked for: a token there would lead decK to another gateway.
  * @param home an empty folder
  * @throws Error of one line, if it cannot or should not be spoken to
  */
-export function deckEnvironment(env: NodeJS.ProcessEnv, home: string, online: boolean): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => PASSED_ON.test(name) && !/^DECK_(KONNECT_|BIN$)/.test(name));
-  if (online) checkAddress(env);
-  return { ...Object.fromEntries(kept), HOME: home };
+export function deckEnvironment(
+  env: NodeJS.ProcessEnv,
+  home: string,
+  { mode, konnect }: Pick<Settings, 'mode' | 'konnect'>,
+): NodeJS.ProcessEnv {
+  const others = konnect === undefined ? /^DECK_(KONNECT_|BIN$)/ : /^DECK_BIN$/;
+  const kept = Object.entries(env).filter(
+    ([name]) => PASSED_ON.test(name) && !others.test(name) && (konnect === undefined || !FOR_ADMIN_API.test(name)),
+  );
+  if (isOnline(mode)) (konnect === undefined ? checkAddress : checkKonnect)(env);
+  const controlPlane = konnect === undefined ? {} : { DECK_KONNECT_CONTROL_PLANE_NAME: konnect };
+  return { ...Object.fromEntries(kept), ...controlPlane, HOME: home };
+}
+
+function checkKonnect({
+  DECK_KONNECT_TOKEN: token,
+  DECK_KONNECT_TOKEN_FILE: file,
+  DECK_KONNECT_ADDR: address,
+}: NodeJS.ProcessEnv): void {
+  if (!token && !file) throw new Error('DECK_KONNECT_TOKEN or DECK_KONNECT_TOKEN_FILE is not set: a token of Konnect');
+  if (!address) return;
+  if (!URL.canParse(address)) throw new Error('DECK_KONNECT_ADDR is no URL, such as https://eu.api.konghq.com');
+  const { protocol, hostname } = new URL(address);
+  if (protocol !== 'https:' && !isLoopback(hostname)) {
+    throw new Error('DECK_KONNECT_ADDR is not https, and the token would be sent in clear');
+  }
 }
 
 function checkAddress(env: NodeJS.ProcessEnv): void {

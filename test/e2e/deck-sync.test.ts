@@ -1,6 +1,8 @@
 /** `npm run deck:sync` with the real decK, against a real Kong with PostgreSQL. */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -11,6 +13,7 @@ import { type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys
 import { codeBlocks, readDocuments } from '../../kong/testbed/markdown.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { RULE_CASES } from '../../kong/testbed/rule-cases.js';
+import { runs } from '../../kong/testbed/runs.js';
 import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { applyDeckPatches } from '../support/deck-patch.js';
@@ -19,6 +22,7 @@ import {
   type KongWithPostgres,
   startKongWithPostgres,
 } from '../support/kong-with-postgres.js';
+import { startKonnect } from '../support/konnect.js';
 
 const DECK = process.env.DECK_BIN ?? 'deck';
 const DECK_MISSING = deckMissing();
@@ -28,6 +32,7 @@ if (MISSING !== undefined) console.log(`deck-sync: skipped in part or whole: ${M
 const SCRIPT = resolve(import.meta.dirname, '../../dist/scripts/deck-sync.js');
 const FIRST_KEY = 'first-consumer-key-31415';
 const SECOND_KEY = 'second-consumer-key-27182';
+const KONNECT_TOKEN = 'konnect-token-31622';
 const ADMIN_TOKEN = 'admin-token-16180';
 const CLIENT = { clientId: 'client-of-dev', clientSecret: 'very-secret-14142' };
 
@@ -214,6 +219,23 @@ it('decK takes the examples of the documents', { ...unless(DECK_MISSING), timeou
   }
 });
 
+it('a Kong that is too old is refused by name, before anything is sent', unless(DECK_MISSING), async () => {
+  const asked: string[] = [];
+  const old = createServer(({ method, url }, response) => {
+    asked.push(`${method} ${url}`);
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"version":"3.8.1"}');
+  });
+  await new Promise<void>((done) => old.listen(0, '127.0.0.1', done));
+  const { port } = old.address() as AddressInfo;
+  const { code, output } = await run(['--stage', 'dev'], { DECK_KONG_ADDR: `http://127.0.0.1:${port}` });
+  await new Promise((done) => old.close(done));
+  expect(output).toContain(
+    'Kong 3.8.1 is not supported: install Kong 3.9.3 or newer, or Kong Enterprise 3.10 or newer',
+  );
+  expect(code).toBe(1);
+  expect(asked).toEqual(['GET /']);
+});
+
 it('a sync puts the state in place: requests reach the service with a token', unless(MISSING), async () => {
   const { code, output } = await deckSync('sync');
   expect(output).toContain('dev: in sync');
@@ -344,8 +366,44 @@ it('a node that manages plugin servers is named as what decK cannot speak to', u
   expect(output).toContain('let decK speak to an admin node');
 });
 
+it(
+  'with --konnect decK speaks to the control plane of that name, and to nothing else',
+  unless(MISSING ?? (runs('openssl', 'version') ? undefined : 'no openssl')),
+  async () => {
+    const konnect = await startKonnect(kong.adminUrl, 'genesys', KONNECT_TOKEN, folder);
+    const options = (mode: string, controlPlane: string) => {
+      const files = ['--state', join(folder, 'kong.yml'), '--overlay', join(folder, 'dev.yml')];
+      return run(['--stage', 'dev', '--mode', mode, '--konnect', controlPlane, ...files], {
+        ...konnect.env,
+        DECK_KONNECT_ADDR: 'https://eu.api.konghq.com',
+        DECK_KONNECT_TOKEN: KONNECT_TOKEN,
+        DECK_DEV_SVC_KEY: SECOND_KEY,
+        // Of an Admin API of one's own: not for Konnect.
+        DECK_KONG_ADDR: 'http://127.0.0.1:9',
+        DECK_HEADERS: `Kong-Admin-Token:${ADMIN_TOKEN}`,
+      });
+    };
+    try {
+      await admin('/services/genesys-cloud', { method: 'PATCH', body: JSON.stringify({ read_timeout: 4711 }) });
+      expect(await options('drift', 'genesys')).toMatchObject({
+        code: 2,
+        output: expect.stringContaining('update service genesys-cloud (read_timeout)'),
+      });
+      expect(await options('sync', 'genesys')).toMatchObject({ code: 0, output: expect.stringContaining('in sync') });
+      expect(await admin('/services/genesys-cloud')).toMatchObject({ read_timeout: 10_000 });
+      expect((await options('diff', 'other')).output).toContain('control plane not found: other');
+      expect(konnect.strangers).toEqual([]);
+      expect([...konnect.hosts].sort()).toEqual(['eu.api.konghq.com:443', 'global.api.konghq.com:443']);
+    } finally {
+      konnect.close();
+    }
+  },
+);
+
 it('no secret was printed, not even the end of one', unless(MISSING), () => {
-  const ends = [FIRST_KEY, SECOND_KEY, ADMIN_TOKEN, CLIENT.clientSecret].map((secret) => secret.slice(-5));
+  const ends = [FIRST_KEY, SECOND_KEY, ADMIN_TOKEN, CLIENT.clientSecret, KONNECT_TOKEN].map((secret) =>
+    secret.slice(-5),
+  );
   expect(ends.filter((end) => printed.includes(end))).toEqual([]);
   expect(printed).toContain('key-auth of consumer svc');
 });
