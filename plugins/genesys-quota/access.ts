@@ -2,14 +2,17 @@
  * The access phase. It reads what the limits need and asks for admission. An admitted request goes on with RateLimit
  * headers. A refused one is answered 429 or 503 and consumes nothing.
  */
-import { type Effect, log, serialize, setClientHeaders } from '../runtime/effects.js';
+import { type Effect, log, serialize, setClientHeaders, share } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';
 import { type Step, step, type Verdict } from '../runtime/step.js';
 import { refusalOf } from '../shared/http/request-guard.js';
 import type { Config } from './config.js';
+import { flightKey, formatPlaces } from './flights.js';
 import { type Admission, admit } from './limits/admission.js';
 import { rateLimitHeaders, refusalAnswer, warningOf } from './limits/answer.js';
+import type { Check } from './limits/counting.js';
 import type { Holds } from './limits/hold.js';
+import { placesOf } from './limits/in-flight.js';
 import { checksOf, planReads, type RequestFacts, readRequest } from './limits/request.js';
 import type { Namespace } from './namespaces.js';
 import { NO_CONSUMER } from './usage.js';
@@ -25,9 +28,10 @@ const WARNING_HEADER = 'X-Genesys-Quota-Warning';
 export function accessStep(config: Config, namespace: Namespace, holds: Holds): Step {
   const { maxWaitMs, onRedisError, followUpstream, leasePercent, hideHeaders, reportHeader, warnHeader } = config;
   const enforces = config.mode === 'enforce';
-  const reports = !enforces || config.limits.some(({ mode }) => mode === 'report');
+  const reports = !enforces || [...config.limits, ...config.concurrent].some(({ mode }) => mode === 'report');
   const settings = { namespace, holds, maxWaitMs, onRedisError, followUpstream, leasePercent };
   const plan = planReads(config);
+  const newPlace = config.concurrent.length > 0 ? namespace.flights.name : () => '';
   for (const { name, warnAt } of config.limits) if (warnAt !== undefined) namespace.warnings.expect(name);
   // Nobody waits, and what is away refuses nothing.
   const reporting = {
@@ -44,8 +48,8 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
   }
 
   /** Counts the request in the limits that only report. @returns what they would have decided */
-  async function report(request: RequestFacts): Promise<string> {
-    const admission = await admit(checksOf(config, request, 'report'), request.upstreamUri, reporting);
+  async function report(checks: readonly Check[], upstreamUri: string): Promise<string> {
+    const admission = await admit(checks, upstreamUri, reporting);
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.reports.note(decision);
     noteUse(admission);
@@ -53,24 +57,33 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
   }
 
   /** Reports on a request that goes on. Only the header is worth waiting for. */
-  async function reportOf(request: RequestFacts): Promise<Effect[]> {
+  async function reportOf(checks: readonly Check[], upstreamUri: string, place: string): Promise<Effect[]> {
+    const reported = report(checks, upstreamUri);
     if (!reportHeader) {
       // A fault of Redis is noted by `admit`, and told with the next request.
-      void report(request).catch(() => {});
+      namespace.flights.counting(
+        place,
+        reported.catch(() => {}),
+      );
       return [];
     }
-    const decision = await report(request);
+    const decision = await reported;
     return decision === 'admitted' ? [] : [setClientHeaders({ [REPORT_HEADER]: decision })];
   }
 
   async function decide(request: RequestFacts): Promise<Verdict> {
+    const { upstreamUri, consumer = NO_CONSUMER } = request;
     const refusal = enforces ? refusalOf(request) : undefined;
     if (refusal !== undefined) return refused(refusal);
+    const place = newPlace();
     if (!enforces) {
-      namespace.usage.count(request.consumer ?? NO_CONSUMER, 1, Date.now());
-      return { effects: [...lines(namespace), ...(await reportOf(request))] };
+      namespace.usage.count(consumer, 1, Date.now());
+      const reported = checksOf(config, request, 'report', place);
+      const effects = [...lines(namespace), ...(await reportOf(reported, upstreamUri, place))];
+      return { effects: [...effects, ...marks(reported)] };
     }
-    const admission = await admit(checksOf(config, request), request.upstreamUri, settings);
+    const checks = checksOf(config, request, 'enforce', place);
+    const admission = await admit(checks, upstreamUri, settings);
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.decisions.set(decision, (namespace.decisions.get(decision) ?? 0) + 1);
     noteUse(admission);
@@ -79,15 +92,23 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
       effects.push(serialize(LOG_KEY, decision));
       return { effects, answer: refusalAnswer(admission, config, Math.random()) };
     }
-    namespace.usage.count(request.consumer ?? NO_CONSUMER, 1, Date.now());
+    namespace.usage.count(consumer, 1, Date.now());
     if (!hideHeaders && admission.tightest !== undefined) {
       effects.push(setClientHeaders(rateLimitHeaders(admission.tightest)));
     }
     if (warnHeader && admission.nearlyUsed.length > 0) {
       effects.push(setClientHeaders({ [WARNING_HEADER]: warningOf(admission.nearlyUsed) }));
     }
-    if (reports) effects.push(...(await reportOf(request)));
+    const reported = reports ? checksOf(config, request, 'report', place) : [];
+    if (reports) effects.push(...(await reportOf(reported, upstreamUri, place)));
+    if (place !== '') effects.push(...marks([...checks, ...reported]));
     return { effects };
+  }
+
+  /** Leaves for the log phase which places the request has. */
+  function marks(checks: readonly Check[]): Effect[] {
+    const places = placesOf(checks);
+    return places === undefined ? [] : [share(flightKey(namespace.name), formatPlaces(places))];
   }
 
   return step((event) => readRequest(event, plan), decide);

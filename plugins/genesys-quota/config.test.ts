@@ -95,6 +95,17 @@ describe('readConfig', () => {
       { limits: [limit(), limit({ by: 'global', for: { consumers: ['c'] } })] },
       'config.limits[1].by must not be global if another limit has the name',
     ],
+    [
+      'requests in flight under the name of a limit',
+      { limits: [limit()], concurrent: [limit()] },
+      'config.concurrent[0].name is the name of a limit too',
+    ],
+    [
+      'requests in flight under a name twice',
+      { concurrent: [limit(), limit()] },
+      'config.concurrent[1].name is the name of another limit too',
+    ],
+    ['no requests in flight', { concurrent: [limit({ limit: 0 })] }, 'config.concurrent[0].limit must be between'],
     ['a limit for nobody', { limits: [limit({ for: {} })] }, 'config.limits[0].for'],
     ['a name with a space', { limits: [limit({ name: 'a b' })] }, 'config.limits[0].name may hold letters'],
     ["the spike arrest's name", { limits: [limit({ name: 'spike' })] }, 'config.limits[0].name must not be spike'],

@@ -26,27 +26,17 @@ export interface Callers {
   tags: ReadonlySet<string>;
 }
 
-/** One limit. */
-export interface Limit {
+/** What a limit is called, and which requests it concerns. */
+export interface Scope {
   name: string;
   /** Whether it may refuse, or only says what it would refuse. */
   mode: 'enforce' | 'report';
   /** The family of its counters. Limits that count the same share one. */
   group: string;
-  /** `month`: fixed, in months of the calendar (UTC). */
-  algorithm: 'fixed' | 'sliding' | 'month';
   limit: number;
-  /** From which share of the limit on to warn, in percent. */
-  warnAt: number | undefined;
-  /** The length of a window; of a month, the longest. */
-  windowMs: number;
+  identity: Identity;
   /** What else has budgets of its own, within the identity's. In one order, whatever the configuration's. */
   divisions: readonly Division[];
-  /** Whether it is of the calendar: a week or a month. */
-  isBudget: boolean;
-  /** How long after 1970, or after the first of the month, windows begin. */
-  shiftMs: number;
-  identity: Identity;
   /** Undefined means all methods. */
   methods: ReadonlySet<string> | undefined;
   paths: readonly PathPattern[] | undefined;
@@ -54,9 +44,29 @@ export interface Limit {
   callers: Callers | undefined;
   /** Whom limits of the same name concern instead. */
   others: readonly Callers[];
+}
+
+/** One limit of requests in windows. */
+export interface Limit extends Scope {
+  /** `month`: fixed, in months of the calendar (UTC). */
+  algorithm: 'fixed' | 'sliding' | 'month';
+  /** From which share of the limit on to warn, in percent. */
+  warnAt: number | undefined;
+  /** The length of a window; of a month, the longest. */
+  windowMs: number;
+  /** Whether it is of the calendar: a week or a month. */
+  isBudget: boolean;
+  /** How long after 1970, or after the first of the month, windows begin. */
+  shiftMs: number;
   cost: number;
   /** Multiplies the cost: with `per: 25`, `pageSize=60` costs three times as much. */
   costByQuery: { name: string; per: number } | undefined;
+}
+
+/** One limit of requests in flight. */
+export interface Concurrent extends Scope {
+  /** How long a request counts at most. */
+  ttlMs: number;
 }
 
 /** The spike arrest. */
@@ -75,6 +85,7 @@ export interface Config {
   reportHeader: boolean;
   warnHeader: boolean;
   limits: readonly Limit[];
+  concurrent: readonly Concurrent[];
   spike: Spike | undefined;
   maxWaitMs: number;
   /** Configurations in one namespace share counters. By default, each plugin entry has its own namespace. */
@@ -93,6 +104,7 @@ export interface Config {
 
 type RawConfig = ConfigOf<typeof Schema>;
 type RawLimit = RawConfig['limits'][number];
+type RawConcurrent = RawConfig['concurrent'][number];
 
 const DAY_MS = 86_400_000;
 const WINDOWS_MS = {
@@ -116,12 +128,21 @@ const SPIKE = 'spike';
 export function readConfig(raw: unknown, host: Host): Config {
   const config = parseConfig(Schema, raw);
   const limits = config.limits.map((limit, index) => readLimit(limit, `limits[${index}]`, config.limits));
+  const concurrent = config.concurrent.map((limit, index) => {
+    const path = `concurrent[${index}]`;
+    // Metrics and answers tell limits apart by their names alone.
+    if (limits.some(({ name }) => name === limit.name))
+      throw new ConfigError(`${path}.name`, 'is the name of a limit too');
+    const kind = `in-flight${limit.ttl_seconds}`;
+    return { ...readScope(limit, path, config.concurrent, kind), ttlMs: limit.ttl_seconds * 1000 };
+  });
   if (config.policy === 'redis' && config.redis === undefined) throw new ConfigError('redis', 'is required');
   return {
     mode: config.mode,
     reportHeader: config.report_header,
     warnHeader: config.warn_header,
     limits,
+    concurrent,
     spike: config.spike_arrest && readSpike(config.spike_arrest),
     maxWaitMs: config.max_wait_ms,
     // A configured name cannot contain a slash, so the two never collide.
@@ -138,6 +159,30 @@ export function readConfig(raw: unknown, host: Host): Config {
 
 /** @param all the limits of the configuration */
 function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Limit {
+  if (limit.cost > limit.limit) throw new ConfigError(`${path}.cost`, 'must not be over the limit');
+  const windows = readWindows(limit, path);
+  return {
+    ...readScope(limit, path, all, windows.key),
+    algorithm: windows.algorithm,
+    warnAt: limit.warn_at,
+    windowMs: windows.windowMs,
+    isBudget: limit.window === 'week' || limit.window === 'month',
+    shiftMs: windows.shiftMs,
+    cost: limit.cost,
+    costByQuery: limit.cost_by_query,
+  };
+}
+
+/**
+ * @param all the limits of the list
+ * @param kind tells limits of one name and identity that do not count the same
+ */
+function readScope(
+  limit: RawLimit | RawConcurrent,
+  path: string,
+  all: readonly (RawLimit | RawConcurrent)[],
+  kind: string | number,
+): Scope {
   const namesakes = all.filter(({ name }) => name === limit.name);
   const callers = readCallers(limit.for);
   if (callers === undefined && namesakes.find((other) => other.for === undefined) !== limit)
@@ -147,8 +192,6 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
     throw new ConfigError(`${path}.by`, 'must not be global if another limit has the name: use names of their own');
   const before = callers === undefined ? namesakes : namesakes.slice(0, namesakes.indexOf(limit));
   if (limit.name === SPIKE) throw new ConfigError(`${path}.name`, `must not be ${SPIKE}`);
-  if (limit.cost > limit.limit) throw new ConfigError(`${path}.cost`, 'must not be over the limit');
-  const windows = readWindows(limit, path);
   const identity = readIdentity(limit, path);
   const divisions = [...new Set(limit.and_by)].sort();
   if (divisions.some((division) => division === identity.by)) {
@@ -157,21 +200,14 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
   return {
     name: limit.name,
     mode: limit.mode,
-    group: [limit.name, windows.key, ...identityParts(identity), ...divisions].join(':'),
-    algorithm: windows.algorithm,
+    group: [limit.name, kind, ...identityParts(identity), ...divisions].join(':'),
     limit: limit.limit,
-    warnAt: limit.warn_at,
-    windowMs: windows.windowMs,
-    isBudget: limit.window === 'week' || limit.window === 'month',
-    shiftMs: windows.shiftMs,
     identity,
     divisions,
     methods: limit.methods && new Set(limit.methods),
+    paths: limit.paths?.map((text, index) => readPath(text, `${path}.paths[${index}]`)),
     callers,
     others: before.flatMap((other) => readCallers(other.for) ?? []),
-    paths: limit.paths?.map((text, index) => readPath(text, `${path}.paths[${index}]`)),
-    cost: limit.cost,
-    costByQuery: limit.cost_by_query,
   };
 }
 

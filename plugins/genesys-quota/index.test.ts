@@ -3,9 +3,14 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { REDIS_MISSING, startRedis } from '../../kong/testbed/redis-server.js';
 import { unless } from '../../kong/testbed/unless.js';
 import { guarded } from '../../test/support/guarded.js';
+import { BARE_HOST } from '../shared/host.js';
 import type { Kong } from '../shared/pdk.js';
 import type { PluginInstance } from '../shared/plugin.js';
+import { createRedisConnections } from '../shared/redis/connection.js';
+import { readConfig } from './config.js';
+import { parsePlaces } from './flights.js';
 import { Plugin, start, variants } from './index.js';
+import { createNamespaces } from './namespaces.js';
 
 const { operations = [], metrics = [] } = start();
 
@@ -27,6 +32,8 @@ interface Fake {
   source?: string;
   entry?: object;
   headers?: Record<string, string>;
+  /** What access has left in `ctx.shared` of other keys. */
+  shared?: Record<string, string>;
 }
 
 let calls: [string, ...unknown[]][];
@@ -34,7 +41,14 @@ beforeEach(() => {
   calls = [];
 });
 
-function fakeKong({ mark = 't/1', status = 200, source = 'service', entry = {}, headers = {} }: Fake = {}): Kong {
+function fakeKong({
+  mark = 't/1',
+  status = 200,
+  source = 'service',
+  entry = {},
+  headers = {},
+  shared,
+}: Fake = {}): Kong {
   const call =
     <T>(name: string, value: (...args: string[]) => T) =>
     async (...args: string[]) => {
@@ -43,7 +57,14 @@ function fakeKong({ mark = 't/1', status = 200, source = 'service', entry = {}, 
     };
   return {
     client: { getConsumer: call('getConsumer', () => ({ id: 'c1', username: 'svc-crm' })) },
-    ctx: { shared: { get: call('mark', () => mark) } },
+    ctx: {
+      shared: {
+        get: call('mark', (key) =>
+          shared === undefined || key === 'genesys_token' ? mark : (shared[key ?? ''] ?? null),
+        ),
+        set: call('share', () => undefined),
+      },
+    },
     log: {
       err: call('err', () => undefined),
       warn: call('warn', () => undefined),
@@ -223,6 +244,80 @@ it('the metrics say what is used of a month, in report mode too', async () => {
   }
 });
 
+describe('requests in flight', () => {
+  const concurrent = [{ name: 'jobs', limit: 1 }];
+  /** What access has left in `ctx.shared`. */
+  const left = () => calls.flatMap(([name, key, value]) => (name === 'share' ? [[key, value]] : []));
+  const shared = (): Record<string, string> => Object.fromEntries(left());
+  const inFlight = (namespace: string) => {
+    const family = metrics.find(({ name }) => name === 'genesys_quota_in_flight') ?? expect.fail();
+    return [...family.read()].filter(({ labels }) => labels.namespace === namespace);
+  };
+
+  it('are counted from access to log, by whichever instance', async () => {
+    const [one, other] = [plugin({ concurrent, namespace: 'flights' }), plugin({ concurrent, namespace: 'flights' })];
+    await one.access(fakeKong());
+    const first = shared();
+    expect(Object.keys(first)).toEqual(['genesys_quota_in_flight flights']);
+    expect(inFlight('flights')).toEqual([{ labels: { namespace: 'flights', limit: 'jobs' }, value: 1 }]);
+    calls = [];
+    expect((await exitOf(other.access(fakeKong()))).headers).toMatchObject({ 'Retry-After': '1' });
+    // The log phase of a request that was refused, or that another plugin refused before, frees nothing.
+    expect(left()).toEqual([]);
+    await other.log(fakeKong({ shared: {} }));
+    await exitOf(one.access(fakeKong()));
+    await other.log(fakeKong({ shared: first }));
+    expect(inFlight('flights')).toEqual([{ labels: { namespace: 'flights', limit: 'jobs' }, value: 0 }]);
+    await one.access(fakeKong());
+  });
+
+  it('cost the log phase nothing if nobody limits them', async () => {
+    await plugin({ limits, follow_upstream: false }).log(fakeKong());
+    expect(calls).toEqual([['status']]);
+  });
+
+  it('in report mode are counted, and end, in a Redis too that is slow to count', async () => {
+    const redis = REDIS_MISSING === undefined ? await startRedis() : undefined;
+    const settings = redis && { policy: 'redis', redis: { port: redis.port, timeout_ms: 5000 } };
+    const namespace = 'planned-flights';
+    const key = `genesys_quota_in_flight ${namespace}`;
+    try {
+      const quota = plugin({ namespace, mode: 'report', concurrent, ...settings });
+      for (let n = 0; n < 3; n++) {
+        calls = [];
+        await quota.access(fakeKong());
+        const { [key]: mark = expect.fail('no mark') } = shared();
+        // At once: it may not have been counted yet.
+        await quota.log(fakeKong({ shared: { [key]: mark } }));
+        expect(inFlight(namespace)).toEqual([{ labels: { namespace, limit: 'jobs' }, value: 0 }]);
+        expect(redis?.cli('keys', '*') ?? '').toBe('');
+      }
+    } finally {
+      await redis?.stop();
+    }
+  });
+
+  it.skipIf(REDIS_MISSING)('in Redis are freed by another process than the one that counted them', async () => {
+    const server = await startRedis();
+    try {
+      const settings = { concurrent, policy: 'redis', redis: { port: server.port, timeout_ms: 5000 } };
+      const quota = plugin({ ...settings, namespace: 'crashed' });
+      await quota.access(fakeKong());
+      expect(server.cli('keys', '*')).toMatch(/^genesys:quota:{crashed}:jobs:in-flight300:consumer:[\w-]{22}$/);
+      const next = createNamespaces(createRedisConnections()).open(
+        readConfig({ ...settings, namespace: 'crashed' }, BARE_HOST),
+      );
+      await next.shared?.redis.firstContact(5000);
+      await next.flights.end(parsePlaces(Object.values(shared())[0] ?? null) ?? expect.fail());
+      expect(server.cli('keys', '*')).toBe('');
+      await next.shared?.redis.close();
+      await quota.access(fakeKong());
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
 describe('without its log phase', () => {
   const WithoutLog = variants['without-log'] ?? expect.fail('no such variant');
 
@@ -231,6 +326,11 @@ describe('without its log phase', () => {
     const quota = new WithoutLog({ namespace: 'without-log', limits, follow_upstream: false });
     await quota.access?.(fakeKong());
     expect((await exitOf(quota.access?.(fakeKong()) ?? expect.fail())).status).toBe(429);
+  });
+
+  it('refuses to count requests in flight, whose end it would not see', () => {
+    const config = { follow_upstream: false, concurrent: [{ name: 'jobs', limit: 1 }] };
+    expect(() => new WithoutLog(config)).toThrow('config.concurrent waits for requests to end, which a plugin server');
   });
 
   it.each([{}, { follow_upstream: true }])('refuses what it could not do: %j', (config) => {

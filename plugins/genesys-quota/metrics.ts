@@ -41,6 +41,12 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
     }
   }
 
+  function* samplesInFlight(): Iterable<MetricSample> {
+    for (const { name, local } of all()) {
+      for (const [limit, value] of local.inFlight()) yield { labels: { namespace: name, limit }, value };
+    }
+  }
+
   /** Makes a gauge with a sample for each limit by week or month that was used in the running one. */
   const ofBudgets = (name: string, help: string, read: (budget: Budget) => number, merge: Merge): MetricFamily => ({
     name,
@@ -111,6 +117,13 @@ export function createMetrics(all: () => readonly Namespace[]): MetricFamily[] {
       ({ endMs }) => endMs / 1000,
       Math.max,
     ),
+    {
+      name: 'genesys_quota_in_flight',
+      help: 'Requests of this process that are in flight, by the limit that counts them.',
+      type: 'gauge',
+      labels: ['namespace', 'limit'],
+      read: () => merged(samplesInFlight(), sum),
+    },
     gauge(
       'genesys_quota_identities',
       'Counters that the process holds in memory; max_identities bounds them for each limit.',

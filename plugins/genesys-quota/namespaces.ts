@@ -8,6 +8,7 @@ import type { OpenRedis, RedisConnection } from '../shared/redis/connection.js';
 import type { RedisSettings } from '../shared/redis/settings.js';
 import { type Budgets, createBudgets } from './budgets.js';
 import type { Config } from './config.js';
+import { createFlights, type Flights } from './flights.js';
 import { type Closures, createClosures } from './genesys-limits/closures.js';
 import { createHints, type Hints } from './genesys-limits/hints.js';
 import { createLeases, type Leases } from './limits/leases.js';
@@ -35,6 +36,8 @@ export interface Namespace {
   warnings: Warnings;
   /** How much of weeks and months is used. */
   budgets: Budgets;
+  /** Requests in flight. */
+  flights: Flights;
 }
 
 /** Counters in Redis, for all nodes. */
@@ -82,10 +85,12 @@ export function createNamespaces(openRedis: OpenRedis) {
     // Counters of removed configurations get no more requests, so they never expire by themselves.
     for (const { local } of namespaces.values()) local.dropIdle();
     const shared = settings && open(settings, name);
+    const local = createLocalCounters(clockUs);
     return {
       name,
-      local: createLocalCounters(clockUs),
+      local,
       shared,
+      flights: createFlights({ local, shared }),
       closures: createClosures(),
       hints: createHints(),
       usage: createUsage(name, shared?.redis),

@@ -15,8 +15,12 @@ export const part = definePart({
   optionalPhases: {
     'without-log': {
       phase: 'log',
-      why: 'is on by default and learns from answers',
-      neededBy: ({ followUpstream }) => (followUpstream ? 'follow_upstream' : undefined),
+      why: (field) =>
+        field === 'concurrent' ? 'waits for requests to end' : 'is on by default and learns from answers',
+      neededBy({ followUpstream, concurrent }) {
+        if (concurrent.length > 0) return 'concurrent';
+        return followUpstream ? 'follow_upstream' : undefined;
+      },
     },
   },
   readConfig,

@@ -43,6 +43,69 @@ const NAME = {
   err: 'may hold letters, digits, dots, hyphens and underscores only, 64 at most',
 } as const satisfies Field;
 
+/** Whom a limit concerns. */
+const FOR = {
+  type: 'record',
+  required: false,
+  fields: [
+    {
+      consumers: {
+        type: 'array',
+        len_min: 1,
+        elements: { type: 'string', len_min: 1 },
+        description: 'Usernames or ids.',
+      },
+    },
+    {
+      tags: {
+        type: 'array',
+        len_min: 1,
+        elements: { type: 'string', len_min: 1 },
+        description: 'Tags of consumers, one of which is enough.',
+      },
+    },
+  ],
+  entity_checks: [{ at_least_one_of: ['consumers', 'tags'] }],
+  description:
+    'Whom it concerns. With the name of another limit it takes its place for them; the first in the list does. Left out: everyone else.',
+} as const satisfies Field;
+
+/** The fields that say which budget a request is of. */
+const IDENTITY_FIELDS = [
+  { by: BY },
+  { by_name: BY_NAME },
+  {
+    and_by: {
+      type: 'array',
+      len_min: 1,
+      elements: { type: 'string', one_of: ['consumer', 'credential', 'ip', 'method', 'path'] },
+      description:
+        'Divides the budgets of `by` further: each combination has its own. `path` is the path to the service with its ids left out.',
+    },
+  },
+] as const satisfies Fields;
+
+/** The fields that say which requests a limit concerns. */
+const REQUEST_FIELDS = [
+  {
+    methods: {
+      type: 'array',
+      len_min: 1,
+      elements: { type: 'string', match: '^[A-Z]+$' },
+      description: 'Which requests it concerns. Left out: all.',
+    },
+  },
+  {
+    paths: {
+      type: 'array',
+      len_min: 1,
+      elements: { type: 'string', starts_with: '/' },
+      description:
+        'Which requests it concerns, by the path as sent to the service, before a transformer changes it: exact, `{name}` for a segment, `*` at the end for the rest. Left out: all.',
+    },
+  },
+] as const satisfies Fields;
+
 const LIMIT = {
   type: 'record',
   fields: [
@@ -54,33 +117,7 @@ const LIMIT = {
           'Letters, digits, dots, hyphens, underscores; clients are told it. One name once in a configuration, but with `for`; limits of one name and window in one namespace are one budget.',
       },
     },
-    {
-      for: {
-        type: 'record',
-        required: false,
-        fields: [
-          {
-            consumers: {
-              type: 'array',
-              len_min: 1,
-              elements: { type: 'string', len_min: 1 },
-              description: 'Usernames or ids.',
-            },
-          },
-          {
-            tags: {
-              type: 'array',
-              len_min: 1,
-              elements: { type: 'string', len_min: 1 },
-              description: 'Tags of consumers, one of which is enough.',
-            },
-          },
-        ],
-        entity_checks: [{ at_least_one_of: ['consumers', 'tags'] }],
-        description:
-          'Whom it concerns. With the name of another limit it takes its place for them; the first in the list does. Left out: everyone else.',
-      },
-    },
+    { for: FOR },
     {
       limit: {
         type: 'integer',
@@ -125,34 +162,8 @@ const LIMIT = {
         description: '`report` counts, and says what would be refused; it refuses and delays nothing.',
       },
     },
-    { by: BY },
-    { by_name: BY_NAME },
-    {
-      and_by: {
-        type: 'array',
-        len_min: 1,
-        elements: { type: 'string', one_of: ['consumer', 'credential', 'ip', 'method', 'path'] },
-        description:
-          'Divides the budgets of `by` further: each combination has its own. `path` is the path to the service with its ids left out.',
-      },
-    },
-    {
-      methods: {
-        type: 'array',
-        len_min: 1,
-        elements: { type: 'string', match: '^[A-Z]+$' },
-        description: 'Which requests it concerns. Left out: all.',
-      },
-    },
-    {
-      paths: {
-        type: 'array',
-        len_min: 1,
-        elements: { type: 'string', starts_with: '/' },
-        description:
-          'Which requests it concerns, by the path as sent to the service, before a transformer changes it: exact, `{name}` for a segment, `*` at the end for the rest. Left out: all.',
-      },
-    },
+    ...IDENTITY_FIELDS,
+    ...REQUEST_FIELDS,
     { cost: { type: 'integer', default: 1, between: [1, 1_000_000], description: 'What a request costs.' } },
     {
       cost_by_query: {
@@ -192,6 +203,45 @@ const LIMIT = {
   entity_checks: [{ mutually_exclusive: ['window_seconds', 'window'] }, ...NEEDS_NAME],
 } as const satisfies Field;
 
+/** A limit of requests in flight. */
+const CONCURRENT = {
+  type: 'record',
+  fields: [
+    {
+      name: {
+        ...NAME,
+        required: true,
+        description:
+          'As of a limit, and none that a limit has. Those of one name and `ttl_seconds` in one namespace are one.',
+      },
+    },
+    { for: FOR },
+    {
+      limit: {
+        type: 'integer',
+        required: true,
+        between: [1, 1_000_000],
+        description: 'How many requests may be in flight at once.',
+      },
+    },
+    {
+      ttl_seconds: {
+        type: 'integer',
+        default: 300,
+        between: [1, 86_400],
+        description:
+          'A request counts for so long at most, for a case in which its end is never heard of. Set it higher than any request takes.',
+      },
+    },
+    {
+      mode: { ...MODE, description: '`report` counts, and says what would be refused; it refuses and delays nothing.' },
+    },
+    ...IDENTITY_FIELDS,
+    ...REQUEST_FIELDS,
+  ],
+  entity_checks: NEEDS_NAME,
+} as const satisfies Field;
+
 /** The fields of `config`. */
 export const Schema = [
   {
@@ -223,6 +273,16 @@ export const Schema = [
       len_max: 50,
       elements: LIMIT,
       description: 'A request must fit all limits that concern it.',
+    },
+  },
+  {
+    concurrent: {
+      type: 'array',
+      default: [],
+      len_max: 20,
+      elements: CONCURRENT,
+      description:
+        'Limits of requests in flight: each counts from its admission until its answer is sent. A request must fit these, too.',
     },
   },
   {

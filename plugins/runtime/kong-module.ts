@@ -36,8 +36,9 @@ export function kongModule<Config>({ name, priority, pluginFields, part }: Plugi
   const variants = Object.entries(part.optionalPhases ?? {}).map(([flag, { phase, why, neededBy }]) => {
     const check = (config: Config): void => {
       const field = neededBy(config);
-      if (field !== undefined)
-        throw new ConfigError(field, `${why}, which a plugin server started with --${flag} does not see`);
+      if (field === undefined) return;
+      const reason = typeof why === 'string' ? why : why(field);
+      throw new ConfigError(field, `${reason}, which a plugin server started with --${flag} does not see`);
     };
     const phases = part.phases.filter((each) => each !== phase);
     return [flag, pluginClass(part, phases, start, check)] as const;

@@ -21,7 +21,7 @@ export interface RunningPart<Config> extends RunningPlugin {
 export interface OptionalPhase<Config> {
   phase: Phase;
   /** What the phase does for a field, as a predicate: `learns from answers`. */
-  why: string;
+  why: string | ((field: string) => string);
   /** Returns a field that has no effect without the phase, such as `circuit_breaker`, and so is refused then. */
   neededBy(config: Config): string | undefined;
 }

@@ -44,15 +44,29 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
     /** Admitted requests of each consumer. */
     byConsumer: Map<string, number>;
     unavailable: number;
+    /** Admitted requests of which the log phase has not begun, now and at most. */
+    inFlight: number;
+    mostInFlight: number;
   }
 
   /** Runs requests of 64 clients, spread over the nodes, until `isOver` says so. */
   async function load(settings: object, isOver: (result: Result) => boolean): Promise<Result> {
-    const result: Result = { admitted: 0, refused: 0, unavailable: 0, byConsumer: new Map() };
+    const result: Result = {
+      ...{ admitted: 0, refused: 0, unavailable: 0, byConsumer: new Map() },
+      ...{ inFlight: 0, mostInFlight: 0 },
+    };
+    const hasLog = 'concurrent' in settings;
     const client = async (index: number): Promise<void> => {
       const { socketPath } = servers[index % NODES] as PluginServerProcess;
       const consumer = `consumer-${index % 3}`;
+      const shared = new Map<string, string>();
       const answer = ({ method, argument }: { method: string; argument: unknown }): unknown => {
+        if (method === 'kong.ctx.shared.set') {
+          const { k, v } = argument as { k: string; v: string };
+          shared.set(k, v);
+        }
+        if (method === 'kong.ctx.shared.get') return shared.get(String(argument)) ?? null;
+        if (method === 'kong.response.get_status') return 200;
         if (method === 'kong.client.get_consumer') {
           return { id: consumer, created_at: 0, username: consumer, custom_id: '', tags: [] };
         }
@@ -72,6 +86,14 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
           result.byConsumer.set(consumer, (result.byConsumer.get(consumer) ?? 0) + 1);
         } else if (exit.status === 429) result.refused += 1;
         else result.unavailable += 1;
+        if (!hasLog || exit !== undefined) continue;
+        result.inFlight += 1;
+        result.mostInFlight = Math.max(result.mostInFlight, result.inFlight);
+        // As long as an answer of another request takes.
+        await new Promise((resolve) => setTimeout(resolve, index % 8));
+        result.inFlight -= 1;
+        await driver?.event(instance, 'log', answer);
+        shared.clear();
       }
       driver?.close();
     };
@@ -101,6 +123,45 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
     expect(Math.max(...byConsumer.values())).toBeLessThanOrEqual(800);
     expect(refused).toBeGreaterThan(1000);
     expect(unavailable).toBe(0);
+  }, 90_000);
+
+  it(`let as many requests be in flight as the limit, of ${CLIENTS} clients, and no more`, async () => {
+    const isTimeOver = after(SECONDS);
+    const settings = config({ concurrent: [{ name: 'jobs', limit: 12, by: 'global' }] });
+    const { admitted, refused, unavailable, mostInFlight } = await load(
+      settings,
+      (result) => result.refused > 1000 && result.admitted > 1000 && isTimeOver(),
+    );
+    expect({ mostInFlight, unavailable }).toEqual({ mostInFlight: 12, unavailable: 0 });
+    expect([admitted, refused].every((count) => count > 1000)).toBe(true);
+    // All have ended.
+    expect(redis.cli('exists', `genesys:quota:{run-${runs}}:jobs:in-flight300:global:`)).toBe('0');
+  }, 90_000);
+
+  it('let no more be in flight when Redis is lost and comes back empty, once those before have ended', async () => {
+    const isTimeOver = after(SECONDS);
+    const limit = 12;
+    const settings = config({ concurrent: [{ name: 'jobs', limit, by: 'global' }] });
+    let restart: Promise<void> | undefined;
+    let isBack = false;
+    let atRestart = 0;
+    let mostBefore = 0;
+    const { unavailable, mostInFlight } = await load(settings, (result) => {
+      if (restart === undefined && result.refused > 200) {
+        redis.signal('SIGKILL');
+        restart = waitFor('requests to notice', () => result.unavailable > 0)
+          .then(() => waitFor('those before to have ended', () => result.inFlight === 0))
+          .then(() => redis.restart())
+          .then(() => {
+            [isBack, atRestart, mostBefore] = [true, result.admitted, result.mostInFlight];
+            result.mostInFlight = 0;
+          });
+      }
+      return isBack && result.admitted > atRestart + 500 && isTimeOver();
+    });
+    await restart;
+    expect({ mostInFlight, mostBefore }).toEqual({ mostInFlight: limit, mostBefore: limit });
+    expect(unavailable).toBeGreaterThan(0);
   }, 90_000);
 
   it('keep requests apart together', async () => {

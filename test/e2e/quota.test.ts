@@ -2,7 +2,7 @@
  * Limits end to end: two consumers behind one address, reads against writes, the organisation's budget over several
  * routes, spike arrest, waiting, Genesys' own 429, and configurations that are refused.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KongConfig } from '../../kong/testbed/development-config.js';
 import { REDIS_MISSING, type RedisServer, startRedis } from '../../kong/testbed/redis-server.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
@@ -304,6 +304,80 @@ describe.each(policies)('policy %s', (_, policy) => {
     const smoothed = await Promise.all([send(), send(), send(), send()]);
     expect(smoothed.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(performance.now() - startedAt).toBeGreaterThan(590);
+  });
+
+  describe('requests in flight', () => {
+    const hang = () => setup.genesys.control.setFault('api', { hang: true });
+    const goOn = () => setup.genesys.control.clearFaults('api');
+    afterEach(goOn);
+
+    /** Sends requests that Genesys does not answer yet. */
+    async function start(count: number, init: RequestInit = {}) {
+      const before = setup.genesys.control.counts().apiRequests;
+      const sent = Array.from({ length: count }, () => send(init));
+      await waitFor('Genesys to have them', () => setup.genesys.control.counts().apiRequests === before + count);
+      return sent;
+    }
+    const ofAll = async (sent: ReturnType<typeof send>[]) => (await Promise.all(sent)).map(({ status }) => status);
+
+    it('are as many as the limit, for each consumer, and each is counted until its answer is sent', async () => {
+      await useQuota({ ...policy(), concurrent: [{ name: 'jobs', limit: 2 }] });
+      expect(await statuses(5)).toEqual([200, 200, 200, 200, 200]);
+      hang();
+      const own = await start(2);
+      const other = await start(1, OTHER);
+      const { status, code, message, headers } = await send();
+      expect([status, code]).toEqual([429, 'gateway.quota.exceeded']);
+      expect(message).toBe('Rate limit exceeded the maximum of jobs. Retry the request in [1] seconds');
+      expect([headers.get('retry-after'), headers.get('ratelimit-limit')]).toEqual(['1', '2']);
+      goOn();
+      expect(await ofAll([...own, ...other])).toEqual([200, 200, 200]);
+      await waitFor('both places to be free', async () => (await ofAll([send(), send()])).every((one) => one === 200));
+    });
+
+    it('end when the client goes away, when Genesys refuses, and when no token can be had', async () => {
+      await useQuota({ ...policy(), concurrent: [{ name: 'jobs', limit: 1, by: 'global' }] });
+      hang();
+      const client = new AbortController();
+      const [sent = expect.fail()] = await start(1, { signal: client.signal });
+      expect((await send(OTHER)).status).toBe(429);
+      client.abort();
+      await expect(sent).rejects.toThrow();
+      goOn();
+      await waitFor('the place of who went away', async () => (await send()).status === 200);
+      for (const path of ['/api/v2/users/none', '/api/v2/no-such-thing', PATH, PATH]) {
+        await waitFor('the place before', async () => (await send({}, path)).status !== 429);
+      }
+    });
+
+    it('are waited for, in turn', async () => {
+      await useQuota({ ...policy(), max_wait_ms: 20_000, concurrent: [{ name: 'jobs', limit: 1, by: 'global' }] });
+      hang();
+      const first = await start(1);
+      const waiting = [send(), send(OTHER), send()];
+      const unlimited = send({}, '/no-such-route');
+      expect((await Promise.race([...waiting, unlimited])).status).toBe(404);
+      goOn();
+      expect(await ofAll([...first, ...waiting])).toEqual([200, 200, 200, 200]);
+    });
+
+    it('in report mode are counted, and refused by nobody', async () => {
+      const concurrent = [{ name: 'jobs', limit: 1, mode: 'report' }];
+      await useQuota({ ...policy(), report_header: true, concurrent });
+      hang();
+      const first = await start(1);
+      const second = await start(1);
+      goOn();
+      const told = (await Promise.all([...first, ...second])).map(({ status, headers }) => [
+        status,
+        headers.get('x-genesys-quota-report'),
+      ]);
+      expect(told).toEqual([
+        [200, null],
+        [200, 'jobs'],
+      ]);
+      await waitFor('the place to be free', async () => (await send()).headers.get('x-genesys-quota-report') === null);
+    });
   });
 
   it("Genesys' own 429 is followed: for the route first, and other routes go on", async () => {

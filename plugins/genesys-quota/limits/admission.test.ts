@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { routeOf } from '../../shared/genesys-route.js';
 import { type RedisConnection, RedisUnavailable } from '../../shared/redis/connection.js';
 import { createBudgets } from '../budgets.js';
+import { createFlights } from '../flights.js';
 import { createClosures } from '../genesys-limits/closures.js';
 import { createHints } from '../genesys-limits/hints.js';
 import { routeKey } from '../genesys-limits/route-key.js';
@@ -11,7 +12,7 @@ import { createReports } from '../reports.js';
 import { createUsage } from '../usage.js';
 import { createWarnings } from '../warnings.js';
 import { type Admission, type AdmissionSettings, admit } from './admission.js';
-import type { Check } from './counting.js';
+import { type Check, counterOf } from './counting.js';
 import { createHolds } from './hold.js';
 import { createLeases } from './leases.js';
 import { createLocalCounters } from './local-counters.js';
@@ -39,6 +40,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters)
     reports: createReports(() => performance.now()),
     warnings: createWarnings(() => performance.now()),
     budgets: createBudgets(),
+    flights: createFlights({ local: createLocalCounters(() => 0), shared: undefined }),
   };
   const settings: AdmissionSettings = {
     namespace,
@@ -114,6 +116,62 @@ describe('a limit', () => {
   });
 });
 
+describe('requests in flight', () => {
+  const flight = (place: string): Check => {
+    const common = { name: 'f', group: 'f', id: 'a', maxIdentities: 0, limit: 1, ttlMs: 60_000 };
+    return { kind: 'concurrent', ...common, place };
+  };
+
+  it('are refused at once if nobody may wait, and told a second', async () => {
+    const { request } = setUp();
+    expect((await request([flight('1')])).kind).toBe('admitted');
+    expect(await request([flight('2')])).toMatchObject({
+      limit: 'f',
+      waitMs: 1000,
+      tightest: { limit: 1, remaining: 0 },
+    });
+  });
+
+  it('are waited for, one after the other, until one ends or the time is up', async () => {
+    const { namespace, request } = setUp({ maxWaitMs: 500 });
+    await request([flight('1')]);
+    setTimeout(() => namespace.local.free('1'), 120);
+    const all = await outcomes(['2', '3', '4'].map((place) => request([flight(place)])));
+    expect(all).toEqual(['admitted 150', 'refused 500', 'refused 500']);
+  });
+
+  it('that Redis may have counted are freed there, if the request is refused for want of an answer', async () => {
+    const freed: unknown[] = [];
+    const away: RedisCounters = {
+      admit: () => Promise.reject(new RedisUnavailable('Redis cannot be used: gone')),
+      free: async (places) => void freed.push(places),
+    };
+    const alone = setUp({ onRedisError: 'local' }, away);
+    expect((await alone.request([flight('1')])).kind).toBe('admitted');
+    expect((await alone.request([flight('2')])).kind).toBe('refused');
+    expect((await setUp({ onRedisError: 'reject' }, away).request([flight('3')])).kind).toBe('unavailable');
+    expect((await setUp({ onRedisError: 'allow' }, away).request([flight('4')])).kind).toBe('admitted');
+    expect(freed).toEqual(['2', '3'].map((place) => ({ place, counters: ['f:a'] })));
+  });
+
+  it('are known to a node whose Redis goes away', async () => {
+    const answers = [true, false];
+    const { request } = setUp(
+      {},
+      {
+        async admit(checks) {
+          if (!answers.shift()) throw new RedisUnavailable('Redis cannot be used: gone');
+          const counters = checks.map((check) => counterOf(check, 1, 0));
+          const reading = { admitted: true, nowUs: Date.now() * 1000, counters };
+          return { kind: 'counted', reading, closures: [], leases: [] };
+        },
+        free: async () => {},
+      },
+    );
+    expect([(await request([flight('1')])).kind, (await request([flight('2')])).kind]).toEqual(['admitted', 'refused']);
+  });
+});
+
 describe('a spike arrest', () => {
   it('smooths if requests may wait', async () => {
     const { request } = setUp({ maxWaitMs: 250 });
@@ -156,6 +214,7 @@ describe('what Genesys has closed', () => {
           const reading = { admitted: true, nowUs: Date.now() * 1000, counters: [] };
           return { kind: 'counted', reading, closures: [closure], leases: [] };
         },
+        free: async () => {},
       },
     );
     expect((await request([])).kind).toBe('closed');
@@ -176,6 +235,7 @@ describe('a Redis that fails', () => {
     admit: async () => {
       throw new RedisUnavailable('Redis cannot be used: gone');
     },
+    free: async () => {},
   };
 
   it.each([
@@ -189,7 +249,10 @@ describe('a Redis that fails', () => {
   });
 
   it('with an answer of its own is told of', async () => {
-    const { request, faults } = setUp({}, { admit: () => Promise.reject(new Error('WRONGTYPE')) });
+    const { request, faults } = setUp(
+      {},
+      { admit: () => Promise.reject(new Error('WRONGTYPE')), free: async () => {} },
+    );
     expect((await request([perSecond(1)])).kind).toBe('admitted');
     expect([faults.take(), faults.take()]).toEqual(['WRONGTYPE', undefined]);
   });

@@ -6,10 +6,12 @@ import { routeOf } from '../../shared/genesys-route.js';
 import { RedisUnavailable } from '../../shared/redis/connection.js';
 import type { Config } from '../config.js';
 import { routeKey } from '../genesys-limits/route-key.js';
-import type { Namespace } from '../namespaces.js';
+import type { Namespace, Shared } from '../namespaces.js';
 import type { Check, Reading } from './counting.js';
 import type { Hold, Holds } from './hold.js';
+import { placesOf } from './in-flight.js';
 import { type Judgement, judge, type Tightest } from './judgement.js';
+import type { LocalCounters } from './local-counters.js';
 import type { ClosureMode, RedisAnswer } from './redis-counters.js';
 
 export type Admission =
@@ -52,6 +54,9 @@ const UNAVAILABLE: Attempt = { kind: 'decided', admission: { kind: 'unavailable'
 
 /** How long a request waits for the first connection to Redis, so that a node does not start with its own counts. */
 const FIRST_CONTACT_MS = 3000;
+
+/** How often a request that is held looks whether one in flight has ended. */
+const LOOK_AGAIN_MS = 50;
 
 /** Decides on one request, and holds it if it may wait. */
 export async function admit(
@@ -114,18 +119,38 @@ async function count(ask: Ask, { namespace, onRedisError, leasePercent }: Admiss
   const leased = leasePercent > 0 ? shared.leases.spend(ask.checks) : undefined;
   if (leased !== undefined) return judged(leased, name);
   const answer = await askRedis(ask, shared, leasePercent);
-  if (answer === undefined) {
-    if (onRedisError === 'local') return judged(local.admit(ask.checks, ask.maxDelayUs), name);
-    return onRedisError === 'allow' ? UNCOUNTED : UNAVAILABLE;
-  }
+  if (answer === undefined) return countAlone(ask, shared, local, onRedisError, name);
   for (const closure of answer.closures) closures.close(closure, performance.now());
-  return answer.kind === 'counted' ? judged(answer.reading, name) : { kind: 'informed' };
+  if (answer.kind === 'reported') return { kind: 'informed' };
+  // So that this node knows of them when Redis is away.
+  if (answer.reading.admitted) local.hold(ask.checks);
+  return judged(answer.reading, name);
+}
+
+/** Does what `on_redis_error` says. */
+function countAlone(
+  { checks, maxDelayUs }: Ask,
+  shared: Shared,
+  local: LocalCounters,
+  onRedisError: Config['onRedisError'],
+  namespace: string,
+): Attempt {
+  if (onRedisError === 'allow') {
+    local.hold(checks);
+    return UNCOUNTED;
+  }
+  const attempt = onRedisError === 'local' ? judged(local.admit(checks, maxDelayUs), namespace) : UNAVAILABLE;
+  // Redis may have counted it all the same, and no log phase frees the place of a request that was refused.
+  const places = placesOf(checks);
+  const goesOn = attempt.kind === 'decided' && attempt.admission.kind === 'admitted';
+  if (places !== undefined && !goesOn) void shared.counters.free(places).catch(() => {});
+  return attempt;
 }
 
 /** Counts in Redis. @returns undefined if Redis is away or answers with an error */
 async function askRedis(
   { checks, maxDelayUs, mode }: Ask,
-  shared: NonNullable<Namespace['shared']>,
+  shared: Shared,
   leasePercent: number,
 ): Promise<RedisAnswer | undefined> {
   await shared.redis.firstContact(FIRST_CONTACT_MS);
@@ -151,5 +176,6 @@ function judged(reading: Reading, namespace: string): Attempt {
   }
   const { check, waitMs, tightest } = judgement;
   const refusal: Admission = { kind: 'refused', limit: check.name, waitMs, tightest };
-  return { kind: 'blocked', refusal, waitMs, queue: `${namespace} ${check.group} ${check.id}` };
+  const retryMs = check.kind === 'concurrent' ? LOOK_AGAIN_MS : waitMs;
+  return { kind: 'blocked', refusal, waitMs: retryMs, queue: `${namespace} ${check.group} ${check.id}` };
 }

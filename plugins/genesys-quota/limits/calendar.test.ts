@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createRandom } from '../../../kong/testbed/genesys-cloud/data/random.js';
 import { BARE_HOST } from '../../shared/host.js';
 import { readConfig } from '../config.js';
-import { type Check, generationOf, windowLeftMs } from './counting.js';
+import { generationOf, type WindowCheck, windowLeftMs } from './counting.js';
 import { judge } from './judgement.js';
 import { createLocalCounters } from './local-counters.js';
 import { checksOf } from './request.js';
@@ -20,10 +20,10 @@ const REQUEST = {
 };
 
 /** The check of a limit of 2, as a configuration gives it. */
-function checkOf(settings: Record<string, unknown>): Exclude<Check, { kind: 'spike' }> {
+function checkOf(settings: Record<string, unknown>): WindowCheck {
   const limits = [{ name: 'bill', limit: 2, by: 'global', ...settings }];
   const [check] = checksOf(readConfig({ limits }, BARE_HOST), REQUEST);
-  return check === undefined || check.kind === 'spike' ? expect.fail('no window') : check;
+  return check !== undefined && 'windowMs' in check ? check : expect.fail('no window');
 }
 
 /** Counters of a limit of 2, with a clock that the test sets. */

@@ -4,7 +4,7 @@
  */
 
 /** What one request asks of one counter. */
-export type Check = WindowCheck | SpikeCheck;
+export type Check = WindowCheck | SpikeCheck | ConcurrentCheck;
 
 interface Asked {
   /** The limit's name, for messages. */
@@ -41,6 +41,16 @@ export interface SpikeCheck extends Asked {
   burst: number;
 }
 
+/** Lets `limit` requests be in flight at once. */
+export interface ConcurrentCheck extends Asked {
+  kind: 'concurrent';
+  limit: number;
+  /** How long a request counts if nobody says that it has ended. */
+  ttlMs: number;
+  /** What names the request among those in flight. */
+  place: string;
+}
+
 /** The counts of the current window and of the previous one. */
 export interface WindowState {
   current: number;
@@ -55,7 +65,8 @@ export interface SpikeState {
 /** A counter, before or after one request was counted. */
 export type Counter =
   | ({ kind: 'window'; check: WindowCheck } & WindowState)
-  | ({ kind: 'spike'; check: SpikeCheck } & SpikeState);
+  | ({ kind: 'spike'; check: SpikeCheck } & SpikeState)
+  | { kind: 'concurrent'; check: ConcurrentCheck; inFlight: number };
 
 /** All counters of a request, read at once. They include the request if it was admitted. */
 export interface Reading {
@@ -65,8 +76,9 @@ export interface Reading {
   counters: readonly Counter[];
 }
 
-/** Makes a counter from what is stored for this window and for the previous one. */
+/** Makes a counter from what is stored for this window and for the previous one, or from the requests in flight. */
 export function counterOf(check: Check, current: number, previous: number): Counter {
+  if (check.kind === 'concurrent') return { kind: 'concurrent', check, inFlight: current };
   return check.kind === 'spike'
     ? { kind: 'spike', check, tatUs: Math.max(current, previous) }
     : { kind: 'window', check, current, previous };
@@ -75,17 +87,22 @@ export function counterOf(check: Check, current: number, previous: number): Coun
 /** Returns whether a request may go on now, or after a spike arrest's delay of at most `maxDelayUs`. */
 export function fits(counter: Counter, nowUs: number, maxDelayUs: number): boolean {
   if (counter.kind === 'spike') return spikeDelayUs(counter.check, counter, nowUs) <= maxDelayUs;
+  if (counter.kind === 'concurrent') return counter.inFlight < counter.check.limit;
   return fitsWindow(counter.check, counter, windowLeftMs(counter.check, nowUs));
 }
 
 /** Returns the counter with one more request, which goes on now or after its delay. */
 export function countUp(counter: Counter, nowUs: number): Counter {
   if (counter.kind === 'spike') return { ...counter, tatUs: Math.max(counter.tatUs, nowUs) + counter.check.emissionUs };
+  if (counter.kind === 'concurrent') return { ...counter, inFlight: counter.inFlight + 1 };
   return { ...counter, current: counter.current + counter.check.cost };
 }
 
+/** A check whose counters are kept in generations. */
+export type CountedCheck = WindowCheck | SpikeCheck;
+
 /** Returns how long a counter matters after its last request. It may be dropped after twice that time. */
-export function generationMs(check: Check): number {
+export function generationMs(check: CountedCheck): number {
   if (check.kind !== 'spike') return check.windowMs;
   // Its arrival time may be ahead by the burst, and by the wait that a held request has reserved.
   return Math.max(1000, Math.ceil((check.emissionUs * check.burst) / 1000) + MAX_RESERVED_MS);
@@ -95,7 +112,7 @@ export function generationMs(check: Check): number {
 const MAX_RESERVED_MS = 20_000;
 
 /** Returns the number of the generation that a time belongs to. Each is one more than the one before it. */
-export function generationOf(check: Check, nowMs: number): number {
+export function generationOf(check: CountedCheck, nowMs: number): number {
   const { kind } = check;
   if (kind === 'spike') return Math.floor(nowMs / generationMs(check));
   const { windowMs, shiftMs = 0 } = check;

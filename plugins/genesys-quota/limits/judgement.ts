@@ -34,6 +34,9 @@ export interface WindowUse extends Tightest {
 /** The wait if no limit asks for one: Redis' clock was set back, and requests are refused until it catches up. */
 const SET_BACK_MS = 1000;
 
+/** The wait while too many requests are in flight: when one of them ends, nobody knows. */
+const BUSY_MS = 1000;
+
 type Wait = { check: Check; waitMs: number };
 
 /** Judges a request by its counters. */
@@ -41,7 +44,7 @@ export function judge({ admitted, nowUs, counters }: Reading): Judgement {
   return admitted ? judgeAdmitted(counters, nowUs) : judgeRefused(counters, nowUs);
 }
 
-/** Finds the delay and the tightest window. Spike arrests have no quota to report. */
+/** Finds the delay and the tightest window. Spike arrests and requests in flight have no quota to report. */
 function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
   let delayMs = 0;
   let tightest: Tightest | undefined;
@@ -53,6 +56,7 @@ function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
       delayMs = Math.max(delayMs, Math.ceil((tatUs - check.emissionUs * check.burst - nowUs) / 1000));
       continue;
     }
+    if (counter.kind === 'concurrent') continue;
     const { check } = counter;
     const leftMs = windowLeftMs(check, nowUs);
     const remaining = windowRemaining(check, counter, leftMs);
@@ -76,6 +80,7 @@ function judgeRefused(counters: readonly Counter[], nowUs: number): Judgement {
 
 function waitMsOf(counter: Counter, nowUs: number): number {
   if (counter.kind === 'spike') return Math.ceil(spikeDelayUs(counter.check, counter, nowUs) / 1000);
+  if (counter.kind === 'concurrent') return counter.inFlight < counter.check.limit ? 0 : BUSY_MS;
   return windowWaitMs(counter.check, counter, windowLeftMs(counter.check, nowUs));
 }
 

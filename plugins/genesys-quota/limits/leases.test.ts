@@ -264,6 +264,24 @@ describe('leases', unless(REDIS_MISSING), () => {
     await stop([one, other]);
   });
 
+  it('leave requests in flight to Redis, which counts those of all nodes', async () => {
+    const all = nodes(2, 50);
+    let count = 0;
+    const flight = (): Check => {
+      const common = { name: 'f', group: 'f', id: 'a', maxIdentities: 0, limit: 3, ttlMs: 60_000 };
+      return { kind: 'concurrent', ...common, place: String(count++) };
+    };
+    const admitted: boolean[] = [];
+    for (let n = 0; n < 4; n++)
+      for (const { settings } of all) admitted.push(await isAdmitted([window(), flight()], settings));
+    expect(admitted).toEqual([true, true, true, false, false, false, false, false]);
+    expect(all.map(({ namespace }) => namespace.shared?.leases.totals.spent)).toEqual([0, 0]);
+    // Requests that no such limit concerns spend leases as before.
+    for (let n = 0; n < 40; n++) for (const { settings } of all) await isAdmitted([window()], settings);
+    for (const { namespace } of all) expect(namespace.shared?.leases.totals.spent).toBeGreaterThan(10);
+    await stop(all);
+  });
+
   it('leave a spike arrest, and a counter that identities share, to Redis', async () => {
     const [node] = nodes(1, 50);
     if (node === undefined) return;

@@ -5,8 +5,8 @@
  *
  * A lease is as large as the last second's requests suggest, and is given back when it is a second old. So it is small
  * for who sends little, and other nodes' news (what Genesys has closed) is at most a second late. When little is left,
- * the share is nothing, and every request is counted in Redis again. Spike arrests are never leased: they keep requests
- * of all nodes apart.
+ * the share is nothing, and every request is counted in Redis again. Spike arrests and requests in flight are never leased:
+ * they are of all nodes at the moment.
  */
 import { type Check, counterOf, generationOf, type Reading, type WindowCheck } from './counting.js';
 
@@ -84,7 +84,7 @@ export function createLeases(nowMs: () => number): Leases {
       const now = nowMs();
       const leases = checks.map((check) => {
         const one = held.get(keyOf(check));
-        if (one === undefined || check.kind === 'spike') return undefined;
+        if (one === undefined || !isLeasable(check)) return undefined;
         one.asked += check.cost;
         return isUsable(one, check, now) ? { one, check } : undefined;
       });
@@ -101,7 +101,7 @@ export function createLeases(nowMs: () => number): Leases {
     begin(checks, percent) {
       const now = nowMs();
       const asks = checks.map((check): LeaseAsk => {
-        if (check.kind === 'spike') return { want: 0, percent: 0, back: 0, generation: 0, birth: '' };
+        if (!isLeasable(check)) return { want: 0, percent: 0, back: 0, generation: 0, birth: '' };
         const key = keyOf(check);
         const one = held.get(key) ?? { ...NOTHING, check, begunMs: now };
         held.set(key, one);
@@ -120,7 +120,7 @@ export function createLeases(nowMs: () => number): Leases {
     end(checks, { begunMs }, answer) {
       for (const [index, check] of checks.entries()) {
         const one = held.get(keyOf(check));
-        if (one === undefined || check.kind === 'spike') continue;
+        if (one === undefined || !isLeasable(check)) continue;
         one.trips--;
         const lease = answer?.leases[index];
         const counter = answer?.reading.counters[index];
@@ -155,6 +155,10 @@ export function createLeases(nowMs: () => number): Leases {
       return due;
     },
   };
+}
+
+function isLeasable(check: Check): check is WindowCheck {
+  return check.kind !== 'spike' && check.kind !== 'concurrent';
 }
 
 function keyOf({ group, id }: Check): string {

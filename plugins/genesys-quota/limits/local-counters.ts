@@ -5,6 +5,7 @@
  */
 import {
   type Check,
+  type CountedCheck,
   type Counter,
   counterOf,
   countUp,
@@ -13,6 +14,7 @@ import {
   generationOf,
   type Reading,
 } from './counting.js';
+import { createInFlight } from './in-flight.js';
 
 /** The id of the counter that all identities without a place share. No identity has it (request.ts). */
 const OVERFLOW = '*';
@@ -20,7 +22,7 @@ const OVERFLOW = '*';
 /** The counters of one limit. */
 interface Family {
   /** One of its checks: their windows are the same. */
-  check: Check;
+  check: CountedCheck;
   /** The number of the generation in `current`. */
   generation: number;
   /** For each identity, its count in this window or its theoretical arrival time. */
@@ -36,6 +38,12 @@ export interface LocalCounters {
    * @param maxDelayUs how long a spike arrest may delay the request, whose place is then reserved
    */
   admit(checks: readonly Check[], maxDelayUs: number): Reading;
+  /** Counts the request among those in flight, whatever their limits: Redis has admitted it. */
+  hold(checks: readonly Check[]): void;
+  /** Frees a request's places among those in flight. */
+  free(place: string): void;
+  /** Returns the requests in flight by the name of the limit. */
+  inFlight(): Map<string, number>;
   /** Returns how many identities have a counter. */
   identities(): number;
   /** Frees the memory if no count matters any more. */
@@ -48,11 +56,12 @@ export interface LocalCounters {
  */
 export function createLocalCounters(clockUs: () => number): LocalCounters {
   const families = new Map<string, Family>();
+  const flying = createInFlight();
   let latestUs = 0;
   /** After this time, nothing counted so far matters. */
   let idleAtMs = 0;
 
-  function familyOf(check: Check, nowMs: number): Family {
+  function familyOf(check: CountedCheck, nowMs: number): Family {
     let family = families.get(check.group);
     if (family === undefined) {
       const empty = { current: new Map(), previous: new Map(), identities: 0 };
@@ -77,26 +86,42 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
     }
   }
 
+  // If the clock was set back, time stops until it catches up.
+  function readClockUs(): number {
+    latestUs = Math.max(latestUs, clockUs());
+    return latestUs;
+  }
+
+  function slotOf(check: Check, nowUs: number): Slot {
+    if (check.kind !== 'concurrent') return countedSlotOf(familyOf(check, Math.floor(nowUs / 1000)), check);
+    return { family: undefined, id: check.id, counter: counterOf(check, flying.count(check, nowUs), 0) };
+  }
+
   function write({ family, id, counter }: Slot, nowUs: number): Counter {
-    if (id !== OVERFLOW && !isAlive(family, id)) family.identities += 1;
-    idleAtMs = Math.max(idleAtMs, nowUs / 1000 + 2 * generationMs(family.check));
     const counted = countUp(counter, nowUs);
-    family.current.set(id, counted.kind === 'spike' ? counted.tatUs : counted.current);
+    if (counted.kind === 'concurrent') flying.add(counted.check, nowUs);
+    else if (family !== undefined) {
+      if (id !== OVERFLOW && !isAlive(family, id)) family.identities += 1;
+      idleAtMs = Math.max(idleAtMs, nowUs / 1000 + 2 * generationMs(family.check));
+      family.current.set(id, counted.kind === 'spike' ? counted.tatUs : counted.current);
+    }
     return counted;
   }
 
   return {
     admit(checks, maxDelayUs) {
-      // If the clock was set back, time stops until it catches up.
-      latestUs = Math.max(latestUs, clockUs());
-      const nowUs = latestUs;
-      const nowMs = Math.floor(nowUs / 1000);
-      const slots = checks.map((check) => slotOf(familyOf(check, nowMs), check));
+      const nowUs = readClockUs();
+      const slots = checks.map((check) => slotOf(check, nowUs));
       const admitted = slots.every(({ counter }) => fits(counter, nowUs, maxDelayUs));
       const counters = slots.map((slot) => (admitted ? write(slot, nowUs) : slot.counter));
       return { admitted, nowUs, counters };
     },
 
+    hold(checks) {
+      for (const check of checks) if (check.kind === 'concurrent') flying.add(check, readClockUs());
+    },
+    free: flying.remove,
+    inFlight: () => flying.byLimit(readClockUs()),
     identities: () => [...families.values()].reduce((sum, { identities }) => sum + identities, 0),
     dropIdle() {
       if (clockUs() / 1000 > idleAtMs) families.clear();
@@ -106,13 +131,14 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
 
 /** Where one check of a request is counted. */
 interface Slot {
-  family: Family;
+  /** Undefined for requests in flight. */
+  family: Family | undefined;
   id: string;
   counter: Counter;
 }
 
 /** Returns an identity's own counter, or the shared one if there are too many identities. */
-function slotOf(family: Family, check: Check): Slot {
+function countedSlotOf(family: Family, check: CountedCheck): Slot {
   const { id: own, maxIdentities } = check;
   const hasPlace = maxIdentities === 0 || family.identities < maxIdentities || isAlive(family, own);
   const id = hasPlace ? own : OVERFLOW;

@@ -11,6 +11,7 @@ import { REDIS_FIELDS } from '../../shared/redis/schema.js';
 import { readRedisSettings } from '../../shared/redis/settings.js';
 import { shareClosure } from '../genesys-limits/shared-closures.js';
 import { type Check, generationOf } from './counting.js';
+import { type Places, placesOf } from './in-flight.js';
 import { createLocalCounters } from './local-counters.js';
 import { createRedisCounters, type RedisAnswer } from './redis-counters.js';
 
@@ -54,6 +55,8 @@ describe('counters in Redis', unless(REDIS_MISSING), () => {
     const local = createLocalCounters(() => clock.us);
     const shared = createRedisCounters(redis, `same-${seed}`);
     const outcomes = { admitted: 0, refused: 0 };
+    const flying: Places[] = [];
+    let ended = 0;
     for (let step = 0; step < 1500; step += 1) {
       const common = { name: 'x', maxIdentities: random.pick([2, 5]) };
       const later = -(365 * seed + step / 4) * DAY_MS;
@@ -82,6 +85,20 @@ describe('counters in Redis', unless(REDIS_MISSING), () => {
         // Six hours a step, and another year with each seed: a leap day is among them.
         { ...common, kind: 'month', group: 'm', id: 'a', limit: 40, windowMs: 31 * DAY_MS, shiftMs: later, cost: 1 },
         { ...common, kind: 'fixed', group: 'w', id: 'a', limit: 15, windowMs: 7 * DAY_MS, shiftMs: later, cost: 1 },
+        // Some are never freed, and are free by themselves.
+        ...['c', 'd'].map((group, i): Check => {
+          const id = random.pick(['a', 'b']);
+          return {
+            ...common,
+            maxIdentities: 0,
+            kind: 'concurrent',
+            group,
+            id,
+            limit: 4,
+            ttlMs: 19 + 20 * i,
+            place: `p${step}`,
+          };
+        }),
       ];
       const checks = all.filter(() => random.next() < 0.7);
       const maxDelayUs = random.pick([0, 0, 1000]);
@@ -90,10 +107,19 @@ describe('counters in Redis', unless(REDIS_MISSING), () => {
       clock.us = reading?.nowUs ?? 0;
       expect(local.admit(checks, maxDelayUs), `seed ${seed}, step ${step}`).toEqual(reading);
       expect(answer.closures).toEqual([]);
+      const places = reading?.admitted ? placesOf(checks) : undefined;
+      if (places !== undefined) flying.push(places);
+      const end = random.next() < 0.6 ? flying.splice(random.int(0, flying.length), 1) : [];
+      for (const places of end) {
+        local.free(places.place);
+        await shared.free(places);
+        ended += 1;
+      }
       outcomes[reading?.admitted ? 'admitted' : 'refused'] += 1;
     }
     expect(outcomes.admitted).toBeGreaterThan(100);
     expect(outcomes.refused).toBeGreaterThan(100);
+    expect(ended).toBeGreaterThan(100);
   });
 
   it('count in the months of the calendar that the counters in memory count in', async () => {
@@ -150,6 +176,30 @@ describe('counters in Redis', unless(REDIS_MISSING), () => {
       expect(leftMs).toBeGreaterThan(60_000);
       expect(leftMs).toBeLessThanOrEqual(120_000);
     }
+  });
+
+  it('of requests in flight are free when they end, or by themselves, and leave nothing', async () => {
+    const shared = createRedisCounters(redis, 'flights');
+    const check = (place: string, ttlMs: number): Check => {
+      const common = { name: 'l', group: 'l', id: 'a', maxIdentities: 0, limit: 2 };
+      return { ...common, kind: 'concurrent', ttlMs, place };
+    };
+    const admitted = async (...checks: Check[]) => readingOf(await shared.admit(checks, 0, 'ignore'))?.admitted;
+    expect(await admitted(check('one', 60_000))).toBe(true);
+    expect(await admitted(check('two', 60_000))).toBe(true);
+    // What is refused takes no place in another limit either.
+    expect(await admitted(check('three', 60_000), { ...check('three', 60_000), group: 'other' })).toBe(false);
+    expect(server.cli('keys', 'genesys:quota:{flights}*')).toBe('genesys:quota:{flights}:l:a');
+    expect(Number(server.cli('pttl', 'genesys:quota:{flights}:l:a'))).toBeGreaterThan(50_000);
+    await shared.free({ place: 'one', counters: ['l:a', 'other:a'] });
+    expect(await admitted(check('three', 60_000))).toBe(true);
+    expect(await admitted(check('four', 60_000))).toBe(false);
+    for (const place of ['one', 'two', 'three']) await shared.free({ place, counters: ['l:a'] });
+    expect(server.cli('keys', 'genesys:quota:{flights}*')).toBe('');
+
+    for (const place of ['five', 'six']) expect(await admitted(check(place, 200))).toBe(true);
+    expect(await admitted(check('seven', 200))).toBe(false);
+    await waitFor('places to be free by themselves', () => admitted(check('eight', 200)).then((one) => one === true));
   });
 
   it('come back with a Redis that lost its scripts', async () => {

@@ -8,6 +8,7 @@ import { redisScript } from '../../shared/redis/script.js';
 import type { Closure } from '../genesys-limits/closures.js';
 import { closuresKey, parseClosures } from '../genesys-limits/shared-closures.js';
 import { type Check, counterOf, generationMs, type Reading } from './counting.js';
+import type { Places } from './in-flight.js';
 import type { Lease, LeaseAsk } from './leases.js';
 
 /**
@@ -29,6 +30,8 @@ export interface RedisCounters {
     mode: ClosureMode,
     asks?: readonly LeaseAsk[],
   ): Promise<RedisAnswer>;
+  /** Frees a request's places among those in flight. @throws RedisUnavailable, or the error that Redis answers */
+  free(places: Places): Promise<void>;
 }
 
 export type RedisAnswer =
@@ -42,13 +45,14 @@ export type RedisAnswer =
  *
  * KEYS: the closures of the namespace; then for each check its counter, the counter of identities without a place, and
  * the census of identities.
- * ARGV: the longest delay in µs; the ClosureMode; then for each check its kind, limit or emission, burst or shift in
- * ms, cost, generation in ms, and the most identities; then of leases how much is wanted, the most of what is left in percent (or
+ * ARGV: the longest delay in µs; the ClosureMode; then for each check its kind, limit or emission, burst, shift in ms or
+ * place, cost, generation or time to live in ms, and the most identities; then of leases how much is wanted, the most of what is left in percent (or
  * 0), what is given back, and the generation and birth of the counter that it comes from.
  *
  * A counter is `generation value value-before`, and with leases its birth: a time that is lost with Redis' data, so that
  * nothing is given back to a counter that never had it. A census is `generation touched alive`: an identity is alive if it was
- * counted in this generation or in the one before.
+ * counted in this generation or in the one before. Requests in flight are a sorted set of places, by the time in µs when
+ * each is free by itself.
  */
 const ADMIT = redisScript(`
 local time = redis.call('TIME')
@@ -93,12 +97,17 @@ for i = 1, (#ARGV - 2) / 11 do
   local at, key = 11 * i - 9, 3 * i - 1
   local kind, size, burst, cost = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   local s = {kind = kind, size = size, cost = cost, ms = tonumber(ARGV[at + 5]), key = KEYS[key]}
-  local max, shifted = tonumber(ARGV[at + 6]), now_ms
-  if kind ~= 'spike' then shifted = now_ms - burst end
-  local this = kind == 'month' and month_of(shifted) or math.floor(shifted / s.ms)
-  local alive
-  s.g, s.a, s.b, alive, s.birth = read(s.key, this)
+  local max, shifted, this, alive = tonumber(ARGV[at + 6]), now_ms, nil, nil
   s.want, s.percent = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
+  if kind == 'concurrent' then
+    redis.call('ZREMRANGEBYSCORE', s.key, '-inf', string.format('%.0f', now_us))
+    s.place, s.g, s.a, s.b = ARGV[at + 3], 0, redis.call('ZCARD', s.key), 0
+    if s.a >= size then fits = 0 end
+  else
+    if kind ~= 'spike' then shifted = now_ms - burst end
+    this = kind == 'month' and month_of(shifted) or math.floor(shifted / s.ms)
+    s.g, s.a, s.b, alive, s.birth = read(s.key, this)
+  end
   if max > 0 and s.a == 0 then
     local g, touched, living = read(KEYS[key + 2], this)
     if alive or living < max then
@@ -121,9 +130,9 @@ for i = 1, (#ARGV - 2) / 11 do
   if kind == 'spike' then
     s.tat = math.max(s.a, s.b)
     if math.max(s.tat, now_us) + size - size * burst - now_us > tonumber(ARGV[1]) then fits = 0 end
-  elseif kind ~= 'sliding' then
+  elseif kind == 'fixed' or kind == 'month' then
     if s.a + cost > size then fits = 0 end
-  else
+  elseif kind == 'sliding' then
     s.carried = s.b * (s.ms - math.max(0, now_ms - s.g * s.ms))
     if s.carried + (s.a + cost) * s.ms > size * s.ms then fits = 0 end
   end
@@ -136,6 +145,10 @@ for _, s in ipairs(slots) do
     if s.kind == 'spike' then
       s.tat = math.max(s.tat, now_us) + s.size
       write(s.key, s.g, s.tat, 0, s.ms)
+    elseif s.place then
+      s.a = s.a + 1
+      redis.call('ZADD', s.key, string.format('%.0f', now_us + s.ms * 1000), s.place)
+      redis.call('PEXPIRE', s.key, string.format('%.0f', s.ms + 1))
     else
       local left = s.size - math.ceil((s.carried or 0) / s.ms) - s.a - s.cost
       s.leased = math.max(0, math.min(s.want, math.floor(left * s.percent / 100)))
@@ -154,6 +167,10 @@ for _, s in ipairs(slots) do
 end
 return answer`);
 
+/** KEYS: counters of requests in flight. ARGV: the place to free in each. */
+const FREE = redisScript(`
+for i = 1, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end`);
+
 /**
  * Makes the counters of one namespace.
  * @param redis a connection that is open, or being opened
@@ -170,18 +187,24 @@ export function createRedisCounters(redis: RedisConnection, namespace: string): 
       });
       const args = checks.flatMap((check, i) => {
         const { want, percent, back, generation, birth } = asks?.[i] ?? NO_LEASE;
-        return [...argsOf(check), generationMs(check), check.maxIdentities, want, percent, back, generation, birth];
+        const ms = check.kind === 'concurrent' ? check.ttlMs : generationMs(check);
+        return [...argsOf(check), ms, check.maxIdentities, want, percent, back, generation, birth];
       });
       const answer = await redis.run((commands) => ADMIT.run(commands, [closed, ...keys], [maxDelayUs, mode, ...args]));
       return parseAnswer(answer, checks);
+    },
+    async free({ place, counters }) {
+      const keys = counters.map((counter) => `${prefix}${counter}`);
+      await redis.run((commands) => FREE.run(commands, keys, [place]));
     },
   };
 }
 
 const NO_LEASE: LeaseAsk = { want: 0, percent: 0, back: 0, generation: 0, birth: '' };
 
-/** Returns a check's kind, limit or emission, burst or shift, and cost, in the script's order. */
+/** Returns a check's kind, limit or emission, burst, shift or place, and cost, in the script's order. */
 function argsOf(check: Check): (string | number)[] {
+  if (check.kind === 'concurrent') return [check.kind, check.limit, check.place, 0];
   if (check.kind === 'spike') return [check.kind, check.emissionUs, check.burst, 0];
   return [check.kind, check.limit, check.shiftMs ?? 0, check.cost];
 }

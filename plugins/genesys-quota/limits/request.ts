@@ -8,7 +8,7 @@ import { forwardedMethod } from '../../shared/forwarded-method.js';
 import { routeOf } from '../../shared/genesys-route.js';
 import { readGuarded } from '../../shared/http/request-guard.js';
 import { servicePath } from '../../shared/path-pattern.js';
-import type { Callers, Config, Division, Identity, Limit } from '../config.js';
+import type { Callers, Config, Division, Identity, Limit, Scope } from '../config.js';
 import type { Consumer } from '../usage.js';
 import type { Check, WindowCheck } from './counting.js';
 
@@ -33,13 +33,14 @@ export interface RequestFacts {
 }
 
 /** Returns what the limits of a configuration need to read. */
-export function planReads({ limits, spike }: Pick<Config, 'limits' | 'spike'>) {
-  const identities = [...limits, ...(spike ? [spike] : [])].map(({ identity }) => identity);
-  const divisions = limits.flatMap((limit) => limit.divisions);
+export function planReads({ limits, concurrent, spike }: Pick<Config, 'limits' | 'concurrent' | 'spike'>) {
+  const scopes = [...limits, ...concurrent];
+  const identities = [...scopes, ...(spike ? [spike] : [])].map(({ identity }) => identity);
+  const divisions = scopes.flatMap((limit) => limit.divisions);
   const uses = (by: Identity['by'] | Division): boolean =>
     identities.some((identity) => identity.by === by) || divisions.some((division) => division === by);
   return {
-    method: uses('method') || limits.some(({ methods }) => methods !== undefined),
+    method: uses('method') || scopes.some(({ methods }) => methods !== undefined),
     query: uses('query') || limits.some(({ costByQuery }) => costByQuery !== undefined),
     credential: uses('credential'),
     ip: uses('ip'),
@@ -78,15 +79,25 @@ export async function readRequest(event: Reader, plan: ReadPlan): Promise<Reques
 /**
  * Returns what a request asks of the limits that apply to it.
  * @param mode those that may refuse, or those that only report
+ * @param place what names the request among those in flight
  */
-export function checksOf(config: Config, request: RequestFacts, mode: Config['mode'] = 'enforce'): Check[] {
-  const { limits, maxIdentities } = config;
+export function checksOf(
+  config: Config,
+  request: RequestFacts,
+  mode: Config['mode'] = 'enforce',
+  place: string = '',
+): Check[] {
+  const { limits, concurrent, maxIdentities } = config;
   const spike = config.mode === mode ? config.spike : undefined;
-  const modeOf = (limit: Limit): Config['mode'] => (config.mode === 'report' ? 'report' : limit.mode);
-  const path = limits.some(({ paths }) => paths !== undefined) ? servicePath(request.upstreamUri) : '';
+  const needsPath = ({ paths }: Scope): boolean => paths !== undefined;
+  const path = limits.some(needsPath) || concurrent.some(needsPath) ? servicePath(request.upstreamUri) : '';
+  const applies = (limit: Scope): boolean =>
+    (config.mode === 'report' ? 'report' : limit.mode) === mode &&
+    isFor(limit, request.consumer) &&
+    concerns(limit, request.method, path);
   const checks: Check[] = [];
   for (const limit of limits) {
-    if (modeOf(limit) !== mode || !isFor(limit, request.consumer) || !concerns(limit, request.method, path)) continue;
+    if (!applies(limit)) continue;
     checks.push({
       kind: limit.algorithm,
       name: limit.name,
@@ -99,6 +110,20 @@ export function checksOf(config: Config, request: RequestFacts, mode: Config['mo
       cost: costOf(limit, request.query),
       warn: warnOf(limit, request.consumer),
       isBudget: limit.isBudget,
+    });
+  }
+  for (const limited of concurrent) {
+    if (!applies(limited)) continue;
+    const { name, group, limit, ttlMs } = limited;
+    checks.push({
+      kind: 'concurrent',
+      name,
+      group,
+      id: dividedIdOf(limited, request),
+      maxIdentities: 0,
+      limit,
+      ttlMs,
+      place,
     });
   }
   if (spike !== undefined) {
@@ -117,7 +142,7 @@ function warnOf({ warnAt, identity }: Limit, consumer: Caller | undefined): Wind
 }
 
 /** Returns whether a limit is for a consumer: it is named, and no limit of the same name comes first. */
-function isFor({ callers, others }: Limit, consumer: Caller | undefined): boolean {
+function isFor({ callers, others }: Scope, consumer: Caller | undefined): boolean {
   const isNamed = ({ consumers, tags }: Callers): boolean =>
     consumer !== undefined &&
     (consumers.has(consumer.username) ||
@@ -126,7 +151,7 @@ function isFor({ callers, others }: Limit, consumer: Caller | undefined): boolea
   return (callers === undefined || isNamed(callers)) && !others.some(isNamed);
 }
 
-function concerns({ methods, paths }: Limit, method: string | undefined, path: string): boolean {
+function concerns({ methods, paths }: Scope, method: string | undefined, path: string): boolean {
   if (methods !== undefined && !methods.has(method ?? '')) return false;
   return paths === undefined || paths.some((pattern) => pattern.matches(path));
 }
@@ -148,7 +173,7 @@ function askedFor(value: string): number {
 }
 
 /** Returns the id of a combination. What a request lacks is a value too, so it never gets the budget of another one. */
-function dividedIdOf({ identity, divisions }: Limit, request: RequestFacts): string {
+function dividedIdOf({ identity, divisions }: Scope, request: RequestFacts): string {
   const id = idOf(identity, request);
   if (divisions.length === 0) return id;
   return digestOf(JSON.stringify([id, ...divisions.map((division) => divisionValue(division, request))]));
