@@ -24,6 +24,7 @@ export const ADVICE: Readonly<Record<string, Rule>> = {
   'replaced-entry': replacedEntry,
   'plugin-twice': pluginTwice,
   'part-twice': partTwice,
+  'lost-counts': lostCounts,
   'deck-only': deckOnly,
   'enterprise-only': enterpriseOnly,
   'router-flavor': routerFlavor,
@@ -244,8 +245,8 @@ function isWider(wider: Entity, own: Entity): boolean {
   return rank(wider) < rank(own);
 }
 
-function limitsOf({ limits }: PlainObject): unknown[] {
-  return Array.isArray(limits) ? limits : [];
+function limitsOf({ limits, concurrent }: PlainObject): unknown[] {
+  return [limits, concurrent].flatMap((list) => (Array.isArray(list) ? list : []));
 }
 
 function isOfAll(limit: unknown): boolean {
@@ -301,6 +302,21 @@ function partTwice(context: RuleContext): Fault[] {
             ),
         ),
     );
+}
+
+/** A process of the plugin server seldom lives as long as a week: a reload ends it. */
+function lostCounts(context: RuleContext): Fault[] {
+  return pluginsOf(context).flatMap((plugin) => {
+    const [prefix, settings] = partOf(plugin, 'quota') ?? [];
+    if (settings === undefined || (settings.policy ?? 'local') !== 'local' || !Array.isArray(settings.limits))
+      return [];
+    return settings.limits.flatMap((limit: unknown, index) => {
+      const window = valueIn(limit, 'window');
+      if (window !== 'week' && window !== 'month') return [];
+      const message = `is ${window}, and policy: local begins at zero with each restart; policy: redis keeps the count`;
+      return [faultOf(plugin, `${prefix}limits[${index}].window`, message)];
+    });
+  });
 }
 
 /** Returns whether a request may be of both places. */

@@ -729,6 +729,31 @@ export const CORPUS: readonly CorpusCase[] = [
     /routes\[r\]\.plugins\[genesys-quota\]: warning: replaces plugins\[genesys-quota\] for its requests, and loses the limit all/,
   ),
   taken(
+    'a route whose entry loses the requests in flight of all',
+    file({
+      plugins: '- name: genesys-quota\n  config: { limits: [{ name: own, limit: 10 }] }',
+      more: 'plugins:\n  - name: genesys-quota\n    service: s\n    config: { concurrent: [{ name: jobs, limit: 9, by: global }] }\n',
+    }),
+    /routes\[r\]\.plugins\[genesys-quota\]: warning: replaces .* loses the limit jobs/,
+  ),
+  taken(
+    'a month that a restart forgets',
+    plugin('genesys-quota', '{ limits: [{ name: own, limit: 5 }, { name: bill, limit: 9, window: month }] }'),
+    /plugins\[genesys-quota\]\.config\.limits\[1\]\.window: warning: is month, and policy: local .*\[lost-counts\]/,
+  ),
+  taken(
+    'a week that genesys-gateway forgets',
+    plugin('genesys-gateway', '{ quota: { policy: local, limits: [{ name: bill, limit: 9, window: week }] } }'),
+    /plugins\[genesys-gateway\]\.config\.quota\.limits\[0\]\.window: warning: is week.*\[lost-counts\]/,
+  ),
+  taken(
+    'a month that Redis keeps, and a day that is counted in memory',
+    plugin(
+      'genesys-quota',
+      '{ policy: redis, redis: {}, limits: [{ name: bill, limit: 9, window: month }, { name: d, limit: 9, window: day }] }',
+    ),
+  ),
+  taken(
     'limits of routes that do not meet',
     `${file({
       plugins: '- name: genesys-quota\n  config: { limits: [{ name: organisation, limit: 10, by: global }] }',
