@@ -61,6 +61,13 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     const { RUN_USAGE, runCommand } = await import('../kong/install/run/command.js');
     return { usage: RUN_USAGE, run: () => runCommand(args) };
   },
+  async suggest() {
+    const [{ SUGGEST_USAGE, suggest }, { readText }] = await Promise.all([
+      import('../plugins/genesys-response-filter/suggest/command.js'),
+      import('../kong/install/read-text.js'),
+    ]);
+    return { usage: SUGGEST_USAGE, run: () => suggest(args, readText) };
+  },
   async try() {
     const { runTry } = await import('../kong/install/try.js');
     const { tryAudit } = await import('../plugins/genesys-pii-log/try-audit.js');

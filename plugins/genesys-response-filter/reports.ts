@@ -1,54 +1,59 @@
 /**
- * What report mode has seen: for each route, how many answers would have been changed or blocked, and which fields would
- * have been removed, by their names and never by a value. Bounded: routes and fields beyond are counted together.
+ * What report mode has seen: for each route, how many answers would have been changed or blocked, which fields they had,
+ * and which of these would have been removed, by their names and never by a value. Bounded: routes and fields beyond are
+ * counted together.
  */
-
+import { forwardedMethod } from '../shared/forwarded-method.js';
 import { servicePath } from '../shared/path-pattern.js';
 import type { Operation } from '../shared/plugin.js';
-import type { Verdict } from './verdict.js';
+import { createFieldBudget, createSeenFields, OTHER, type SeenField, type SeenFields } from './seen-fields.js';
+import { type Head, MAX_LOOKED_AT_BYTES, type Verdict } from './verdict.js';
 
 const MAX_ROUTES = 200;
-const MAX_FIELDS = 2000;
-/** Longer bodies are counted, but not looked through: nothing else would go on meanwhile. */
-const MAX_BYTES = 1024 * 1024;
-/** What stands for routes and fields beyond the bounds, and for names that may be a value. */
-const OTHER = '*';
-/** A name that somebody programmed. Maps may have addresses or customers' words as keys. */
-const FIELD_NAME = /^[A-Za-z_$][\w$]{0,63}$/;
+/** Genesys' longest path has 13 segments (npm purecloud-platform-client-v2 262). */
+const MAX_SEGMENTS = 14;
 const ROUTE_SEGMENT = /^[a-z][a-z_-]{0,63}$/;
 
-interface RouteReport {
+/** A route, as `GET /removed` tells it. */
+export interface RouteReport {
+  /** Method and path, with `*` for what may be an id or a name; or `*` for what is beyond the bounds. */
+  route: string;
   /** Answers by what would have become of them. */
-  answers: Map<Verdict['kind'], number>;
+  answers: Partial<Record<Verdict['kind'], number>>;
   /** How often each field would have been removed. */
-  fields: Map<string, number>;
+  removed: Record<string, number>;
+  /** The fields of answers below 400. */
+  fields: SeenField[];
 }
 
 export interface Reports {
   /** Notes the verdict on an answer that goes out as it is. */
-  note(method: string, uri: string, verdict: Verdict): void;
+  note(head: Pick<Head, 'method' | 'uri' | 'status'>, verdict: Verdict): void;
   readonly operation: Operation;
 }
 
 /** Makes the reports of a process. */
 export function createReports(): Reports {
-  const routes = new Map<string, RouteReport>();
+  const routes = new Map<string, { answers: Map<Verdict['kind'], number>; seen: SeenFields }>();
+  const budget = createFieldBudget();
 
-  function reportOf(name: string): RouteReport {
+  function reportOf(name: string) {
     const key = routes.has(name) || routes.size < MAX_ROUTES ? name : OTHER;
-    const report = routes.get(key) ?? { answers: new Map(), fields: new Map() };
+    const report = routes.get(key) ?? { answers: new Map(), seen: createSeenFields(budget) };
     routes.set(key, report);
     return report;
   }
 
   return {
-    note(method, uri, verdict) {
-      const { answers, fields } = reportOf(`${method} ${routeName(uri)}`);
-      count(answers, verdict.kind);
-      if (verdict.kind !== 'replace' || verdict.plain.length > MAX_BYTES) return;
-      for (const field of removedFields(verdict.plain, verdict.body)) {
-        count(fields, fields.has(field) || fields.size < MAX_FIELDS ? field : OTHER);
-      }
+    note({ method, uri, status }, verdict) {
+      const { answers, seen } = reportOf(routeName(forwardedMethod(method), uri));
+      answers.set(verdict.kind, (answers.get(verdict.kind) ?? 0) + 1);
+      const { plain } = verdict;
+      if (plain === undefined || plain.length > MAX_LOOKED_AT_BYTES) return;
+      const before = parsed(plain);
+      if (before === undefined) return;
+      const leaves = { block: () => undefined, pass: () => before, replace: parsedBody };
+      seen.note(before, leaves[verdict.kind](verdict), status < 400);
     },
     operation: {
       method: 'GET',
@@ -56,48 +61,39 @@ export function createReports(): Reports {
       run: async () => ({
         status: 200,
         body: {
-          routes: [...routes].map(([route, { answers, fields }]) => ({
-            route,
-            answers: Object.fromEntries(answers),
-            removed: Object.fromEntries([...fields].sort(([, a], [, b]) => b - a)),
-          })),
+          routes: [...routes].map(
+            ([route, { answers, seen }]): RouteReport => ({
+              route,
+              answers: Object.fromEntries(answers),
+              removed: seen.removed(),
+              fields: seen.fields(),
+            }),
+          ),
         },
       }),
     },
   };
 }
 
-function count<Key>(counts: Map<Key, number>, key: Key): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
+function parsedBody(verdict: Verdict): unknown {
+  return verdict.kind === 'replace' ? parsed(verdict.body) : undefined;
 }
 
-/** Returns a path with `*` for what may be an id or a name. */
-function routeName(uri: string): string {
-  const segments = servicePath(uri).split('/').slice(1, 12);
-  return `/${segments.map((segment) => (ROUTE_SEGMENT.test(segment) || segment === 'v2' ? segment : OTHER)).join('/')}`;
+/** Parses a body; undefined if it is not JSON. */
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
 }
 
-/**
- * Returns the fields that a filtered body lacks, such as `entities[].email`; of one that is gone whole, the outermost.
- * @param plain as the service sent it, without compression
- */
-function removedFields(plain: Buffer, filtered: Buffer): Set<string> {
-  const removed = new Set<string>();
-  const walk = (before: unknown, after: unknown, path: string): void => {
-    if (Array.isArray(before)) {
-      for (const [index, item] of before.entries())
-        walk(item, Array.isArray(after) ? after[index] : undefined, `${path}[]`);
-      return;
-    }
-    if (typeof before !== 'object' || before === null) return;
-    for (const [key, value] of Object.entries(before)) {
-      const name = FIELD_NAME.test(key) ? key : OTHER;
-      const here = path === '' ? name : `${path}.${name}`;
-      const isThere = typeof after === 'object' && after !== null && Object.hasOwn(after, key);
-      if (isThere) walk(value, Reflect.get(after, key), here);
-      else removed.add(here);
-    }
-  };
-  walk(JSON.parse(plain.toString()), JSON.parse(filtered.toString()), '');
-  return removed;
+/** Returns a method and a path with `*` for what may be an id or a name. */
+function routeName(method: string, uri: string): string {
+  const segments = servicePath(uri).split('/').slice(1);
+  if (segments.length > MAX_SEGMENTS) return OTHER;
+  const names = segments.map((segment) =>
+    ROUTE_SEGMENT.test(segment) || segment === 'v2' || segment === '' ? segment : OTHER,
+  );
+  return `${method} /${names.join('/')}`;
 }

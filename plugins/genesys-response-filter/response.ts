@@ -69,7 +69,7 @@ export function responseStep(config: Config, totals: Totals, memory: Memory, rep
   const finish = (verdict: Verdict, head: Head, bytes: number): StepVerdict => {
     if (!config.reportsOnly) return marked(carryOut(verdict, head, bytes, totals), head);
     totals.count('reported', bytes, bytes);
-    reports.note(head.method, head.uri, verdict);
+    reports.note(head, verdict);
     return marked(GO_ON, head);
   };
   return step(

@@ -21,14 +21,14 @@ export interface Head {
 
 export type Verdict =
   /** The response goes out as it is. */
-  | { kind: 'pass'; removeHeaders: readonly string[]; warning: string | undefined }
+  | { kind: 'pass'; removeHeaders: readonly string[]; warning: string | undefined; plain?: Buffer }
   /** The response goes out with a filtered body. */
   | {
       kind: 'replace';
       removeHeaders: readonly string[];
       body: Buffer;
       contentType: string | undefined;
-      /** The service's body, without compression. */
+      /** The service's body, without compression. Others have it in report mode only. */
       plain: Buffer;
     }
   /** Nothing of the body goes out. `status` is the answer's status; undefined means that of a blocked response. */
@@ -38,6 +38,7 @@ export type Verdict =
       status: number | undefined;
       reason: string;
       retryAfterSeconds?: number;
+      plain?: Buffer;
     };
 
 /** The head alone does not decide. */
@@ -61,6 +62,9 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Statuses without a body (RFC 9110 15.3.5, 15.4.5). */
 const BODILESS_STATUSES = new Set([204, 304]);
+
+/** So long a body is looked through in report mode: nothing else goes on meanwhile. */
+export const MAX_LOOKED_AT_BYTES = 1024 * 1024;
 
 /** How long a client should wait after a refusal for lack of room. */
 const RETRY_AFTER_SECONDS = 1;
@@ -105,15 +109,31 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
     judge,
     noRoom,
   });
+  /** In report mode, reads a body that does not matter to the verdict, for its fields. Undefined if it has none. */
+  const lookedAt = (verdict: Verdict): Undecided | undefined => {
+    const maxBytes = Math.min(maxBodyBytes, MAX_LOOKED_AT_BYTES);
+    const hasFields = status < 400 && status !== 206 && isJsonType(headers) && (declared ?? 0) <= maxBytes;
+    if (!config.reportsOnly || !hasFields) return undefined;
+    const judge = async (body: Buffer | undefined): Promise<Verdict> => {
+      if (body === undefined) return verdict;
+      if (body.length === 0) return pass();
+      const plain = await decodeContent(body, headers, maxBytes, threads).catch(() => undefined);
+      return plain === undefined ? verdict : { ...verdict, plain };
+    };
+    return { ...read(maxBytes, judge), noRoom: verdict };
+  };
   /** Lets an empty body pass. Its length is not taken from a header, which another plugin may have set. */
   const unlessEmpty = (verdict: Verdict): Verdict | Undecided =>
     declared ? verdict : read(0, async (body) => (body?.length === 0 ? pass() : verdict));
 
   let filter: BodyFilter;
   if (rule !== undefined) filter = rule.filter;
-  else if (config.onNoMatch === 'pass' && (!isCovered || status < 400)) return pass();
+  else if (config.onNoMatch === 'pass' && (!isCovered || status < 400)) return lookedAt(pass()) ?? pass();
   else if (status >= 400) filter = reduceError;
-  else return unlessEmpty(block('no rule matches it'));
+  else {
+    const verdict = block('no rule matches it');
+    return lookedAt(verdict) ?? unlessEmpty(verdict);
+  }
   // It may be a part of a JSON body, whatever the type around it says (multipart/byteranges).
   if (status === 206) return unlessEmpty(fail(new BodyFault('a part of one only')));
   if (!isJsonType(headers)) return config.nonJson === 'pass' ? pass() : unlessEmpty(block('its type is not JSON'));
@@ -125,7 +145,7 @@ export function judgeHead(head: Head, config: Config, threads?: ByteBudget): Ver
       const plain = await decodeContent(body, headers, maxBodyBytes, threads);
       if (plain.length === 0) return pass();
       const filtered = await filter(plain, linksOf(config.links, paths));
-      if (filtered === body) return pass();
+      if (filtered === body) return config.reportsOnly ? { ...pass(), plain } : pass();
       return { kind: 'replace', removeHeaders, body: filtered, contentType: utf8ContentType(headers), plain };
     } catch (error) {
       return error instanceof NoRoom ? noRoom : fail(error);

@@ -170,6 +170,12 @@ describe('keep', () => {
     ['leaves out null on the way', { keep: ['a.b'] }, '{"a":null}', '{}'],
     ['takes quoted keys', { keep: ['["a.b"]["c d"]'] }, '{"a.b":{"c d":1,"c":2},"a":{"b":3}}', '{"a.b":{"c d":1}}'],
     ['takes everything as $', { keep: ['$'] }, ' {"a" : 1.0} ', '{"a" : 1.0}'],
+    [
+      'takes everything as $ of a page with another collection',
+      { keep: ['$'] },
+      '{"a":[1],"total":1}',
+      '{"a":[1],"total":1}',
+    ],
     ['finds nothing', { keep: ['x'] }, '{"a":1}', '{}'],
     ['of a scalar body', { keep: ['a'] }, '"secret"', 'null'],
     ['of a scalar body, all of it', { keep: ['$'] }, '"text"', '"text"'],

@@ -48,7 +48,7 @@ export type BodyFilter = (body: Buffer, links?: Links) => Buffer | Promise<Buffe
  * The paging fields next to a collection. They are those of the `...EntityListing` models and of the analytics and
  * search answers in Genesys' SDK (npm purecloud-platform-client-v2 262), and the usual names of cursors.
  */
-const PAGING_FIELDS = [
+export const PAGING_FIELDS = [
   'pageSize',
   'pageNumber',
   'pageCount',

@@ -114,8 +114,11 @@ class Walk {
     let end: number;
     if (envelope !== undefined) end = this.#value(envelope, start, 0);
     else if (byteAt(body, start) === OPEN_ARRAY) end = this.#array(undefined, start, 0);
-    else if (this.#takesElement(undefined, start)) end = this.#element(undefined, start, 0);
-    else {
+    else if (this.#takesElement(undefined, start)) {
+      // Taken whole, with whatever members it has.
+      this.tookAny = this.#plan.elementNode(undefined)?.isLeaf === true;
+      end = this.#element(undefined, start, 0);
+    } else {
       end = skipValue(this.#text, start, 0);
       this.output.bytes(NULL);
     }
