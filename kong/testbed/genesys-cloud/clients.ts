@@ -17,6 +17,8 @@ export interface OAuthClientRecord {
   roleDivisions: { roleId: string; divisionId: string }[];
   /** Addresses and CIDR ranges that may log in; empty: any. Genesys has announced it without naming the field. */
   ipAllowlist: string[];
+  /** Where browsers may be sent back to, of a client for apps with users (grant CODE). Stays inside. */
+  redirectUris?: readonly string[];
   /** What its roles allow, such as `oauth:client:add`; undefined: everything. Stays inside. */
   permissions: string[] | undefined;
   state: 'active' | 'inactive';
@@ -35,6 +37,8 @@ export interface ClientOptions {
   scope?: string[];
   roleDivisions?: { roleId: string; divisionId: string }[];
   ipAllowlist?: string[];
+  /** Makes it a client for apps with users: authorization code with PKCE, without a secret. */
+  redirectUris?: readonly string[];
 }
 
 /** The client that every simulator has unless told otherwise. */
@@ -58,7 +62,8 @@ export function createClientStore(clients: readonly ClientOptions[]): ClientStor
         secret: client.clientSecret,
         accessTokenValiditySeconds: client.tokenLifetimeSeconds ?? DEFAULT_TOKEN_LIFETIME_SECONDS,
         description: 'Client of the simulated organisation',
-        authorizedGrantType: 'CLIENT_CREDENTIALS',
+        authorizedGrantType: client.redirectUris === undefined ? 'CLIENT_CREDENTIALS' : 'CODE',
+        ...(client.redirectUris && { redirectUris: client.redirectUris }),
         scope: client.scope ?? [],
         roleDivisions: client.roleDivisions ?? [],
         ipAllowlist: client.ipAllowlist ?? [],

@@ -4,6 +4,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import { createRouter } from './api/router.js';
+import { createAuthorizationCodes } from './authorization.js';
 import { type ClientOptions, createClientStore, DEFAULT_CLIENT } from './clients.js';
 import { type Control, createControl, type Settings } from './control.js';
 import { answerControl } from './control-api.js';
@@ -83,6 +84,8 @@ export async function startGenesysCloud(options: GenesysCloudOptions = {}): Prom
   const control = createControl(parts);
   const server = createRegionServer({
     ...parts,
+    codes: createAuthorizationCodes(),
+    users: data.users,
     router: createRouter({ data, clients, tokens, security: createSecurityStore(options.securitySecrets ?? []) }),
     answerControl: (...request) => answerControl(control, ...request),
   });

@@ -3,7 +3,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from './index.js';
-import { basic, call, login, postToken, read } from './testing.js';
+import { APP_CLIENT, basic, call, login, loginUser, postToken, read } from './testing.js';
 
 describe('login', () => {
   let cloud: GenesysCloud;
@@ -137,5 +137,107 @@ describe('login', () => {
     } finally {
       await other.close();
     }
+  });
+});
+
+describe('login of users, with PKCE', () => {
+  let cloud: GenesysCloud;
+  const [redirectUri] = APP_CLIENT.redirectUris;
+  const verifier = 'v'.repeat(43);
+  /** The digest of `verifier`, computed with OpenSSL. */
+  const challenge = '7w_YNF9DSfIdPf_pRjSq646_kPr-2-o9NAl16JGghdM';
+
+  beforeEach(async () => {
+    cloud = await startGenesysCloud({ users: 3, clients: [DEFAULT_CLIENT, APP_CLIENT] });
+  });
+  afterEach(() => cloud.close());
+
+  async function authorize(changes: Record<string, string | undefined> = {}): Promise<URL | number> {
+    const query: Record<string, string | undefined> = {
+      client_id: APP_CLIENT.clientId,
+      redirect_uri: redirectUri,
+      response_type: 'code',
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
+      state: 'of the app',
+      ...changes,
+    };
+    const given = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
+    const url = `${cloud.url}/oauth/authorize?${new URLSearchParams(given)}`;
+    const response = await fetch(url, { redirect: 'manual' });
+    return response.status === 302 ? new URL(response.headers.get('location') ?? '') : response.status;
+  }
+
+  function redeem(code: string, changes: Record<string, string> = {}): Promise<Response> {
+    const form = {
+      grant_type: 'authorization_code',
+      client_id: APP_CLIENT.clientId,
+      redirect_uri: redirectUri,
+      code_verifier: verifier,
+      code,
+      ...changes,
+    };
+    return postToken(cloud, { authorization: undefined, form, headers: { origin: 'https://app.example.com' } });
+  }
+
+  async function codeOf(changes: Record<string, string> = {}): Promise<string> {
+    const back = await authorize(changes);
+    return (back instanceof URL && back.searchParams.get('code')) || '';
+  }
+
+  it('sends the browser back with a code, which is good once', async () => {
+    const back = await authorize();
+    expect(String(back)).toMatch(/^http:\/\/127\.0\.0\.1\/app\?code=[\w-]+&state=of\+the\+app$/);
+    const code = await codeOf();
+    const response = await redeem(code);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example.com');
+    expect(await read(response)).toMatchObject({ token_type: 'bearer', expires_in: 86_399 });
+    expect((await redeem(code)).status).toBe(400);
+  });
+
+  it.each([
+    ['another verifier', { code_verifier: 'w'.repeat(43) }],
+    ['another redirect', { redirect_uri: `${redirectUri}/2` }],
+    ['another client', { client_id: DEFAULT_CLIENT.clientId }],
+  ])('refuses %s', async (_, changes) => {
+    const response = await redeem(await codeOf(), changes);
+    expect([response.status, await read(response)]).toMatchObject([400, { error: 'invalid_grant' }]);
+  });
+
+  it.each([
+    ['an unknown client', { client_id: 'nobody' }, 400],
+    ['an unknown redirect', { redirect_uri: 'https://elsewhere.example.com' }, 400],
+    ['a client without users', { client_id: DEFAULT_CLIENT.clientId }, 400],
+  ])('does not send the browser to %s', async (_, changes, status) => {
+    expect(await authorize(changes)).toBe(status);
+  });
+
+  it.each([
+    ['plain PKCE', { code_challenge_method: 'plain' }, 'invalid_request'],
+    ['no PKCE', { code_challenge: undefined }, 'invalid_request'],
+    ['the implicit grant', { response_type: 'token' }, 'unsupported_response_type'],
+    ['an unknown user', { login_hint: 'nobody@example.com' }, 'access_denied'],
+  ])('tells the app of %s', async (_, changes, error) => {
+    const back = await authorize(changes);
+    expect(back instanceof URL && back.searchParams.get('error')).toBe(error);
+  });
+
+  it('gives a token that is its user, which that of a client is not', async () => {
+    const users = await read<{ entities: { id: string; email: string }[] }>(
+      call(cloud, await login(cloud), '/api/v2/users'),
+    );
+    const [, second] = users.entities;
+    const token = await loginUser(cloud, { email: second?.email });
+    expect(await read(call(cloud, token, '/api/v2/users/me?expand=groups'))).toMatchObject({
+      id: second?.id,
+      groups: [{ id: expect.any(String) }],
+    });
+    expect(await read(call(cloud, token, '/api/v2/tokens/me'))).toMatchObject({
+      OAuthClient: { id: APP_CLIENT.clientId, authorizedGrantType: 'CODE' },
+    });
+    expect((await call(cloud, await login(cloud), '/api/v2/users/me')).status).toBe(400);
+    expect((await call(cloud, token, '/api/v2/tokens/me', { method: 'DELETE' })).status).toBe(200);
+    expect((await call(cloud, token, '/api/v2/users/me')).status).toBe(401);
   });
 });

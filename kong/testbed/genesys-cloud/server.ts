@@ -1,12 +1,14 @@
 /**
  * One region: a request from its socket to its answer. The path decides who it is for: /_control/... the control API,
- * /oauth/token the login host, everything else the API host. Every request of the last two is filed and counted when
+ * /oauth/authorize and /oauth/token the login host, everything else the API host. Of the latter two, every request for
+ * a token or to the API is filed and counted when
  * its headers are there, then read, then meets faults, stubs, and the simulated service, in this order.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Answer, ApiError, errorAnswer, notFound } from './answer.js';
 import { decodeParameters, type RouteMatch, type Router } from './api/router.js';
+import { type AuthorizationCodes, type AuthorizationServices, answerAuthorize } from './authorization.js';
 import { parseBasic } from './basic-auth.js';
 import type { ControlledParts } from './control.js';
 import { faultAnswer, latencyOf } from './faults.js';
@@ -21,6 +23,8 @@ import { isOver, waitMs } from './wait.js';
 
 export interface RegionParts extends ControlledParts {
   router: Router;
+  codes: AuthorizationCodes;
+  users: AuthorizationServices['users'];
   /** Answers a request below /_control. */
   answerControl(
     method: string,
@@ -79,6 +83,15 @@ async function handle(parts: RegionParts, request: IncomingMessage, response: Se
     const { body } = await readBody(request);
     const answer = parts.answerControl(method, path, new URLSearchParams(query), request.headers, body);
     await sendAnswer(request, response, answer, {
+      compression: undefined,
+      fault: undefined,
+      onStart: () => undefined,
+    });
+    return;
+  }
+
+  if (path === '/oauth/authorize' && method === 'GET') {
+    await sendAnswer(request, response, answerAuthorize(new URLSearchParams(query), parts), {
       compression: undefined,
       fault: undefined,
       onStart: () => undefined,
@@ -191,6 +204,7 @@ async function answerOf(
         method: received.method,
         authorization: request.headers.authorization,
         contentType: request.headers['content-type'],
+        origin: request.headers.origin,
         address: request.socket.remoteAddress ?? '',
         body,
       },

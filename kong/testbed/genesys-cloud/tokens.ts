@@ -9,6 +9,8 @@ import { randomBytes } from 'node:crypto';
 export interface IssuedToken {
   ordinal: number;
   clientId: string;
+  /** Of a user who logged in; undefined for an OAuth client of its own. */
+  userId: string | undefined;
   issuedAt: number;
   expiresAt: number;
   lifetimeSeconds: number;
@@ -19,7 +21,7 @@ export interface IssuedToken {
 
 export interface TokenStore {
   /** Issues a token; the value is opaque and unguessable. */
-  issue(clientId: string, lifetimeSeconds: number): { value: string; token: IssuedToken };
+  issue(clientId: string, lifetimeSeconds: number, userId?: string): { value: string; token: IssuedToken };
   /** The record of a value, dead or alive; undefined for a value that was never issued. */
   find(value: string): IssuedToken | undefined;
   isLive(token: IssuedToken): boolean;
@@ -59,12 +61,13 @@ export function createTokenStore(initialMaxPerClient: number | null): TokenStore
 
   const store: TokenStore = {
     idleTimeoutSeconds: undefined,
-    issue(clientId, lifetimeSeconds) {
+    issue(clientId, lifetimeSeconds, userId) {
       lastOrdinal += 1;
       const issuedAt = Date.now();
       const token: IssuedToken = {
         ordinal: lastOrdinal,
         clientId,
+        userId,
         issuedAt,
         expiresAt: issuedAt + lifetimeSeconds * 1000,
         lifetimeSeconds,

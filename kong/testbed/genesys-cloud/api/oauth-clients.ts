@@ -123,7 +123,7 @@ export function oauthClientRoutes({ clients, tokens }: ApiServices): ApiRoute[] 
 
 /** A client as GET shows it: without its secret, and without what only its roles' definitions tell. */
 function shown(client: OAuthClientRecord): Models.OAuthClient {
-  const { secret: _, permissions: __, ...rest } = client;
+  const { secret: _, permissions: __, redirectUris: ___, ...rest } = client;
   return { ...rest, selfUri: `/api/v2/oauth/clients/${client.id}` };
 }
 

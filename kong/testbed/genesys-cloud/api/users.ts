@@ -1,5 +1,5 @@
 /**
- * /api/v2/users: list, read, create, change, delete. A deleted user stays, in state `deleted`, as with Genesys.
+ * /api/v2/users: list, read (also the caller's own), create, change, delete. A deleted user stays, in state `deleted`, as with Genesys.
  */
 import { randomUUID } from 'node:crypto';
 import type { Models } from 'purecloud-platform-client-v2';
@@ -73,6 +73,17 @@ export function userRoutes({ data }: ApiServices): ApiRoute[] {
         if (pages.size >= KEPT_PAGES) pages.clear();
         pages.set(key, answer);
         return answer;
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/v2/users/me',
+      handle({ token, query }) {
+        const user = users.get(token.userId ?? '');
+        if (user === undefined) {
+          throw badRequest('This request requires a user context: client credentials cannot be used for it.');
+        }
+        return json(200, expandUser(user, listParameter(query, 'expand')));
       },
     },
     {

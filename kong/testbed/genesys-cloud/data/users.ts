@@ -83,7 +83,11 @@ export function expandUser(user: WithId<Models.User>, expand: ReadonlySet<string
     skills: () => ({ skills: [] }),
     languages: () => ({ languages: [] }),
     locations: () => ({ locations: [] }),
-    groups: () => ({ groups: [] }),
+    // One for each department.
+    groups: () => {
+      const id = createRandom(`group ${user.department}`).uuid();
+      return { groups: [{ id, selfUri: `/api/v2/groups/${id}` } as Models.Group] };
+    },
     profileSkills: () => ({ profileSkills: ['listening', 'typing'] }),
     languagePreference: () => ({ languagePreference: 'en-US' }),
     dateLastLogin: () => ({ dateLastLogin: since }),
