@@ -4,6 +4,7 @@
  */
 import type { BreakerPolicy } from '../shared/circuit-breaker.js';
 import type { Host } from '../shared/host.js';
+import { readEgress } from '../shared/http/egress.js';
 import { ConfigError } from '../shared/kong-schema/config-error.js';
 import { parseConfig } from '../shared/kong-schema/parse-config.js';
 import { isReference } from '../shared/kong-schema/reference.js';
@@ -15,7 +16,6 @@ import { readSecureUrl } from '../shared/secure-url.js';
 import { readHeaderName } from './header-name.js';
 import { openClientSecret } from './login/assertion.js';
 import { type ClientSource, clientSource, type FetchPolicy } from './login/client.js';
-import { readEgress } from './login/egress.js';
 import { createRefusals, type Refusals } from './own-token.js';
 import { type Failover, readFailover } from './regions/config.js';
 import { EntityChecks, type RawConfig, Schema } from './schema.js';

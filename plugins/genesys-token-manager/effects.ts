@@ -1,6 +1,6 @@
 /** What the token manager needs from outside: time, HTTP and counters. Tests pass their own. */
-import type nodeFetch from 'node-fetch';
 import { type Clock, realClock } from '../shared/clock.js';
+import { type FetchEffects, loadFetch } from '../shared/http/small-fetch.js';
 
 /** How a token request ended: with a token, with a permanent refusal, or with a failure of login. */
 export type TokenRequestResult = 'granted' | 'refused' | 'failed';
@@ -11,8 +11,7 @@ export type TokenOrigin = 'request' | 'redis';
 /** Where a request's token came from: this process' memory, or an origin that the request waited for. */
 export type TokenSource = 'memory' | TokenOrigin;
 
-export interface Effects extends Clock {
-  loadFetch(): Promise<typeof nodeFetch>;
+export interface Effects extends Clock, FetchEffects {
   /** Counts a token request by how it ended. */
   countTokenRequest?(result: TokenRequestResult): void;
   /** Counts a request by where its token came from. */
@@ -20,8 +19,4 @@ export interface Effects extends Clock {
 }
 
 /** The effects outside tests. */
-export const realEffects: Effects = {
-  ...realClock,
-  // Loaded on first use: it costs 9 MB of resident memory, and a plugin server must start with less than 60 MB.
-  loadFetch: async () => (await import('node-fetch')).default,
-};
+export const realEffects: Effects = { ...realClock, loadFetch };

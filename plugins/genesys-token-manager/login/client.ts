@@ -1,7 +1,7 @@
 /** An OAuth client at its token endpoint: the content of its token requests, and the cache key of its tokens. */
 import { createHash } from 'node:crypto';
+import type { Egress } from '../../shared/http/egress.js';
 import type { Secret } from '../../shared/secret.js';
-import type { Egress } from './egress.js';
 
 /** `basic`: by HTTP Basic; `post`: in the body; the others send a signed JWT instead of the secret. */
 export type AuthMethod = 'basic' | 'post' | 'client_secret_jwt' | 'private_key_jwt';

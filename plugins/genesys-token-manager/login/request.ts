@@ -5,13 +5,11 @@
 
 import { basicCredentials, formEncode } from '../../shared/client-credentials.js';
 import { errorCode } from '../../shared/error-code.js';
-import { type CodingFault, codingsOf, decodeBody } from '../../shared/http/content-coding.js';
-import { property } from '../../shared/property.js';
-import { parseRetryAfter } from '../../shared/retry-after.js';
+import { smallFetch } from '../../shared/http/small-fetch.js';
 import type { Effects } from '../effects.js';
 import { ASSERTION_TYPE, clientSecretJwt, privateKeyJwt } from './assertion.js';
 import type { OauthClient } from './client.js';
-import { classifyAnswer, type LoginAnswer, type LoginResult, trouble } from './response.js';
+import { classifyAnswer, type LoginResult, trouble } from './response.js';
 
 /** A token answer is a few KiB at most. A larger one is not read. */
 export const MAX_ANSWER_BYTES = 65_536;
@@ -24,66 +22,33 @@ const SHORTEST_SECRET = 8;
  * @param timeoutMs the limit for the connection, the answer and its body together
  */
 export async function requestToken(client: OauthClient, timeoutMs: number, effects: Effects): Promise<LoginResult> {
-  const abort = new AbortController();
-  const cancelTimer = effects.startTimer(timeoutMs, () => abort.abort());
+  const credentials = basicCredentials(client.clientId, client.clientSecret);
+  let assertion: string | undefined;
   try {
-    const credentials = basicCredentials(client.clientId, client.clientSecret);
-    const assertion = assertionOf(client, effects.wallClockMs());
-    const [fetch, agent] = await Promise.all([effects.loadFetch(), client.egress.loadAgent()]);
-    const response = await fetch(client.tokenUrl, {
-      method: 'POST',
-      headers: {
-        Accept: 'application/json',
-        'User-Agent': 'genesys-token-manager',
-        ...client.tokenHeaders,
-        ...(client.authMethod === 'basic' ? { Authorization: `Basic ${credentials}` } : {}),
-        'Content-Type': 'application/x-www-form-urlencoded',
-      },
-      body: grantBody(client, assertion),
-      ...(agent === undefined ? {} : { agent }),
-      // Redirects are not followed: the credentials are for this endpoint only.
-      redirect: 'manual',
-      // Decoded below: node-fetch does not limit what a body decompresses to.
-      compress: false,
-      size: MAX_ANSWER_BYTES,
-      signal: abort.signal,
-    });
-    const codings = codingsOf([response.headers.get('content-encoding') ?? '']);
-    const body = await readBody(() => response.arrayBuffer(), codings);
-    const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), effects.wallClockMs());
-    return classifyAnswer(
-      { status: response.status, body, retryAfterMs },
-      {
-        defaultLifetimeMs: client.defaultLifetimeMs,
-        secrets: [credentials, ...(assertion === undefined ? [] : [assertion]), ...secretsOf(client)],
-      },
-    );
+    assertion = assertionOf(client, effects.wallClockMs());
   } catch (error) {
-    if (abort.signal.aborted) return trouble(`login did not answer within ${Math.round(timeoutMs)} ms`);
     return trouble(`login could not be reached (${errorCode(error)})`);
-  } finally {
-    cancelTimer();
-    // Closes the connection if the answer was not read to its end.
-    abort.abort();
   }
-}
-
-/** Reads and decodes a body. */
-async function readBody(read: () => Promise<ArrayBuffer>, codings: readonly string[]): Promise<LoginAnswer['body']> {
-  let bytes: Buffer;
-  try {
-    bytes = Buffer.from(await read());
-  } catch (error) {
-    if (property(error, 'type') === 'max-size') return { unread: 'over the size limit' };
-    throw error;
-  }
-  try {
-    // Decodes UTF-8 and drops a byte order mark.
-    return new TextDecoder().decode(await decodeBody(bytes, codings, MAX_ANSWER_BYTES));
-  } catch (error) {
-    const { code } = error as CodingFault;
-    return { unread: code === 'ERR_BUFFER_TOO_LARGE' ? 'over the size limit' : 'in an encoding that cannot be undone' };
-  }
+  const request = {
+    url: client.tokenUrl,
+    method: 'POST',
+    headers: {
+      'User-Agent': 'genesys-token-manager',
+      ...client.tokenHeaders,
+      ...(client.authMethod === 'basic' ? { Authorization: `Basic ${credentials}` } : {}),
+      'Content-Type': 'application/x-www-form-urlencoded',
+    },
+    body: grantBody(client, assertion),
+    egress: client.egress,
+    timeoutMs,
+    maxBytes: MAX_ANSWER_BYTES,
+  } as const;
+  const answer = await smallFetch(request, effects);
+  if ('failure' in answer) return trouble(`login ${answer.failure}`);
+  return classifyAnswer(answer, {
+    defaultLifetimeMs: client.defaultLifetimeMs,
+    secrets: [credentials, ...(assertion === undefined ? [] : [assertion]), ...secretsOf(client)],
+  });
 }
 
 /** Returns what login may echo of a request, as configured and as sent. An extra parameter may be an assertion. */

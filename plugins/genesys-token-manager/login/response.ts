@@ -2,6 +2,7 @@
  * Classifies an answer of the login service: a token, a failure that may pass, or a permanent refusal. Pure. Reasons
  * are made for log lines: short, one line, without secret or token.
  */
+import type { SmallAnswer } from '../../shared/http/small-fetch.js';
 import { oneLine } from '../../shared/one-line.js';
 
 /** A token as login granted it. */
@@ -25,18 +26,6 @@ export interface Fault {
 }
 
 export type LoginResult = GrantedToken | Fault;
-
-/** An answer of login, not yet read. */
-export interface LoginAnswer {
-  status: number;
-  body: string | UnreadBody;
-  retryAfterMs: number | undefined;
-}
-
-/** Why a body was not read. */
-export interface UnreadBody {
-  unread: string;
-}
 
 /** How answers are read. */
 export interface AnswerPolicy {
@@ -77,7 +66,7 @@ const PERMANENT_ERRORS = new Set([
  * A success with an `error` in place of a token counts as that error. Retryable are 429, 5xx, a success without a usable token (which Genesys sends during trouble), and Genesys'
  * throttling of logins. That is not a 429 but a 400 `invalid_request` with "rate limit exceeded" in its description.
  */
-export function classifyAnswer(answer: LoginAnswer, policy: AnswerPolicy): LoginResult {
+export function classifyAnswer(answer: SmallAnswer, policy: AnswerPolicy): LoginResult {
   const { status } = answer;
   const fields = parseObject(answer.body);
   const isSuccess = status >= 200 && status < 300;
@@ -109,7 +98,7 @@ function refusal(reason: string): Fault {
 }
 
 function classifySuccess(
-  { status, body, retryAfterMs }: LoginAnswer,
+  { status, body, retryAfterMs }: SmallAnswer,
   fields: Record<string, unknown>,
   { defaultLifetimeMs, secrets }: AnswerPolicy,
 ): LoginResult {
@@ -158,7 +147,7 @@ function sanitise(text: string, secrets: readonly string[]): string {
   return oneLine(clean, MAX_REASON_LENGTH);
 }
 
-function parseObject(body: LoginAnswer['body']): Record<string, unknown> {
+function parseObject(body: SmallAnswer['body']): Record<string, unknown> {
   if (typeof body !== 'string') return {};
   try {
     const value: unknown = JSON.parse(body);
