@@ -9,6 +9,7 @@ export const PLUGIN_NAMES = [
   'genesys-quota',
   'genesys-response-filter',
   'genesys-token-manager',
+  'genesys-user-token',
 ] as const;
 
 export type PluginName = (typeof PLUGIN_NAMES)[number];

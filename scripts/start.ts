@@ -16,7 +16,7 @@ import {
   developmentConfig,
   developmentEnv,
 } from '../kong/testbed/development-config.js';
-import { DEFAULT_CLIENT, startGenesysCloud } from '../kong/testbed/genesys-cloud/index.js';
+import { DEFAULT_CLIENT, DEMO_APP, startGenesysCloud } from '../kong/testbed/genesys-cloud/index.js';
 import { startNativeKong } from '../kong/testbed/native-kong.js';
 import {
   type ExternalPlugin,
@@ -48,7 +48,10 @@ async function start(): Promise<void> {
     console.log(`Genesys Cloud (the real one)  ${credentials.region}`);
     console.log(`  ${await loginOnce(regionTokenUrl(credentials.region), credentials)}`);
   } else if (own === undefined || !process.env.GENESYS_CLIENT_ID) {
-    const simulator = await startGenesysCloud({ port: settings.simulatorPort }).catch(portTaken('--simulator-port'));
+    const simulator = await startGenesysCloud({
+      port: settings.simulatorPort,
+      clients: [DEFAULT_CLIENT, DEMO_APP],
+    }).catch(portTaken('--simulator-port'));
     stops.push(() => simulator.close());
     destination = { kind: 'simulator', url: simulator.url, tokenUrl: simulator.tokenUrl };
     console.log(`Genesys Cloud (simulator)  ${simulator.url}`);

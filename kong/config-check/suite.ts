@@ -11,6 +11,7 @@ import { readConfig as readFilterConfig } from '../../plugins/genesys-response-f
 import * as responseFilter from '../../plugins/genesys-response-filter/index.js';
 import { readConfig as readTokenManagerConfig } from '../../plugins/genesys-token-manager/config.js';
 import * as tokenManager from '../../plugins/genesys-token-manager/index.js';
+import * as userToken from '../../plugins/genesys-user-token/index.js';
 import type { Host } from '../../plugins/shared/host.js';
 import type { Fields } from '../../plugins/shared/kong-schema/field.js';
 import type { MetricFamily, PluginModule } from '../../plugins/shared/plugin.js';
@@ -36,6 +37,7 @@ const MODULES: readonly [PluginModule, SuitePlugin['readConfig']][] = [
   [quota, readQuotaConfig],
   [responseFilter, readFilterConfig],
   [tokenManager, readTokenManagerConfig],
+  [userToken, userToken.readConfig],
 ];
 
 export const SUITE: readonly SuitePlugin[] = MODULES.map(([module, readConfig]) => ({

@@ -390,6 +390,7 @@ describe('log', () => {
   it.each<[string, Fake]>([
     ['of the gateway itself', { mark: null, status: 429, source: 'exit', entry: {} }],
     ['that the gateway made of another', { ...refused, entry: { upstream_status: '503' } }],
+    ["that is about one user's own token", { ...refused, mark: 'user' }],
   ])('is not misled by a 429 %s', async (_, answer) => {
     const quota = plugin({});
     await quota.log(fakeKong(answer));

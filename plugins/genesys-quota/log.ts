@@ -8,7 +8,7 @@ import { GO_ON, type Reader, type Step, step, type Verdict } from '../runtime/st
 import { routeOf } from '../shared/genesys-route.js';
 import { parseLogEntry } from '../shared/log-entry.js';
 import type { ResponseSource } from '../shared/pdk.js';
-import { parseTokenMark, REFUSED_MARK, TOKEN_MARK, type TokenMark } from '../shared/token-mark.js';
+import { parseTokenMark, REFUSED_MARK, TOKEN_MARK, type TokenMark, USER_MARK } from '../shared/token-mark.js';
 import type { Config } from './config.js';
 import { flightKey, parsePlaces } from './flights.js';
 import { type Closure, EVERY_TOKEN } from './genesys-limits/closures.js';
@@ -90,6 +90,8 @@ async function readFailure(event: Reader, status: number, followUpstream: boolea
   if (answer.status !== 429) return undefined;
   const route = routeKey(routeOf(answer.upstreamUri));
   const isForAll = (await readLimitScope(event)) === 'organization';
+  // A user's own token has limits of its own, which concern nobody else.
+  if (mark === USER_MARK && !isForAll) return undefined;
   const closure = { ...used, ...(isForAll && { ref: EVERY_TOKEN }), route, remainingMs: answer.retryAfterMs };
   return { kind: 'closed', closure };
 }

@@ -110,6 +110,20 @@ describe('with a token in memory', () => {
     expect(calls[1]).toEqual(['ctx.shared.set', 'genesys_token', 'ref-1/1']);
   });
 
+  it.each([
+    ['gets no other, if genesys-user-token let it through', 'user', []],
+    ['is replaced', null, ['setHeaders']],
+  ])("a user's own token %s", async (_, mark, expected) => {
+    const { kong, calls } = fakeKong();
+    const withToken = {
+      ...kong,
+      ctx: { shared: { ...kong.ctx.shared, get: async () => mark } },
+      request: { getHeaders: async () => ({ host: ['gw'], authorization: ['bearer of-a-user'] }) },
+    };
+    await handleAccess(withToken as unknown as Kong, access(usable('abc')));
+    expect(calls.map(([name]) => name.split('.').at(-1)).filter((name) => name === 'setHeaders')).toEqual(expected);
+  });
+
   it.each(['Authorization', 'authorization', 'X-Token', 'Cookie', 'x-consumer-id'])(
     'withholds credentials and identity if the token goes into %s',
     async (headerName) => {

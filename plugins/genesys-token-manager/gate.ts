@@ -1,16 +1,19 @@
 /**
  * What is refused before a request gets a shared credential: a request that could carry it elsewhere, an operation on
- * the credential itself, and a client whose own token it has revoked. Usually the two reads of the request guard are
- * enough; more is read for the few paths that name the caller's own token, and while some token is revoked.
+ * the credential itself, and a client whose own token it has revoked. A request with its user's own token gets no other.
+ * Usually the two reads of the request guard are enough; more is read for the few paths that name the caller's own
+ * token, while some token is revoked, and for requests with a bearer token.
  */
 import { log } from '../runtime/effects.js';
 import { refused } from '../runtime/refused.js';
-import type { PlainAnswer, Reader, Verdict } from '../runtime/step.js';
+import { GO_ON, type PlainAnswer, type Reader, type Verdict } from '../runtime/step.js';
+import { isOwnToken } from '../shared/genesys-route.js';
 import { type GuardedRequest, readGuarded, refusalOf } from '../shared/http/request-guard.js';
 import type { Consumer, HeaderMap } from '../shared/pdk.js';
+import { TOKEN_MARK, USER_MARK } from '../shared/token-mark.js';
 import { answered, withoutToken } from './answers.js';
 import type { LoginTokens } from './login-tokens.js';
-import { isOwnToken, isRefused, type Operation, type Refusals } from './own-token.js';
+import { isRefused, type Operation, type Refusals } from './own-token.js';
 
 /** What the gate checks. */
 export interface GateFacts extends GuardedRequest {
@@ -18,6 +21,8 @@ export interface GateFacts extends GuardedRequest {
   headers: HeaderMap;
   /** The Authorization header, if a token in it may have been revoked. */
   authorization: string;
+  /** Whether genesys-user-token has let the request through with its user's own token. */
+  isUsers: boolean;
   /** Undefined unless the path is one on which operations are refused. */
   own: OwnFacts | undefined;
 }
@@ -33,7 +38,7 @@ interface OwnFacts {
 export interface Gate {
   /** Reads what the gate checks. */
   read(event: Reader): Promise<GateFacts>;
-  /** Returns the answer to a request that is not let through; undefined if it is. */
+  /** Returns the answer to a request that is not let through, or that goes on as it is; undefined if it gets a credential. */
   judge(facts: GateFacts): Verdict | Promise<Verdict> | undefined;
 }
 
@@ -55,13 +60,15 @@ export function createGate(refusals: Refusals, loginTokens: LoginTokens): Gate {
         event.request.getHeaders(),
         loginTokens.isAnyRevoked() ? event.nginx.getVar(AUTHORIZATION) : '',
       ]);
-      const operations = refusals.on(upstreamUri);
+      const isUsers = BEARER.test(headers.authorization?.[0] ?? '') && (await readMark(event)) === USER_MARK;
+      const operations = isUsers ? [] : refusals.on(upstreamUri);
       const own = operations.length === 0 ? undefined : await readOwn(event, operations);
-      return { connection, upstreamUri, headers, authorization, own };
+      return { connection, upstreamUri, headers, authorization, isUsers, own };
     },
     judge(facts) {
       const refusal = refusalOf(facts);
       if (refusal !== undefined) return withoutToken(refused(refusal));
+      if (facts.isUsers) return GO_ON;
       if (facts.authorization !== '' && loginTokens.isRevoked(facts.authorization)) return REVOKED;
       const { own, upstreamUri } = facts;
       if (own === undefined || !isRefused(own.operations, own.method)) return undefined;
@@ -76,6 +83,11 @@ export function createGate(refusals: Refusals, loginTokens: LoginTokens): Gate {
     },
   };
 }
+
+/** Requests without a bearer token need not be asked for the mark. */
+const BEARER = /^bearer /i;
+
+const readMark = (event: Reader) => event.ctx.shared.get(TOKEN_MARK);
 
 /** nginx joins all lines of the header in this variable. */
 const AUTHORIZATION = 'http_authorization';

@@ -61,11 +61,6 @@ export function isRefused(found: readonly Operation[], method: string): boolean 
   );
 }
 
-/** Returns whether a path is that of the caller's own token. */
-export function isOwnToken(upstreamUri: string): boolean {
-  return servicePath(upstreamUri).toLowerCase() === '/api/v2/tokens/me';
-}
-
 function parseOperation(text: string): Operation {
   const [, method = '', path = ''] = /^([A-Z]+|\*) +(\S+)$/.exec(text) ?? [];
   if (method === '')

@@ -1,5 +1,5 @@
 /** What a step can do to a request, an answer or the log, as data, and the one function that does it. */
-import type { HeaderValues, Kong, PdkValue } from '../shared/pdk.js';
+import type { Consumer, HeaderValues, Kong, PdkValue } from '../shared/pdk.js';
 
 /** The levels that steps log at. */
 export type LogLevel = 'err' | 'warn' | 'notice' | 'info' | 'debug';
@@ -9,6 +9,8 @@ export type Effect =
   | { kind: 'service_headers'; headers: HeaderValues }
   /** Headers of the answer to the client. An empty list removes all lines of a header. */
   | { kind: 'client_headers'; headers: HeaderValues }
+  /** Who sends the request, for all plugins that run later. */
+  | { kind: 'authenticate'; consumer: Consumer; credentialId: string }
   /** A value in `kong.ctx.shared`, for other plugins and later phases. */
   | { kind: 'share'; key: string; value: PdkValue }
   /** A value in Kong's own log entry, for all of Kong's logging plugins. */
@@ -21,6 +23,16 @@ export const setServiceHeaders = (headers: HeaderValues): Effect => ({ kind: 'se
 
 /** Sets headers of the answer to the client. */
 export const setClientHeaders = (headers: HeaderValues): Effect => ({ kind: 'client_headers', headers });
+
+/**
+ * Sets who sends the request. Plugins of lower priority run with their configuration for this consumer.
+ * @param credentialId what limits by credential count by
+ */
+export const authenticate = (consumer: Consumer, credentialId: string): Effect => ({
+  kind: 'authenticate',
+  consumer,
+  credentialId,
+});
 
 /** Sets a value in `kong.ctx.shared`. */
 export const share = (key: string, value: PdkValue): Effect => ({ kind: 'share', key, value });
@@ -39,6 +51,9 @@ export function apply(kong: Kong, effect: Effect): void {
       break;
     case 'client_headers':
       void kong.response.setHeaders(effect.headers);
+      break;
+    case 'authenticate':
+      void kong.client.authenticate(effect.consumer, { id: effect.credentialId, consumer_id: effect.consumer.id });
       break;
     case 'share':
       void kong.ctx.shared.set(effect.key, effect.value);

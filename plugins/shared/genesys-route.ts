@@ -19,3 +19,8 @@ export function routeOf(upstreamUri: string): string {
     .join('/')
     .slice(0, 200);
 }
+
+/** Returns whether a path is that of the caller's own token. @param upstreamUri as for `routeOf` */
+export function isOwnToken(upstreamUri: string): boolean {
+  return servicePath(upstreamUri).toLowerCase() === '/api/v2/tokens/me';
+}

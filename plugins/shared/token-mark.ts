@@ -1,6 +1,6 @@
 /**
- * The mark that genesys-token-manager sets in `ctx.shared` for later phases and other plugins: the name of the
- * request's token, which reveals nothing about it, and the number of tokens that the request could have got. Pure.
+ * The mark that genesys-token-manager and genesys-user-token set in `ctx.shared` for later phases and other plugins: the
+ * name of the request's token, which reveals nothing about it, and the number of tokens that it could have got. Pure.
  */
 import type { PdkValue } from './pdk.js';
 
@@ -9,6 +9,9 @@ export const TOKEN_MARK = 'genesys_token';
 
 /** The mark of a request that genesys-token-manager answered itself. It never reached the service. */
 export const REFUSED_MARK = 'refused';
+
+/** The mark of a request with its user's own token, which genesys-user-token has checked. It gets no other token. */
+export const USER_MARK = 'user';
 
 /** The `ref` of a static credential, which is not one of our tokens. */
 export const STATIC_REF = 'static';

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
+import { APP_CLIENT, call, login, loginUser, read } from '../../kong/testbed/genesys-cloud/testing.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { unless } from '../../kong/testbed/unless.js';
@@ -39,8 +40,8 @@ const linesOf = (text: string): Line[] =>
     part,
   }));
 
-it('there are six, each with lines to try', () => {
-  expect(EXAMPLES).toHaveLength(6);
+it('there are seven, each with lines to try', () => {
+  expect(EXAMPLES).toHaveLength(7);
   for (const name of EXAMPLES) {
     expect(linesOf(readFileSync(join(FOLDER, name), 'utf8')).length, name).toBeGreaterThanOrEqual(2);
   }
@@ -62,12 +63,17 @@ describe.each(EXAMPLES)('%s', (name) => {
   let token: string;
 
   beforeAll(async () => {
-    [genesys, crm] = await Promise.all([startGenesysCloud(), startEchoServer()]);
-    token = await login(genesys);
+    const clients = [DEFAULT_CLIENT, APP_CLIENT];
+    [genesys, crm] = await Promise.all([startGenesysCloud({ clients }), startEchoServer()]);
+    const isForUsers = text.includes('genesys-user-token');
+    token = isForUsers ? await loginUser(genesys) : await login(genesys);
+    const { id } = await read<{ id: string }>(call(genesys, token, '/api/v2/organizations/me'));
     const local = text
       .replaceAll('https://api.mypurecloud.com:443', genesys.url)
       .replaceAll('https://crm.example.com:443', crm.url)
-      .replaceAll('region: us_east_1', `token_url: ${genesys.tokenUrl}`)
+      .replaceAll('region: us_east_1', isForUsers ? `api_url: ${genesys.url}` : `token_url: ${genesys.tokenUrl}`)
+      .replaceAll('00000000-0000-4000-8000-000000000001', id)
+      .replaceAll('00000000-0000-4000-8000-000000000002', APP_CLIENT.clientId)
       .replaceAll('tls_verify: true', '');
     writeFileSync(audit.path, '');
     gateway = await startGateway({
@@ -102,13 +108,3 @@ describe.each(EXAMPLES)('%s', (name) => {
     expect(audit.text()).not.toMatch(/Zoe|@|Bearer/);
   });
 });
-
-async function login(genesys: GenesysCloud): Promise<string> {
-  const { clientId, clientSecret } = DEFAULT_CLIENT;
-  const response = await fetch(genesys.tokenUrl, {
-    method: 'POST',
-    body: new URLSearchParams({ grant_type: 'client_credentials' }),
-    headers: { Authorization: `Basic ${btoa(`${clientId}:${clientSecret}`)}` },
-  });
-  return ((await response.json()) as { access_token: string }).access_token;
-}

@@ -44,6 +44,13 @@ export interface ClientOptions {
 /** The client that every simulator has unless told otherwise. */
 export const DEFAULT_CLIENT = { clientId: 'genesys-client-id', clientSecret: 'genesys-client-secret' } as const;
 
+/** The app with users of a simulator that people try things with. */
+export const DEMO_APP = {
+  clientId: 'demo-app',
+  clientSecret: 'unused-by-pkce',
+  redirectUris: ['http://localhost:8080/'],
+} as const;
+
 /** `expires_in` of a client that sets none (Genesys Cloud's default). */
 export const DEFAULT_TOKEN_LIFETIME_SECONDS = 86_399;
 

@@ -18,7 +18,7 @@ import { createRegionServer } from './server.js';
 import { createStubStore } from './stubs.js';
 import { createTokenStore } from './tokens.js';
 
-export { type ClientOptions, DEFAULT_CLIENT } from './clients.js';
+export { type ClientOptions, DEFAULT_CLIENT, DEMO_APP } from './clients.js';
 export type { Control } from './control.js';
 export type { ActiveFault, Fault, FaultTarget } from './faults.js';
 export type { RouteLimit } from './rate-limit.js';
