@@ -31,6 +31,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'limit-by-ip': limitByIp,
   'tls-verify': tlsVerify,
   'streaming-unbuffered': streamingUnbuffered,
+  'user-cache': userCache,
 };
 
 /** What works, and is better otherwise: printed, and no fault. */
@@ -237,16 +238,37 @@ function streamingUnbuffered({ entities }: RuleContext): Fault[] {
   return ofKind(entities, 'plugins')
     .filter(buffers)
     .flatMap((plugin) => {
-      const route = ownerOf(plugin, 'route', 'routes', entities);
-      const service = ownerOf(plugin, 'service', 'services', entities);
-      const reached = streaming.filter((one) => {
-        if (route !== undefined) return one === route;
-        return service === undefined || ownerOf(one, 'service', 'services', entities) === service;
-      });
-      return reached
+      return streaming
+        .filter((route) => runsOn(plugin, route, entities))
         .slice(0, 1)
         .map(({ value }) => faultOf(plugin, '', `buffers the streaming route ${value.name ?? ''}`.trim()));
     });
+}
+
+/** Kong's caches tell consumers apart, and many users are one consumer. */
+function userCache({ entities }: RuleContext): Fault[] {
+  const plugins = ofKind(entities, 'plugins').filter(({ value }) => value.enabled !== false);
+  const checks = plugins.filter(({ value }) => isNamed(value.name, 'genesys-user-token'));
+  const ofUsers = ofKind(entities, 'routes').filter((route) => checks.some((one) => runsOn(one, route, entities)));
+  return plugins
+    .filter((plugin) => isSharedCache(plugin) && ofUsers.some((route) => runsOn(plugin, route, entities)))
+    .map((plugin) =>
+      faultOf(plugin, 'config.vary_headers', "must name Authorization: one user would get another's answers"),
+    );
+}
+
+function isSharedCache({ value: { name, config } }: Entity): boolean {
+  if (!/^proxy-cache(-advanced)?$/.test(String(name))) return false;
+  const varied = isPlainObject(config) && Array.isArray(config.vary_headers) ? config.vary_headers : [];
+  return !varied.some((header) => /^authorization$/i.test(String(header)));
+}
+
+/** Returns whether a plugin is on a route, its service, or everything. */
+function runsOn(plugin: Entity, route: Entity, entities: readonly Entity[]): boolean {
+  const own = ownerOf(plugin, 'route', 'routes', entities);
+  if (own !== undefined) return own === route;
+  const service = ownerOf(plugin, 'service', 'services', entities);
+  return service === undefined || ownerOf(route, 'service', 'services', entities) === service;
 }
 
 function isStreaming({ value }: Entity): boolean {

@@ -261,4 +261,24 @@ consumers: [{ username: c }]`,
     `${service('', '{ name: r, tags: [streaming] }')}\nplugins: [{ name: genesys-response-filter }]`,
     'plugins[genesys-response-filter]',
   ),
+  kept(
+    'a cache for each user',
+    service(
+      '',
+      '{ name: r, paths: [/x], plugins: [{ name: genesys-user-token }, { name: proxy-cache, config: { vary_headers: [authorization] } }] }',
+    ),
+  ),
+  kept('a cache without users', service('{ name: proxy-cache }')),
+  broken(
+    'user-cache',
+    'users of a route share a cache',
+    service('', '{ name: r, paths: [/x], plugins: [{ name: genesys-user-token }, { name: proxy-cache }] }'),
+    'services[s].routes[r].plugins[proxy-cache].config.vary_headers',
+  ),
+  broken(
+    'user-cache',
+    'users of a service share a cache that varies on something else',
+    service('{ name: genesys-user-token }, { name: proxy-cache-advanced, config: { vary_headers: [Accept] } }'),
+    'services[s].plugins[proxy-cache-advanced].config.vary_headers',
+  ),
 ];
