@@ -57,6 +57,13 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     const { RENDER_USAGE, renderCommand } = await import('../kong/install/render/command.js');
     return { usage: RENDER_USAGE, run: () => renderCommand(args, PACKAGE_FOLDER) };
   },
+  async routes() {
+    const { ROUTES_USAGE, routes } = await import('../kong/install/routes/command.js');
+    const { KEPT_FIELDS } = await import('../plugins/genesys-pii-log/mask/genesys-models.js');
+    const { PAGING_FIELDS } = await import('../plugins/genesys-response-filter/rule/filter.js');
+    const around = { packageFolder: PACKAGE_FOLDER, safeFields: [...KEPT_FIELDS, ...PAGING_FIELDS] };
+    return { usage: ROUTES_USAGE, run: () => routes(args, around) };
+  },
   async run() {
     const { RUN_USAGE, runCommand } = await import('../kong/install/run/command.js');
     return { usage: RUN_USAGE, run: () => runCommand(args) };

@@ -83,9 +83,13 @@ export function developmentEnv(): Record<string, string> {
 /**
  * Builds the configuration.
  * @param access replaces the development consumer's publicly known key and secret
+ * @param config what to build on, which is changed: the shipped one, or one that a command has made
  */
-export function developmentConfig(destination: Destination, access = DEMO_ACCESS): KongConfig {
-  const config = readYaml('kong.yml');
+export function developmentConfig(
+  destination: Destination,
+  access = DEMO_ACCESS,
+  config = readYaml('kong.yml'),
+): KongConfig {
   const consumers = readYaml('development.yml').consumers ?? [];
   for (const consumer of consumers) {
     consumer.keyauth_credentials = [{ key: access.key }];

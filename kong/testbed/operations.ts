@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isReadingPost } from '../install/routes/kind.js';
 
 const ROOT = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../../..');
 const SDK = join(ROOT, 'node_modules/purecloud-platform-client-v2');
@@ -34,21 +35,8 @@ export function readOperations(): Operation[] {
 }
 
 /**
- * Returns whether a POST only reads: a query or a search by the last word of its path, a query that Genesys answers later
- * (analytics jobs), and what is retrieved in bulk. The list that comes of it is committed and reviewed, so a new release
- * of the SDK lets nothing through by itself.
+ * Returns the list, as it is committed. It is reviewed, so a new release of the SDK lets nothing through by itself.
  */
-export function isReadingPost({ method, path }: Operation): boolean {
-  if (method !== 'POST') return false;
-  return (
-    /\/(query|search)$/.test(path) ||
-    /^\/api\/v2\/analytics\/.+\/(aggregates|details)\/jobs$/.test(path) ||
-    /\/bulk\/retrieve$/.test(path) ||
-    /^\/api\/v2\/externalcontacts\/bulk\/(contacts|notes|organizations|relationships)$/.test(path)
-  );
-}
-
-/** Returns the list, as it is committed. */
 export function readingPosts(): ReadingPosts {
   const { version } = JSON.parse(readFileSync(join(SDK, 'package.json'), 'utf8')) as { version: string };
   const paths = readOperations()

@@ -1,7 +1,7 @@
 /** `kong-genesys-cloud render`: prints a complete kong.yml for a region, a stage, limits and consumers. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { parseRegion, REGIONS, type Region } from '../../../plugins/shared/regions.js';
 import { STAGES } from '../../stages.js';
 import { readText } from '../read-text.js';
@@ -20,6 +20,20 @@ export const RENDER_USAGE = `usage: kong-genesys-cloud render [--region REGION] 
   --consumers           a file with consumers, instead of kong/config/consumers.yml
   --output              a file instead of standard output`;
 
+/** What also holds for other commands that render. */
+export const COMMON_OPTIONS = {
+  region: { type: 'string', default: 'us_east_1' },
+  stage: { type: 'string' },
+  patch: { type: 'string', multiple: true, default: [] as string[] },
+  form: { type: 'string', default: 'separate' },
+  'organisation-limit': { type: 'string' },
+  consumers: { type: 'string' },
+  output: { type: 'string' },
+} as const satisfies ParseArgsConfig['options'];
+
+/** Their values. */
+type Values = ReturnType<typeof parseArgs<{ options: typeof COMMON_OPTIONS }>>['values'];
+
 /**
  * Renders by the command line.
  * @param packageFolder the folder that has kong/config
@@ -27,19 +41,24 @@ export const RENDER_USAGE = `usage: kong-genesys-cloud render [--region REGION] 
  * @throws Error of one line that says what is wrong
  */
 export function renderCommand(args: readonly string[], packageFolder: string): { text: string } {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      region: { type: 'string', default: 'us_east_1' },
-      'failover-region': { type: 'string' },
-      stage: { type: 'string' },
-      patch: { type: 'string', multiple: true, default: [] as string[] },
-      form: { type: 'string', default: 'separate' },
-      'organisation-limit': { type: 'string' },
-      consumers: { type: 'string' },
-      output: { type: 'string' },
-    },
-  });
+  const options = { ...COMMON_OPTIONS, 'failover-region': { type: 'string' } } as const;
+  const { values } = parseArgs({ args: [...args], options });
+  return renderValues(values, packageFolder, `kong-genesys-cloud ${['render', ...withoutOutput(args)].join(' ')}`);
+}
+
+/**
+ * Renders.
+ * @param packageFolder the folder that has kong/config
+ * @param command for the first line
+ * @param change what to do with kong/config/gateway.yml before
+ * @throws Error of one line that says what is wrong
+ */
+export function renderValues(
+  values: Values & { 'failover-region'?: string | undefined },
+  packageFolder: string,
+  command: string,
+  change: (gateway: string) => string = (gateway) => gateway,
+): { text: string } {
   const shipped = (path: string): string => join(packageFolder, 'kong', path);
   const { stage, form, output } = values;
   if (stage !== undefined && !STAGES.some((one) => one === stage))
@@ -58,14 +77,14 @@ export function renderCommand(args: readonly string[], packageFolder: string): {
   };
   const text = render(
     {
-      gateway: withStage(readText(shipped('config/gateway.yml')), stage),
+      gateway: withStage(change(readText(shipped('config/gateway.yml'))), stage),
       consumers: readText(values.consumers ?? shipped('config/consumers.yml')),
       authorities: readText(shipped('config/authorities.yml')),
       failover: withStage(readText(shipped('failover.yml')), stage),
     },
     settings,
   );
-  const headed = `# Made by \`${['kong-genesys-cloud render', ...withoutOutput(args)].join(' ')}\`: change what it is made of, and make it again.\n${text}`;
+  const headed = `# Made by \`${command}\`: change what it is made of, and make it again.\n${text}`;
   if (output === undefined) return { text: headed };
   writeFileSync(output, headed);
   return { text: '' };
@@ -79,7 +98,8 @@ function withStage(text: string, stage: string | undefined): string {
     .replace(/GENESYS_(?=\w*CLIENT_)/g, `${stage.toUpperCase()}_GENESYS_`);
 }
 
-function withoutOutput(args: readonly string[]): string[] {
+/** Leaves out where the result goes. */
+export function withoutOutput(args: readonly string[]): string[] {
   return args.filter((arg, index) => !arg.startsWith('--output') && args[index - 1] !== '--output');
 }
 

@@ -1,0 +1,150 @@
+/** `kong-genesys-cloud routes`: routes to chosen operations of Genesys' API, and to nothing else. */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { readText } from '../read-text.js';
+import { COMMON_OPTIONS, renderValues, withoutOutput } from '../render/command.js';
+import type { Api, Operation } from './api.js';
+import { type KeepSettings, skeletonOf } from './keep.js';
+import { kindOf } from './kind.js';
+import { needsOf } from './permissions.js';
+import { planRoutes } from './plan.js';
+import { select } from './select.js';
+import { readShapes } from './shape.js';
+import { readApi } from './source.js';
+import { withRoutes } from './write.js';
+
+export const ROUTES_USAGE = `usage: kong-genesys-cloud routes CHOICE... [--api FILE] [OPTION]...
+  prints a configuration for Kong with routes to the chosen operations of Genesys' API, and to nothing else: what is not
+  chosen is 404. It is made like \`render\`'s: the rest of it is kong/config, and it takes --region, --stage, --patch, --form,
+  --organisation-limit, --consumers and --output
+ CHOICE, several add up:
+  --operations    ids, with commas: getUsers,postUsersSearch; or \`GET /api/v2/users\`; @FILE has one a line
+  --tag           all of a tag: Routing
+  --permission    all that a permission is enough for: routing:queue:view, routing:queue:*; needs --api
+ OPTION
+  --api           Genesys' description of its API (Swagger 2.0, GET /api/v2/docs/swagger). Without it, operations and models
+                  are those of the SDK purecloud-platform-client-v2, if it is installed here; permissions are then unknown
+  --list          prints the chosen operations, one a line, instead: what --operations @FILE takes
+  --keep          what the response filter leaves: \`safe\` (default; ids, states, types, times, counts), \`model\` (every field of
+                  the answer's model) or \`none\` (no filter)
+  --shape         NAME=SHAPE, may be repeated: what a parameter of paths looks like: uuid, id, number, date, text
+  --host          hosts of these routes, with commas; without it, any
+  --name          begins the names of services and routes (exposed)`;
+
+/** What a command gives: a result, and remarks for people. */
+export interface RoutesOutcome {
+  text: string;
+  notes: string[];
+}
+
+/** What the command needs from around it. */
+export interface Surroundings {
+  /** The folder that has kong/config. */
+  packageFolder: string;
+  /** Names of fields that say nothing of a person. */
+  safeFields: readonly string[];
+}
+
+/**
+ * Makes routes by the command line.
+ * @throws Error of one line that says what is wrong
+ */
+export async function routes(
+  args: readonly string[],
+  { packageFolder, safeFields }: Surroundings,
+): Promise<RoutesOutcome> {
+  const list = { type: 'string', multiple: true, default: [] as string[] } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...COMMON_OPTIONS,
+      operations: list,
+      tag: list,
+      permission: list,
+      shape: list,
+      host: list,
+      api: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      keep: { type: 'string', default: 'safe' },
+      name: { type: 'string', default: 'exposed' },
+    },
+  });
+  const { keep: mode, name } = values;
+  if (mode !== 'safe' && mode !== 'model' && mode !== 'none') throw new Error(`--keep ${mode}: safe, model or none`);
+  const keep: KeepSettings = { mode, safeFields: new Set(safeFields) };
+  if (!/^[\w.-]+$/.test(name)) throw new Error(`--name ${name}: letters, digits, dots, hyphens and underscores`);
+  const selection = {
+    operations: words(values.operations).flatMap(fromFile),
+    tags: words(values.tag),
+    permissions: words(values.permission),
+  };
+  const shapes = readShapes(values.shape);
+  if (Object.values(selection).every((chosen) => chosen.length === 0)) throw new Error(ROUTES_USAGE.split('\n')[0]);
+  const api = await readApi(values.api, [process.cwd(), packageFolder]);
+  const chosen = select(api, selection);
+  if (values.list) return put(values.output, listOf(chosen), []);
+  const plan = planRoutes(api, chosen, shapes);
+  const remarks = remarksOn(api, chosen, keep);
+  const settings = { name, hosts: words(values.host), keep, remarks };
+  const command = `kong-genesys-cloud ${['routes', ...withoutOutput(args)].join(' ')}`;
+  const { text } = renderValues(values, packageFolder, command, (gateway) => withRoutes(gateway, api, plan, settings));
+  const notes = values.output === undefined ? [] : remarks;
+  return { text, notes };
+}
+
+function words(texts: readonly string[]): string[] {
+  return texts.flatMap((text) => text.split(',')).flatMap((word) => word.trim() || []);
+}
+
+/** Reads `@FILE`: the first word of each line, or a method and a path; what follows, and lines with #, are for people. */
+function fromFile(word: string): string[] {
+  if (!word.startsWith('@')) return [word];
+  return readText(word.slice(1))
+    .split('\n')
+    .flatMap((line) => /^\s*([A-Z]+ +\/\S+|[^\s#]+)/.exec(line)?.[1] ?? []);
+}
+
+function put(output: string | undefined, text: string, notes: string[]): RoutesOutcome {
+  if (output === undefined) return { text, notes };
+  writeFileSync(output, text);
+  return { text: '', notes };
+}
+
+/** One operation a line, as `--operations @FILE` takes it. */
+function listOf(operations: readonly Operation[]): string {
+  return operations
+    .map((operation) => `${operation.id}  # ${kindOf(operation)}: ${operation.method} ${operation.path}\n`)
+    .join('');
+}
+
+/** What the OAuth client needs, and what the reader should know. */
+function remarksOn(api: Api, chosen: readonly Operation[], keep: KeepSettings): string[] {
+  const { permissions, oneOf, scopes } = needsOf(chosen);
+  const unknown = chosen.filter(
+    (operation) =>
+      keep.mode !== 'none' &&
+      operation.answer !== 'none' &&
+      kindOf(operation) !== 'bulk' &&
+      skeletonOf(operation, api.models, keep) === undefined,
+  );
+  const names = (operations: readonly Operation[]): string => operations.map(({ id }) => id).join(', ');
+  return [
+    `Routes to ${chosen.length} operations, from ${api.source}. Everything else is 404.`,
+    ...(api.isDescription
+      ? [
+          `The OAuth client needs these permissions: ${permissions.join(', ') || 'none'}`,
+          ...oneOf.map((choice) => `and one of: ${choice.join(', ')}`),
+          `Scopes, for clients that have any (client credentials have roles instead): ${scopes.join(', ') || 'none'}`,
+        ]
+      : [
+          'Unknown without --api: which permissions and scopes the OAuth client needs, which values parameters of paths may have,',
+          'and whether a POST that looks like a query asks for more than a permission to view.',
+        ]),
+    ...(keep.mode === 'safe'
+      ? ['The response filter leaves ids, states, types, times and counts; add to `keep` what is needed more.']
+      : []),
+    ...(unknown.length > 0
+      ? [`Nothing of these answers is known that may leave, so they are blocked: ${names(unknown)}`]
+      : []),
+  ];
+}

@@ -1,0 +1,243 @@
+/**
+ * Writes the routes as configuration: what kong/config/gateway.yml has for all routes stays, and its services are replaced
+ * by those of the plan. Pure.
+ */
+import {
+  Alias,
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from 'yaml';
+import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
+import { withSpacesOf } from '../combine/yaml.js';
+import { type Api, compare, type Operation } from './api.js';
+import { type KeepSettings, skeletonOf } from './keep.js';
+import type { PlannedRoute } from './plan.js';
+
+export interface RouteSettings {
+  /** Begins the names of services and routes. */
+  name: string;
+  /** The only hosts that the routes are for; empty: any. */
+  hosts: readonly string[];
+  keep: KeepSettings;
+  /** Lines for the beginning of the file. */
+  remarks: readonly string[];
+}
+
+/** A service, its timeouts by what is asked of it. */
+const SERVICES = [
+  { end: 'reads', kinds: ['read'], like: { retries: 3 } },
+  { end: 'writes', kinds: ['write'], like: { retries: 0 } },
+  // Queries and bulk data.
+  { end: 'slow', kinds: ['query', 'bulk'], like: { write_timeout: 30_000, read_timeout: 30_000, retries: 0 } },
+] as const;
+
+/** What a request asks for costs once for each so many. */
+const PAGE = 25;
+/** Query parameters that say how much one answer has. */
+const PAGE_SIZES = ['pageSize', 'limit', 'count', 'size', 'maxResults'];
+
+/**
+ * Returns the text of gateway.yml with the services of a plan.
+ * @param gateway the text of the file that ships
+ * @param routes of the plan
+ */
+export function withRoutes(
+  gateway: string,
+  api: Api,
+  routes: readonly PlannedRoute[],
+  settings: RouteSettings,
+): string {
+  const document = parseDocument(gateway, { merge: true });
+  const shipped = anchored(document);
+  const shared = new SharedNodes(document);
+  const operations = routes.flatMap((route) => (route.kind === undefined ? [] : route.operations));
+  const quota = quotaFor(shipped('quota'), operations);
+  const pluginsOf = (route: PlannedRoute): Node[] => {
+    if (route.kind === undefined) return [shared.use('closed', CLOSED)];
+    const isBulk = route.kind === 'bulk';
+    const groups = route.kind === 'write' ? 'writers' : 'readers';
+    const names = ['key-auth', groups, 'correlation-id', isBulk ? 'audit-unbuffered' : 'audit'];
+    const filter = isBulk || settings.keep.mode === 'none' ? [] : filterFor(document, route, api, settings.keep);
+    return [
+      ...names.map((name) => shared.use(name, shipped(name))),
+      shared.use('quota', quota),
+      shared.use('token-manager', shipped('token-manager')),
+      ...filter,
+    ];
+  };
+  const host = shipped('genesys');
+  const services = SERVICES.flatMap(({ end, kinds, like }) => {
+    const own = routes.filter(
+      ({ kind }) => kinds.some((one) => one === kind) || (kind === undefined && end === 'reads'),
+    );
+    if (own.length === 0) return [];
+    const service: YAMLMap = document.createNode({ name: `${settings.name}-${end}`, ...host, ...like });
+    service.set(
+      'routes',
+      document.createNode(own.map((route) => toRoute(document, route, settings, pluginsOf(route)))),
+    );
+    return [service];
+  });
+  if (!isMap(document.contents)) throw new Error('gateway.yml: expected a mapping');
+  document.set('services', document.createNode(services));
+  withoutOthers(document);
+  document.commentBefore = settings.remarks.map((line) => (line === '' ? '' : ` ${line}`)).join('\n');
+  const [version] = document.contents.items;
+  document.contents.commentBefore = null;
+  if (isScalar(version?.key)) version.key.commentBefore = null;
+  return withSpacesOf(gateway, document.toString({ lineWidth: 0 })).replace(
+    /^( *(?:- )?(?:[a-z_]+:|- \{) .*)$/gm,
+    tight,
+  );
+}
+
+/** Refuses before anything else: an operation that was not chosen, and looks like one that was. */
+const CLOSED = {
+  name: 'request-termination',
+  config: {
+    status_code: 404,
+    content_type: 'application/json; charset=utf-8',
+    body: '{"message":"no Route matched with those values"}',
+  },
+};
+
+/** Returns what the anchors of a document stand for. */
+function anchored(document: Document): (anchor: string) => PlainObject {
+  const values = new Map<string, PlainObject>();
+  visit(document, {
+    Map(_, map) {
+      if (map.anchor !== undefined) values.set(map.anchor, map.toJS(document) as PlainObject);
+    },
+  });
+  return (anchor) => {
+    const value = values.get(anchor);
+    if (value === undefined) throw new Error(`gateway.yml: has no anchor ${anchor}`);
+    return value;
+  };
+}
+
+/** Values that are written once, with an anchor, and referred to afterwards. */
+class SharedNodes {
+  readonly #document: Document;
+  readonly #anchors = new Set<string>();
+
+  constructor(document: Document) {
+    this.#document = document;
+  }
+
+  use(anchor: string, value: PlainObject): Node {
+    if (this.#anchors.has(anchor)) return new Alias(anchor);
+    this.#anchors.add(anchor);
+    const node = this.#document.createNode(value, { aliasDuplicateObjects: false });
+    node.anchor = anchor;
+    return node;
+  }
+}
+
+function toRoute(document: Document, route: PlannedRoute, settings: RouteSettings, plugins: readonly Node[]): Node {
+  const node: YAMLMap = document.createNode({
+    name: `${settings.name}-${route.name}`,
+    protocols: ['http', 'https'],
+    ...(settings.hosts.length > 0 && { hosts: settings.hosts }),
+    methods: route.methods,
+    paths: route.paths,
+    ...(route.priority > 0 && { regex_priority: route.priority }),
+    strip_path: false,
+  });
+  for (const name of ['protocols', 'hosts', 'methods']) {
+    const list = node.get(name, true) as unknown;
+    if (isSeq(list)) list.flow = true;
+  }
+  node.set('plugins', document.createNode(plugins));
+  node.commentBefore = namesOf(route.operations);
+  return node;
+}
+
+/** What was chosen is for people to read; of a long list its length is. */
+const MOST_NAMED = 40;
+
+function namesOf(operations: readonly Operation[]): string {
+  const ids = operations.map(({ id }) => id);
+  return ids.length > MOST_NAMED ? ` ${ids.length} operations, ${ids[0]} to ${ids.at(-1)}` : wrapped(ids);
+}
+
+/** Returns the lines of a comment. */
+function wrapped(words: readonly string[]): string {
+  return words
+    .reduce((text, word) => {
+      const lineLength = text.length - text.lastIndexOf('\n') + word.length;
+      return `${text}${text.endsWith(':') ? '' : ','}${lineLength > 110 ? '\n' : ''} ${word}`;
+    })
+    .replace(/^/gm, ' ')
+    .replace(/^ {2}/gm, ' ');
+}
+
+/** One rule for each operation; words come before ids. What has no rule does not leave. */
+function filterFor(document: Document, route: PlannedRoute, api: Api, keep: KeepSettings): Node[] {
+  if (route.operations.every(({ answer }) => answer === 'none')) return [];
+  const rules = [...route.operations]
+    .sort((a, b) => compare(a.path, b.path))
+    .flatMap((operation) => {
+      const skeleton = skeletonOf(operation, api.models, keep);
+      if (skeleton === undefined) return [];
+      const rule = document.createNode({ paths: [operation.path], keep: skeleton.keep });
+      rule.flow = true;
+      if (skeleton.others.length > 0) rule.commentBefore = wrapped(['Left out:', ...skeleton.others]);
+      return [rule];
+    });
+  // A filter has one rule at least. This one is for no request of the route.
+  const none = document.createNode({ methods: ['OPTIONS'], keep: ['id'] });
+  none.commentBefore = ' Nothing is known of these answers: they are blocked until a rule says what may leave.';
+  const filter: YAMLMap = document.createNode({ name: 'genesys-response-filter', config: {} });
+  filter.setIn(['config', 'rules'], document.createNode(rules.length > 0 ? rules : [none]));
+  return [filter];
+}
+
+/** The shipped limits that concern the operations, and one for pages. */
+function quotaFor(entry: PlainObject, operations: readonly Operation[]): PlainObject {
+  const config = isPlainObject(entry.config) ? entry.config : {};
+  const limits = Array.isArray(config.limits) ? config.limits.filter(isPlainObject) : [];
+  const concerned = limits.flatMap((limit): PlainObject[] => {
+    if (!Array.isArray(limit.paths)) return [limit];
+    const paths = limit.paths
+      .map(String)
+      .filter((path) => operations.some((one) => one.path.startsWith(path.replace(/\*$/, ''))));
+    return paths.length === 0 ? [] : [{ ...limit, paths }];
+  });
+  const consumer = Number(limits.find(({ name }) => name === 'consumer')?.limit);
+  const sizes = PAGE_SIZES.filter((name) =>
+    operations.some(
+      ({ method, parameters }) => method === 'GET' && parameters.some((one) => one.in === 'query' && one.name === name),
+    ),
+  );
+  const pages = sizes.map((name) => ({
+    name: name === PAGE_SIZES[0] ? 'pages' : `pages-${name}`,
+    // Every request of the consumer may ask for four of Genesys' pages.
+    limit: 4 * consumer,
+    window: 'minute',
+    by: 'consumer',
+    methods: ['GET'],
+    cost_by_query: { name, per: PAGE },
+  }));
+  return { ...entry, config: { ...config, limits: [...concerned, ...pages] } };
+}
+
+/** The consumer as whom a login is refused is for a route that is not there. */
+function withoutOthers(document: Document): void {
+  const consumers = document.get('consumers');
+  if (!isSeq<Node>(consumers)) return;
+  consumers.items = consumers.items.filter((item) => !(isMap(item) && item.get('username') === 'login-refused'));
+  if (consumers.items.length === 0 && isNode(document.contents)) document.delete('consumers');
+}
+
+/** Writes `[a]` for the library's `[ a ]`. */
+function tight(line: string): string {
+  return line.replace(/(?<=[:,] )\[ (.*?) \](?=,| \}|$)/g, '[$1]');
+}
