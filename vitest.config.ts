@@ -14,8 +14,8 @@ export default defineConfig({
     // Test files start real processes; two cores run two files at a time.
     maxWorkers: 2,
     projects: [
-      // Next to what they test, and quick: a file is not worth a process of its own.
-      { extends: true, test: { name: 'unit', include: ['{kong,plugins}/**/*.test.ts'], isolate: false } },
+      // Next to what they test. npm run test:unit gives no file a process of its own, which saves a third of the time.
+      { extends: true, test: { name: 'unit', include: ['{kong,plugins}/**/*.test.ts'] } },
       {
         extends: true,
         test: {
