@@ -11,7 +11,7 @@ export interface Document {
 }
 
 /** Folders that hold what others wrote, or what is made. */
-const LEFT_OUT = new Set(['node_modules', 'dist', '.git']);
+const LEFT_OUT = new Set(['node_modules', 'dist', '.git', '.pages']);
 
 /** Every document of the repository. */
 export function readDocuments(folder = ''): Document[] {

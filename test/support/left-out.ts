@@ -23,7 +23,7 @@ export default class LeftOut implements Reporter {
     }
     const lines = [...byReason]
       .sort(([, a], [, b]) => b - a)
-      .map(([why, count]) => `${count}`.padStart(7) + `  ${why}`);
+      .map(([why, count]) => `${String(count).padStart(7)}  ${why}`);
     if (lines.length > 0) console.log(['  Left out', ...lines, ''].join('\n'));
   }
 }
