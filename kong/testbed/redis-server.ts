@@ -1,16 +1,21 @@
-/** A real Redis (Debian's redis-server) for tests: alone, watched by a Sentinel, or as a Cluster. Loopback only. */
+/**
+ * A real Redis for tests: alone, watched by a Sentinel, or as a Cluster. Loopback only. It is Debian's redis-server, or what
+ * `REDIS_SERVER` and `REDIS_CLI` name, such as valkey-server and valkey-cli.
+ */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { runs } from './runs.js';
 import { waitFor } from './wait-for.js';
 
+const SERVER = process.env.REDIS_SERVER ?? 'redis-server';
+const CLI = process.env.REDIS_CLI ?? 'redis-cli';
+
 /** Undefined if Redis is there; else why its tests are skipped. */
-export const REDIS_MISSING =
-  runs('redis-server', '--version') && runs('redis-cli', '--version') ? undefined : 'no redis-server';
+export const REDIS_MISSING = runs(SERVER, '--version') && runs(CLI, '--version') ? undefined : `no ${basename(SERVER)}`;
 
 export interface RedisServer {
   port: number;
@@ -96,7 +101,7 @@ export interface RedisCluster {
 export async function startCluster(): Promise<RedisCluster> {
   const nodes = await Promise.all(Array.from({ length: 3 }, () => startRedis(['--cluster-enabled', 'yes'])));
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
-  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { stdio: 'pipe' });
+  execFileSync(CLI, ['--cluster', 'create', ...addresses, '--cluster-yes'], { stdio: 'pipe' });
   await waitFor('the Cluster is up', () =>
     nodes.every((node) => node.cli('cluster', 'info').includes('cluster_state:ok')),
   );
@@ -109,11 +114,11 @@ export async function startCluster(): Promise<RedisCluster> {
 }
 
 function run(args: string[]): ChildProcess {
-  return spawn('redis-server', args, { stdio: 'ignore' });
+  return spawn(SERVER, args, { stdio: 'ignore' });
 }
 
 function cli(port: number, ...args: string[]): string {
-  return execFileSync('redis-cli', ['-p', String(port), ...args], { encoding: 'utf8', stdio: 'pipe' }).trim();
+  return execFileSync(CLI, ['-p', String(port), ...args], { encoding: 'utf8', stdio: 'pipe' }).trim();
 }
 
 function answers(port: number): boolean {
