@@ -96,6 +96,41 @@ describe('readConfig', () => {
       'config.limits[1].by must not be global if another limit has the name',
     ],
     [
+      'more reserved than there is',
+      { limits: [limit({ by: 'global', reserved: [60, 41].map((share) => ({ tags: ['t'], share })) })] },
+      'config.limits[0].reserved must not be more than 100 percent',
+    ],
+    [
+      'a share of each budget that one consumer has alone',
+      { limits: [limit({ reserved: [{ tags: ['t'], share: 10 }] })] },
+      'config.limits[0].reserved means nothing if each consumer has its own budget',
+    ],
+    [
+      'a share of budgets that are divided by consumer',
+      { limits: [limit({ by: 'global', and_by: ['consumer'], reserved: [{ tags: ['t'], share: 10 }] })] },
+      'config.limits[0].reserved means nothing if each consumer has its own budget',
+    ],
+    [
+      'a share that is nothing',
+      {
+        limits: [
+          limit({
+            by: 'global',
+            reserved: [
+              { tags: ['t'], share: 10 },
+              { consumers: ['c'], share: 9 },
+            ],
+          }),
+        ],
+      },
+      'config.limits[0].reserved[1].share is nothing of a limit of 10',
+    ],
+    [
+      'a share of nobody',
+      { limits: [limit({ by: 'global', reserved: [{ share: 10 }] })] },
+      'config.limits[0].reserved[0]',
+    ],
+    [
       'requests in flight under the name of a limit',
       { limits: [limit()], concurrent: [limit()] },
       'config.concurrent[0].name is the name of a limit too',

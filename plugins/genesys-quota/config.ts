@@ -61,6 +61,15 @@ export interface Limit extends Scope {
   cost: number;
   /** Multiplies the cost: with `per: 25`, `pageSize=60` costs three times as much. */
   costByQuery: { name: string; per: number } | undefined;
+  /** What of the limit is reserved, and for whom. The first that names a consumer is its own. */
+  reserved: readonly Share[];
+}
+
+/** A part of a limit that only some consumers may use. */
+export interface Share {
+  callers: Callers;
+  /** In what requests cost. */
+  amount: number;
 }
 
 /** One limit of requests in flight. */
@@ -170,7 +179,22 @@ function readLimit(limit: RawLimit, path: string, all: readonly RawLimit[]): Lim
     shiftMs: windows.shiftMs,
     cost: limit.cost,
     costByQuery: limit.cost_by_query,
+    reserved: readShares(limit, path),
   };
+}
+
+function readShares({ limit, reserved = [], by, and_by: andBy = [] }: RawLimit, path: string): Share[] {
+  if (reserved.length === 0) return [];
+  // Each consumer has a budget of its own then, which nobody else can use up.
+  const own = [by, ...andBy].find((one) => one === 'consumer' || one === 'credential');
+  if (own !== undefined) throw new ConfigError(`${path}.reserved`, `means nothing if each ${own} has its own budget`);
+  if (reserved.reduce((sum, { share }) => sum + share, 0) > 100)
+    throw new ConfigError(`${path}.reserved`, 'must not be more than 100 percent');
+  return reserved.map(({ consumers, tags, share }, index) => {
+    const amount = Math.floor((limit * share) / 100);
+    if (amount === 0) throw new ConfigError(`${path}.reserved[${index}].share`, `is nothing of a limit of ${limit}`);
+    return { callers: { consumers: new Set(consumers), tags: new Set(tags) }, amount };
+  });
 }
 
 /**

@@ -43,29 +43,34 @@ const NAME = {
   err: 'may hold letters, digits, dots, hyphens and underscores only, 64 at most',
 } as const satisfies Field;
 
+/** The fields that name consumers. */
+const CALLER_FIELDS = [
+  {
+    consumers: {
+      type: 'array',
+      len_min: 1,
+      elements: { type: 'string', len_min: 1 },
+      description: 'Usernames or ids.',
+    },
+  },
+  {
+    tags: {
+      type: 'array',
+      len_min: 1,
+      elements: { type: 'string', len_min: 1 },
+      description: 'Tags of consumers, one of which is enough.',
+    },
+  },
+] as const satisfies Fields;
+
+const NAMES_CALLERS = [{ at_least_one_of: ['consumers', 'tags'] }];
+
 /** Whom a limit concerns. */
 const FOR = {
   type: 'record',
   required: false,
-  fields: [
-    {
-      consumers: {
-        type: 'array',
-        len_min: 1,
-        elements: { type: 'string', len_min: 1 },
-        description: 'Usernames or ids.',
-      },
-    },
-    {
-      tags: {
-        type: 'array',
-        len_min: 1,
-        elements: { type: 'string', len_min: 1 },
-        description: 'Tags of consumers, one of which is enough.',
-      },
-    },
-  ],
-  entity_checks: [{ at_least_one_of: ['consumers', 'tags'] }],
+  fields: CALLER_FIELDS,
+  entity_checks: NAMES_CALLERS,
   description:
     'Whom it concerns. With the name of another limit it takes its place for them; the first in the list does. Left out: everyone else.',
 } as const satisfies Field;
@@ -189,6 +194,30 @@ const LIMIT = {
         ],
         description:
           'The cost once for each `per` that the query parameter asks for, or a part of it. More than the limit counts as the limit.',
+      },
+    },
+    {
+      reserved: {
+        type: 'array',
+        len_min: 1,
+        len_max: 10,
+        elements: {
+          type: 'record',
+          fields: [
+            ...CALLER_FIELDS,
+            {
+              share: {
+                type: 'integer',
+                required: true,
+                between: [1, 100],
+                description: 'How much of the limit, in percent; all of them at most 100.',
+              },
+            },
+          ],
+          entity_checks: NAMES_CALLERS,
+        },
+        description:
+          'Shares of the limit that only these consumers may use; the first that names a consumer is its own. What is not used is lent as the window goes by.',
       },
     },
     {

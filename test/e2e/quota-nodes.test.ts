@@ -50,7 +50,11 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
   }
 
   /** Runs requests of 64 clients, spread over the nodes, until `isOver` says so. */
-  async function load(settings: object, isOver: (result: Result) => boolean): Promise<Result> {
+  async function load(
+    settings: object,
+    isOver: (result: Result) => boolean,
+    consumers = ['consumer-0', 'consumer-1', 'consumer-2'],
+  ): Promise<Result> {
     const result: Result = {
       ...{ admitted: 0, refused: 0, unavailable: 0, byConsumer: new Map() },
       ...{ inFlight: 0, mostInFlight: 0 },
@@ -58,7 +62,7 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
     const hasLog = 'concurrent' in settings;
     const client = async (index: number): Promise<void> => {
       const { socketPath } = servers[index % NODES] as PluginServerProcess;
-      const consumer = `consumer-${index % 3}`;
+      const consumer = consumers[index % consumers.length] ?? '';
       const shared = new Map<string, string>();
       const answer = ({ method, argument }: { method: string; argument: unknown }): unknown => {
         if (method === 'kong.ctx.shared.set') {
@@ -123,6 +127,32 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
     expect(Math.max(...byConsumer.values())).toBeLessThanOrEqual(800);
     expect(refused).toBeGreaterThan(1000);
     expect(unavailable).toBe(0);
+  }, 90_000);
+
+  it(`let nobody take what is reserved, of ${CLIENTS} clients, and admit no more than the limit`, async () => {
+    const isTimeOver = after(SECONDS);
+    const reserved = [
+      { consumers: ['consumer-1'], share: 30 },
+      { consumers: ['consumer-2'], share: 20 },
+    ];
+    const limit = 2000;
+    const limits = [{ name: 'whole', limit, window: 'day', by: 'global', algorithm: 'fixed', reserved }];
+    const settings = config({ limits });
+    /** What is kept of a share now. */
+    const kept = (share: number): number => {
+      const left = 1 - (Date.now() % 86_400_000) / 86_400_000;
+      return Math.floor((limit * share * left) / 100);
+    };
+    // Who has nothing reserved comes first, and takes all it gets.
+    const batch = await load(settings, ({ refused }) => refused > 300, ['consumer-0']);
+    expect(batch.admitted).toBeLessThanOrEqual(limit - kept(30) - kept(20));
+    expect(batch.admitted).toBeGreaterThanOrEqual(limit * 0.5);
+    const all = await load(settings, (result) => result.refused > 1000 && isTimeOver());
+    const of = (consumer: string): number => all.byConsumer.get(consumer) ?? 0;
+    expect(of('consumer-1')).toBeGreaterThanOrEqual(kept(30));
+    expect(of('consumer-2')).toBeGreaterThanOrEqual(kept(20));
+    expect(batch.admitted + all.admitted).toBeLessThanOrEqual(limit);
+    expect(batch.unavailable + all.unavailable).toBe(0);
   }, 90_000);
 
   it(`let as many requests be in flight as the limit, of ${CLIENTS} clients, and no more`, async () => {

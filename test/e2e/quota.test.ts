@@ -306,6 +306,23 @@ describe.each(policies)('policy %s', (_, policy) => {
     expect(performance.now() - startedAt).toBeGreaterThan(590);
   });
 
+  it('what is reserved for a consumer is not taken by others, who may use the rest', async () => {
+    const reserved = [{ consumers: ['svc-other'], share: 40 }];
+    const limits = [{ name: 'organisation', limit: 10, window: 'day', by: 'global', algorithm: 'fixed', reserved }];
+    await useQuota({ ...policy(), limits });
+    // Of a day that is nearly over, a part of the share is lent.
+    const left = 1 - (Date.now() % 86_400_000) / 86_400_000;
+    const kept = Math.ceil(4 * left);
+    const own = await statuses(10);
+    expect(own.filter((status) => status === 200)).toHaveLength(10 - kept);
+    const { status, message, headers } = await send();
+    expect([status, headers.get('ratelimit-remaining')]).toEqual([429, '0']);
+    expect(message).toContain('the maximum of organisation');
+    const other = await send(OTHER);
+    expect([other.status, other.headers.get('ratelimit-remaining')]).toEqual([200, String(kept - 1)]);
+    expect((await statuses(4, OTHER)).filter((one) => one === 200)).toHaveLength(kept - 1);
+  });
+
   describe('requests in flight', () => {
     const hang = () => setup.genesys.control.setFault('api', { hang: true });
     const goOn = () => setup.genesys.control.clearFaults('api');

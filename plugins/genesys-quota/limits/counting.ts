@@ -3,6 +3,8 @@
  * time. redis-counters.ts does the same in Lua, and a test compares the two.
  */
 
+import { draw, heldFrom, keptOf, type Reserved } from './shares.js';
+
 /** What one request asks of one counter. */
 export type Check = WindowCheck | SpikeCheck | ConcurrentCheck;
 
@@ -32,6 +34,8 @@ export interface WindowCheck extends Asked {
   warn?: { percent: number; who: string } | undefined;
   /** Whether it is a budget of the calendar, whose end is worth a forecast. */
   isBudget?: boolean;
+  /** What is reserved of the limit for some consumers. */
+  reserved?: Reserved | undefined;
 }
 
 /** Keeps requests `emissionUs` apart, but lets `burst` of them through at once after a pause. */
@@ -55,6 +59,8 @@ export interface ConcurrentCheck extends Asked {
 export interface WindowState {
   current: number;
   previous: number;
+  /** What is kept of each reserved share now; left out if nothing is reserved. */
+  kept?: readonly number[] | undefined;
 }
 
 /** The theoretical arrival time of GCRA (ITU-T I.371), in µs since 1970. */
@@ -77,11 +83,11 @@ export interface Reading {
 }
 
 /** Makes a counter from what is stored for this window and for the previous one, or from the requests in flight. */
-export function counterOf(check: Check, current: number, previous: number): Counter {
+export function counterOf(check: Check, current: number, previous: number, kept?: readonly number[]): Counter {
   if (check.kind === 'concurrent') return { kind: 'concurrent', check, inFlight: current };
   return check.kind === 'spike'
     ? { kind: 'spike', check, tatUs: Math.max(current, previous) }
-    : { kind: 'window', check, current, previous };
+    : { kind: 'window', check, current, previous, ...(kept && { kept }) };
 }
 
 /** Returns whether a request may go on now, or after a spike arrest's delay of at most `maxDelayUs`. */
@@ -95,7 +101,9 @@ export function fits(counter: Counter, nowUs: number, maxDelayUs: number): boole
 export function countUp(counter: Counter, nowUs: number): Counter {
   if (counter.kind === 'spike') return { ...counter, tatUs: Math.max(counter.tatUs, nowUs) + counter.check.emissionUs };
   if (counter.kind === 'concurrent') return { ...counter, inFlight: counter.inFlight + 1 };
-  return { ...counter, current: counter.current + counter.check.cost };
+  const { check, current, kept } = counter;
+  const { cost, reserved } = check;
+  return { ...counter, current: current + cost, ...(reserved && kept && { kept: draw(reserved, cost, kept) }) };
 }
 
 /** A check whose counters are kept in generations. */
@@ -126,6 +134,17 @@ export function windowLeftMs(check: WindowCheck, nowUs: number): number {
   return kind === 'month' ? Date.UTC(1970, monthOf(nowMs) + 1) - nowMs : windowMs - (nowMs % windowMs);
 }
 
+/**
+ * Returns the milliseconds that reserved shares are kept for: until the window ends, as if each month had 31 days. A
+ * little is kept until the end of a shorter one.
+ */
+export function keptForMs(check: WindowCheck, nowUs: number): number {
+  const { kind, windowMs, shiftMs = 0 } = check;
+  if (kind !== 'month') return windowLeftMs(check, nowUs);
+  const nowMs = Math.floor(nowUs / 1000) - shiftMs;
+  return windowMs - (nowMs - Date.UTC(1970, monthOf(nowMs)));
+}
+
 /** Returns when a window begins, in milliseconds since 1970. */
 export function windowBeginsMs({ kind, windowMs, shiftMs = 0 }: WindowCheck, generation: number): number {
   return shiftMs + (kind === 'month' ? Date.UTC(1970, generation) : generation * windowMs);
@@ -142,8 +161,10 @@ function monthOf(ms: number): number {
  * requests had come evenly: 15 seconds into a minute, it counts 75 % of them.
  * @param leftMs milliseconds until the window ends
  */
-export function fitsWindow({ kind, limit, windowMs, cost }: WindowCheck, state: WindowState, leftMs: number): boolean {
-  const asked = state.current + cost;
+export function fitsWindow(check: WindowCheck, state: WindowState, leftMs: number): boolean {
+  const { kind, limit, windowMs, cost, reserved } = check;
+  const held = reserved !== undefined && state.kept !== undefined ? heldFrom(reserved, cost, state.kept) : 0;
+  const asked = state.current + cost + held;
   if (kind !== 'sliding') return asked <= limit;
   // Multiplied out, to compare whole numbers.
   return state.previous * leftMs + asked * windowMs <= limit * windowMs;
@@ -157,6 +178,42 @@ export function windowWaitMs(check: WindowCheck, state: WindowState, leftMs: num
   const room = limit - cost - state.current;
   if (room >= 0) return Math.min(leftMs, fallsToMs(state.previous, room, windowMs) - (windowMs - leftMs));
   return leftMs + fallsToMs(state.current, limit - cost, windowMs);
+}
+
+/**
+ * Returns in how many milliseconds a request would fit into a window of which something is reserved, if no other came:
+ * what is kept for others becomes less from millisecond to millisecond, and begins anew with the next window.
+ */
+export function reservedWaitMs(check: WindowCheck, state: WindowState, nowUs: number): number {
+  const { windowMs, reserved } = check;
+  const [leftMs, forMs] = [windowLeftMs(check, nowUs), keptForMs(check, nowUs)];
+  const fitsWith = (counts: WindowState, endsMs: number, keptMs: number): boolean =>
+    fitsWindow(check, { ...counts, kept: reserved && keptOf(reserved, counts.kept, keptMs, windowMs) }, endsMs);
+  const [next, later] = [{ current: 0, previous: state.current }, NOTHING];
+  const windows: [number, (ms: number) => boolean][] = [
+    [leftMs, (ms) => fitsWith(state, leftMs - ms, forMs - ms)],
+    [windowMs, (ms) => fitsWith(next, windowMs - ms, windowMs - ms)],
+    [windowMs, (ms) => fitsWith(later, windowMs - ms, windowMs - ms)],
+  ];
+  let passedMs = 0;
+  for (const [lengthMs, fits] of windows) {
+    if (fits(lengthMs - 1)) return passedMs + firstOf(lengthMs, fits);
+    passedMs += lengthMs;
+  }
+  return passedMs;
+}
+
+const NOTHING: WindowState = { current: 0, previous: 0 };
+
+/** Returns the first of so many milliseconds from which on a condition holds. */
+function firstOf(count: number, holds: (ms: number) => boolean): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** Returns how many milliseconds into a window the share of the previous one falls to `room`. */

@@ -1,6 +1,7 @@
 /** What counters mean for a request: when it may go on, or why it is refused and until when. Pure. */
 import type { Check, Counter, Reading, WindowCheck } from './counting.js';
-import { generationOf, spikeDelayUs, windowLeftMs, windowRemaining, windowWaitMs } from './counting.js';
+import { generationOf, reservedWaitMs, spikeDelayUs, windowLeftMs, windowRemaining, windowWaitMs } from './counting.js';
+import { leftFor } from './shares.js';
 
 export type Judgement =
   /** `delayMs` is the time until its reserved place. */
@@ -61,7 +62,9 @@ function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
     const leftMs = windowLeftMs(check, nowUs);
     const remaining = windowRemaining(check, counter, leftMs);
     const window = { limit: check.limit, remaining, resetMs: leftMs };
-    if (tightest === undefined || remaining < tightest.remaining) tightest = window;
+    const { reserved } = check;
+    const forIt = reserved && counter.kept ? leftFor(reserved, remaining, counter.kept) : remaining;
+    if (tightest === undefined || forIt < tightest.remaining) tightest = { ...window, remaining: forIt };
     if (check.warn === undefined && !check.isBudget) continue;
     const use: WindowUse = { ...window, check, generation: generationOf(check, nowUs / 1000) };
     if (check.isBudget) budgets.push(use);
@@ -81,7 +84,9 @@ function judgeRefused(counters: readonly Counter[], nowUs: number): Judgement {
 function waitMsOf(counter: Counter, nowUs: number): number {
   if (counter.kind === 'spike') return Math.ceil(spikeDelayUs(counter.check, counter, nowUs) / 1000);
   if (counter.kind === 'concurrent') return counter.inFlight < counter.check.limit ? 0 : BUSY_MS;
-  return windowWaitMs(counter.check, counter, windowLeftMs(counter.check, nowUs));
+  const { check } = counter;
+  if (check.reserved !== undefined) return reservedWaitMs(check, counter, nowUs);
+  return windowWaitMs(check, counter, windowLeftMs(check, nowUs));
 }
 
 /** Returns the longer wait. If both are equal, the later limit is named, unless it is a spike arrest. */

@@ -282,6 +282,21 @@ describe('leases', unless(REDIS_MISSING), () => {
     await stop(all);
   });
 
+  it('leave a limit with reserved shares to Redis, so that no node holds what is kept', async () => {
+    const all = nodes(4, 50);
+    // A window that has just begun.
+    const shiftMs = Date.now() - 1000;
+    const of = (own: number) => window({ limit: 100, shiftMs, reserved: { shares: [40], own } });
+    const admitted = [0, 0];
+    for (const [index, own] of [-1, 0].entries())
+      for (let n = 0; n < 40; n++)
+        for (const { settings } of all)
+          if (await isAdmitted([of(own)], settings)) admitted[index] = (admitted[index] ?? 0) + 1;
+    expect(admitted).toEqual([60, 40]);
+    expect(all.map(({ namespace }) => namespace.shared?.leases.totals.leased)).toEqual([0, 0, 0, 0]);
+    await stop(all);
+  });
+
   it('leave a spike arrest, and a counter that identities share, to Redis', async () => {
     const [node] = nodes(1, 50);
     if (node === undefined) return;

@@ -5,8 +5,8 @@
  *
  * A lease is as large as the last second's requests suggest, and is given back when it is a second old. So it is small
  * for who sends little, and other nodes' news (what Genesys has closed) is at most a second late. When little is left,
- * the share is nothing, and every request is counted in Redis again. Spike arrests and requests in flight are never leased:
- * they are of all nodes at the moment.
+ * the share is nothing, and every request is counted in Redis again. Spike arrests, requests in flight and
+ * limits with reserved shares are never leased: what they decide by is of all nodes at the moment.
  */
 import { type Check, counterOf, generationOf, type Reading, type WindowCheck } from './counting.js';
 
@@ -158,7 +158,7 @@ export function createLeases(nowMs: () => number): Leases {
 }
 
 function isLeasable(check: Check): check is WindowCheck {
-  return check.kind !== 'spike' && check.kind !== 'concurrent';
+  return check.kind !== 'spike' && check.kind !== 'concurrent' && check.reserved === undefined;
 }
 
 function keyOf({ group, id }: Check): string {

@@ -12,9 +12,11 @@ import {
   fits,
   generationMs,
   generationOf,
+  keptForMs,
   type Reading,
 } from './counting.js';
 import { createInFlight } from './in-flight.js';
+import { keptOf } from './shares.js';
 
 /** The id of the counter that all identities without a place share. No identity has it (request.ts). */
 const OVERFLOW = '*';
@@ -28,6 +30,8 @@ interface Family {
   /** For each identity, its count in this window or its theoretical arrival time. */
   current: Map<string, number>;
   previous: Map<string, number>;
+  /** For each identity, what is kept of reserved shares in this window, as when it was counted last. */
+  kept: Map<string, readonly number[]>;
   /** The number of identities in `current` or `previous`, without the overflow. */
   identities: number;
 }
@@ -64,7 +68,7 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
   function familyOf(check: CountedCheck, nowMs: number): Family {
     let family = families.get(check.group);
     if (family === undefined) {
-      const empty = { current: new Map(), previous: new Map(), identities: 0 };
+      const empty = { current: new Map(), previous: new Map(), kept: new Map(), identities: 0 };
       family = { check, generation: 0, ...empty };
       families.set(check.group, family);
     }
@@ -72,6 +76,7 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
     if (generation !== family.generation) {
       family.previous = generation === family.generation + 1 ? family.current : new Map();
       family.current = new Map();
+      if (family.kept.size > 0) family.kept = new Map();
       family.identities = family.previous.size - (family.previous.has(OVERFLOW) ? 1 : 0);
       family.generation = generation;
       dropDead(nowMs);
@@ -93,7 +98,7 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
   }
 
   function slotOf(check: Check, nowUs: number): Slot {
-    if (check.kind !== 'concurrent') return countedSlotOf(familyOf(check, Math.floor(nowUs / 1000)), check);
+    if (check.kind !== 'concurrent') return countedSlotOf(familyOf(check, Math.floor(nowUs / 1000)), check, nowUs);
     return { family: undefined, id: check.id, counter: counterOf(check, flying.count(check, nowUs), 0) };
   }
 
@@ -104,6 +109,7 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
       if (id !== OVERFLOW && !isAlive(family, id)) family.identities += 1;
       idleAtMs = Math.max(idleAtMs, nowUs / 1000 + 2 * generationMs(family.check));
       family.current.set(id, counted.kind === 'spike' ? counted.tatUs : counted.current);
+      if (counted.kind === 'window' && counted.kept !== undefined) family.kept.set(id, counted.kept);
     }
     return counted;
   }
@@ -138,11 +144,16 @@ interface Slot {
 }
 
 /** Returns an identity's own counter, or the shared one if there are too many identities. */
-function countedSlotOf(family: Family, check: CountedCheck): Slot {
+function countedSlotOf(family: Family, check: CountedCheck, nowUs: number): Slot {
   const { id: own, maxIdentities } = check;
   const hasPlace = maxIdentities === 0 || family.identities < maxIdentities || isAlive(family, own);
   const id = hasPlace ? own : OVERFLOW;
-  return { family, id, counter: counterOf(check, family.current.get(id) ?? 0, family.previous.get(id) ?? 0) };
+  const [current, previous] = [family.current.get(id) ?? 0, family.previous.get(id) ?? 0];
+  if (check.kind === 'spike' || check.reserved === undefined) {
+    return { family, id, counter: counterOf(check, current, previous) };
+  }
+  const kept = keptOf(check.reserved, family.kept.get(id), keptForMs(check, nowUs), check.windowMs);
+  return { family, id, counter: counterOf(check, current, previous, kept) };
 }
 
 function isAlive({ current, previous }: Family, id: string): boolean {

@@ -59,6 +59,10 @@ describe('counters in Redis', unless(REDIS_MISSING), () => {
     let ended = 0;
     for (let step = 0; step < 1500; step += 1) {
       const common = { name: 'x', maxIdentities: random.pick([2, 5]) };
+      const reserve = (...shares: number[]) => {
+        if (random.next() < 0.1) return undefined;
+        return { shares: random.pick([shares, shares, shares.slice(1)]), own: random.pick([-1, 0, shares.length - 1]) };
+      };
       const later = -(365 * seed + step / 4) * DAY_MS;
       const all: Check[] = [
         // Some milliseconds each, so that many windows go by.
@@ -85,6 +89,22 @@ describe('counters in Redis', unless(REDIS_MISSING), () => {
         // Six hours a step, and another year with each seed: a leap day is among them.
         { ...common, kind: 'month', group: 'm', id: 'a', limit: 40, windowMs: 31 * DAY_MS, shiftMs: later, cost: 1 },
         { ...common, kind: 'fixed', group: 'w', id: 'a', limit: 15, windowMs: 7 * DAY_MS, shiftMs: later, cost: 1 },
+        // As entries of several routes that share the limits: one reserves other shares, and one none.
+        {
+          ...common,
+          ...{ kind: 'fixed', group: 'rf', id: random.pick(['a', 'b', 'c']), limit: 40 },
+          ...{ windowMs: 37, cost: random.int(1, 3), reserved: reserve(16, 9) },
+        },
+        {
+          ...common,
+          ...{ kind: 'sliding', group: 'rs', id: 'a', maxIdentities: 0, limit: 30, windowMs: 41 },
+          ...{ cost: random.int(1, 3), reserved: reserve(7, 20) },
+        },
+        {
+          ...common,
+          ...{ kind: 'month', group: 'rm', id: 'a', limit: 1e9, windowMs: 31 * DAY_MS, shiftMs: later, cost: 1 },
+          reserved: reserve(5e8, 123_456_789),
+        },
         // Some are never freed, and are free by themselves.
         ...['c', 'd'].map((group, i): Check => {
           const id = random.pick(['a', 'b']);

@@ -69,6 +69,40 @@ describe('and_by', () => {
   });
 });
 
+describe('reserved', () => {
+  const limit = {
+    ...{ name: 'a', limit: 11, by: 'global', cost: 10 },
+    reserved: [
+      { consumers: ['one', 'c2'], share: 50 },
+      { tags: ['desktop'], share: 30 },
+    ],
+  };
+  const reserved = (consumer?: RequestFacts['consumer'], changes = {}) => {
+    const [check] = checksOf(config({ limits: [{ ...limit, ...changes }] }), facts({ consumer }));
+    return check !== undefined && 'reserved' in check ? check : undefined;
+  };
+
+  it('is for whom the first share names, by name, id or tag, in whole requests', () => {
+    const own = (consumer?: RequestFacts['consumer']) => reserved(consumer)?.reserved?.own;
+    expect(reserved()?.reserved?.shares).toEqual([5, 3]);
+    expect(own({ id: 'c1', username: 'one' })).toBe(0);
+    expect(own({ id: 'c2', username: 'two' })).toBe(0);
+    expect(own({ id: 'c3', username: 'three', tags: ['x', 'desktop'] })).toBe(1);
+    expect(own({ id: 'c1', username: 'one', tags: ['desktop'] })).toBe(0);
+    expect([own(), own({ id: 'c4', username: 'four', tags: [] })]).toEqual([-1, -1]);
+  });
+
+  it('lets no request cost more than can ever be free', () => {
+    expect([reserved()?.cost, reserved({ id: 'c1', username: 'one' })?.cost]).toEqual([9, 10]);
+    expect(reserved(undefined, { cost: 1 })?.cost).toBe(1);
+  });
+
+  it('leaves the counters of a limit as they were', () => {
+    expect(reserved()?.group).toBe('a:60000:global');
+    expect(reserved(undefined, { reserved: null })?.reserved).toBeUndefined();
+  });
+});
+
 it('a warning names consumers, and no identity that is an address or what a client says', () => {
   const who = (limit: Record<string, unknown>, consumer?: RequestFacts['consumer']) => {
     const limits = [{ name: 'a', limit: 9, warn_at: 80, ...limit }];

@@ -11,6 +11,7 @@ import { servicePath } from '../../shared/path-pattern.js';
 import type { Callers, Config, Division, Identity, Limit, Scope } from '../config.js';
 import type { Consumer } from '../usage.js';
 import type { Check, WindowCheck } from './counting.js';
+import { mostCost, type Reserved } from './shares.js';
 
 /** What a configuration reads from its requests. */
 export type ReadPlan = ReturnType<typeof planReads>;
@@ -98,6 +99,8 @@ export function checksOf(
   const checks: Check[] = [];
   for (const limit of limits) {
     if (!applies(limit)) continue;
+    const reserved = reservedOf(limit, request.consumer);
+    const cost = costOf(limit, request.query);
     checks.push({
       kind: limit.algorithm,
       name: limit.name,
@@ -107,9 +110,10 @@ export function checksOf(
       limit: limit.limit,
       windowMs: limit.windowMs,
       shiftMs: limit.shiftMs,
-      cost: costOf(limit, request.query),
+      cost: reserved === undefined ? cost : Math.min(cost, mostCost(reserved, limit.limit)),
       warn: warnOf(limit, request.consumer),
       isBudget: limit.isBudget,
+      reserved,
     });
   }
   for (const limited of concurrent) {
@@ -143,12 +147,21 @@ function warnOf({ warnAt, identity }: Limit, consumer: Caller | undefined): Wind
 
 /** Returns whether a limit is for a consumer: it is named, and no limit of the same name comes first. */
 function isFor({ callers, others }: Scope, consumer: Caller | undefined): boolean {
-  const isNamed = ({ consumers, tags }: Callers): boolean =>
-    consumer !== undefined &&
-    (consumers.has(consumer.username) ||
-      consumers.has(consumer.id) ||
-      (consumer.tags?.some((tag) => tags.has(tag)) ?? false));
-  return (callers === undefined || isNamed(callers)) && !others.some(isNamed);
+  if (callers !== undefined && !isNamed(callers, consumer)) return false;
+  return !others.some((other) => isNamed(other, consumer));
+}
+
+function isNamed({ consumers, tags }: Callers, consumer: Caller | undefined): boolean {
+  if (consumer === undefined) return false;
+  if (consumers.has(consumer.username) || consumers.has(consumer.id)) return true;
+  return consumer.tags?.some((tag) => tags.has(tag)) ?? false;
+}
+
+/** Returns the shares of a limit, and which of them is the consumer's. */
+function reservedOf({ reserved }: Limit, consumer: Caller | undefined): Reserved | undefined {
+  if (reserved.length === 0) return undefined;
+  const own = reserved.findIndex(({ callers }) => isNamed(callers, consumer));
+  return { shares: reserved.map(({ amount }) => amount), own };
 }
 
 function concerns({ methods, paths }: Scope, method: string | undefined, path: string): boolean {
