@@ -13,7 +13,7 @@ import { rateLimitHeaders, refusalAnswer, warningOf } from './limits/answer.js';
 import type { Check } from './limits/counting.js';
 import type { Holds } from './limits/hold.js';
 import { placesOf } from './limits/in-flight.js';
-import { checksOf, planReads, type RequestFacts, readRequest } from './limits/request.js';
+import { checksOf, planReads, priorityOf, type RequestFacts, readRequest } from './limits/request.js';
 import type { Namespace } from './namespaces.js';
 import { NO_CONSUMER } from './usage.js';
 
@@ -83,7 +83,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
       return { effects: [...effects, ...marks(reported)] };
     }
     const checks = checksOf(config, request, 'enforce', place);
-    const admission = await admit(checks, upstreamUri, settings);
+    const admission = await admit(checks, upstreamUri, settings, priorityOf(config, request));
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.decisions.set(decision, (namespace.decisions.get(decision) ?? 0) + 1);
     noteUse(admission);

@@ -95,6 +95,12 @@ describe('readConfig', () => {
       { limits: [limit(), limit({ by: 'global', for: { consumers: ['c'] } })] },
       'config.limits[1].by must not be global if another limit has the name',
     ],
+    ['a priority of nobody', { priority: [{ level: 'high' }] }, 'config.priority[0]'],
+    [
+      'a level that is none',
+      { priority: [{ tags: ['t'], level: 'urgent' }] },
+      'config.priority[0].level must be one of',
+    ],
     [
       'more reserved than there is',
       { limits: [limit({ by: 'global', reserved: [60, 41].map((share) => ({ tags: ['t'], share })) })] },

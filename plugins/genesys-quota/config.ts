@@ -78,6 +78,14 @@ export interface Concurrent extends Scope {
   ttlMs: number;
 }
 
+/** How some consumers wait. */
+export interface Priority {
+  callers: Callers;
+  /** Higher ones go first; 0 is for those that are not named. */
+  level: number;
+  maxWaitMs: number;
+}
+
 /** The spike arrest. */
 export interface Spike {
   group: string;
@@ -97,6 +105,8 @@ export interface Config {
   concurrent: readonly Concurrent[];
   spike: Spike | undefined;
   maxWaitMs: number;
+  /** Who may wait otherwise. The first that names a consumer is its own. */
+  priorities: readonly Priority[];
   /** Configurations in one namespace share counters. By default, each plugin entry has its own namespace. */
   namespace: string;
   maxIdentities: number;
@@ -124,6 +134,7 @@ const WINDOWS_MS = {
   week: 7 * DAY_MS,
   month: 31 * DAY_MS,
 };
+const LEVELS = { high: 1, normal: 0, low: -1 };
 /** The first Monday of 1970, in days after its first of January. */
 const FIRST_MONDAY = 4;
 /** The name in the spike arrest's group. No limit may use it. */
@@ -154,6 +165,13 @@ export function readConfig(raw: unknown, host: Host): Config {
     concurrent,
     spike: config.spike_arrest && readSpike(config.spike_arrest),
     maxWaitMs: config.max_wait_ms,
+    priorities: (config.priority ?? []).map(
+      ({ consumers, tags, level, max_wait_ms: maxWaitMs = config.max_wait_ms }) => ({
+        callers: callersOf({ consumers, tags }),
+        level: LEVELS[level],
+        maxWaitMs,
+      }),
+    ),
     // A configured name cannot contain a slash, so the two never collide.
     namespace: config.namespace ?? `own/${readPluginId(raw)}`,
     maxIdentities: config.max_identities,
@@ -193,7 +211,7 @@ function readShares({ limit, reserved = [], by, and_by: andBy = [] }: RawLimit, 
   return reserved.map(({ consumers, tags, share }, index) => {
     const amount = Math.floor((limit * share) / 100);
     if (amount === 0) throw new ConfigError(`${path}.reserved[${index}].share`, `is nothing of a limit of ${limit}`);
-    return { callers: { consumers: new Set(consumers), tags: new Set(tags) }, amount };
+    return { callers: callersOf({ consumers, tags }), amount };
   });
 }
 
@@ -256,7 +274,17 @@ function readWindows(limit: RawLimit, path: string) {
 }
 
 function readCallers(callers: RawLimit['for']): Callers | undefined {
-  return callers && { consumers: new Set(callers.consumers), tags: new Set(callers.tags) };
+  return callers && callersOf(callers);
+}
+
+function callersOf({
+  consumers,
+  tags,
+}: {
+  consumers?: readonly string[] | undefined;
+  tags?: readonly string[] | undefined;
+}): Callers {
+  return { consumers: new Set(consumers), tags: new Set(tags) };
 }
 
 function readSpike(spike: NonNullable<RawConfig['spike_arrest']>): Spike {

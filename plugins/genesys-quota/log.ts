@@ -37,11 +37,11 @@ type Failure =
   | { kind: 'closed'; closure: Closure };
 
 /** Makes the step of one configuration. */
-export function logStep({ followUpstream, maxWaitMs, concurrent }: Config, namespace: Namespace): Step {
+export function logStep({ followUpstream, maxWaitMs, priorities, concurrent }: Config, namespace: Namespace): Step {
   const { closures, hints } = namespace;
   const placesKey = concurrent.length > 0 ? flightKey(namespace.name) : undefined;
   // Hints only matter if requests may wait.
-  const usesHints = maxWaitMs > 0;
+  const usesHints = maxWaitMs > 0 || priorities.some((one) => one.maxWaitMs > 0);
 
   async function read(event: Reader): Promise<Facts> {
     const looks = usesHints || (followUpstream && closures.wantsToSee(performance.now()));

@@ -353,6 +353,38 @@ export const Schema = [
     },
   },
   {
+    priority: {
+      type: 'array',
+      required: false,
+      len_min: 1,
+      len_max: 20,
+      elements: {
+        type: 'record',
+        fields: [
+          ...CALLER_FIELDS,
+          {
+            level: {
+              type: 'string',
+              required: true,
+              one_of: ['high', 'normal', 'low'],
+              description: '`high` goes before everyone who is not named, `low` after them.',
+            },
+          },
+          {
+            max_wait_ms: {
+              type: 'integer',
+              between: [0, 20_000],
+              description: 'How long these may wait, in milliseconds. Left out: as everyone.',
+            },
+          },
+        ],
+        entity_checks: NAMES_CALLERS,
+      },
+      description:
+        'Who goes first of those that wait for a place in this node, and who may wait longer. The first entry that names a consumer counts.',
+    },
+  },
+  {
     namespace: {
       ...NAME,
       description:

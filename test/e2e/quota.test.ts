@@ -368,7 +368,9 @@ describe.each(policies)('policy %s', (_, policy) => {
     });
 
     it('are waited for, in turn', async () => {
-      await useQuota({ ...policy(), max_wait_ms: 20_000, concurrent: [{ name: 'jobs', limit: 1, by: 'global' }] });
+      const priority = [{ consumers: ['svc-other'], level: 'high', max_wait_ms: 15_000 }];
+      const concurrent = [{ name: 'jobs', limit: 1, by: 'global' }];
+      await useQuota({ ...policy(), max_wait_ms: 20_000, priority, concurrent });
       hang();
       const first = await start(1);
       const waiting = [send(), send(OTHER), send()];

@@ -11,7 +11,7 @@ import type { Namespace } from '../namespaces.js';
 import { createReports } from '../reports.js';
 import { createUsage } from '../usage.js';
 import { createWarnings } from '../warnings.js';
-import { type Admission, type AdmissionSettings, admit } from './admission.js';
+import { type Admission, type AdmissionSettings, admit, type Patience } from './admission.js';
 import { type Check, counterOf } from './counting.js';
 import { createHolds } from './hold.js';
 import { createLeases } from './leases.js';
@@ -177,6 +177,73 @@ describe('a spike arrest', () => {
     const { request } = setUp({ maxWaitMs: 250 });
     const all = await outcomes([1, 2, 3, 4].map(() => request([spike])));
     expect(all).toEqual(['admitted 0', 'admitted 100', 'admitted 200', 'refused 0']);
+  });
+});
+
+describe('a priority', () => {
+  const [HIGH, LOW] = [1, -1];
+  const waits = (level: number, maxWaitMs = 5000): Patience => ({ level, maxWaitMs });
+
+  it('goes first of those that wait, and by arrival among its own', async () => {
+    const { namespace, settings } = setUp({ maxWaitMs: 5000 });
+    const queued = async (name: string, level: number): Promise<string> => {
+      const { kind } = await admit([perSecond(1)], '/', settings, waits(level));
+      return `${name} ${kind} ${Date.now() - startedMs}`;
+    };
+    const startedMs = Date.now();
+    const all = ['low1', 'low2', 'mid', 'high1', 'high2'].map((name) =>
+      queued(name, name.startsWith('high') ? HIGH : name.startsWith('low') ? LOW : 0),
+    );
+    const done = Promise.all(all);
+    await vi.runAllTimersAsync();
+    // The first one found a place, since nobody was there.
+    expect(await done).toEqual([
+      'low1 admitted 0',
+      'low2 admitted 4000',
+      'mid admitted 3000',
+      'high1 admitted 1000',
+      'high2 admitted 2000',
+    ]);
+    expect(namespace.local.identities()).toBe(1);
+  });
+
+  it('is not overtaken by who comes later with a lower one, when a place is free', async () => {
+    const { namespace, settings } = setUp();
+    const flight = (place: string): Check => {
+      const common = { name: 'f', group: 'f', id: 'a', maxIdentities: 0, limit: 1, ttlMs: 60_000 };
+      return { kind: 'concurrent', ...common, place };
+    };
+    await admit([flight('1')], '/', settings, waits(0));
+    const order: string[] = [];
+    const ask = (place: string, level: number, maxWaitMs?: number): void =>
+      void admit([flight(place)], '/', settings, waits(level, maxWaitMs)).then(({ kind }) =>
+        order.push(`${place} ${kind}`),
+      );
+    ask('high', HIGH);
+    await vi.advanceTimersByTimeAsync(20);
+    namespace.local.free('1');
+    ask('low', LOW);
+    ask('hasty', 0, 0);
+    await vi.advanceTimersByTimeAsync(30);
+    expect(order).toEqual(['hasty refused', 'high admitted']);
+    namespace.local.free('high');
+    await vi.runAllTimersAsync();
+    expect(order).toEqual(['hasty refused', 'high admitted', 'low admitted']);
+  });
+
+  it('that is low is refused when its time is up while others wait, without asking', async () => {
+    const { settings } = setUp();
+    const order: string[] = [];
+    const ask = (name: string, patience: Patience): void =>
+      void admit([perSecond(1)], '/', settings, patience).then(({ kind }) =>
+        order.push(`${name} ${kind} ${Date.now() % 1000}`),
+      );
+    ask('first', waits(0));
+    ask('low', waits(LOW, 1000));
+    ask('high', waits(HIGH));
+    await vi.advanceTimersByTimeAsync(1001);
+    await vi.runAllTimersAsync();
+    expect(order).toEqual(['first admitted 0', 'low refused 0', 'high admitted 0']);
   });
 });
 

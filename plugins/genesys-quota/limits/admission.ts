@@ -29,6 +29,13 @@ export interface AdmissionSettings
   holds: Holds;
 }
 
+/** What a request may do that does not fit. */
+export interface Patience {
+  maxWaitMs: number;
+  /** Those of a higher level go first. */
+  level: number;
+}
+
 /** The outcome of one try. */
 type Attempt =
   /** `delayMs` is the time until the place that a spike arrest has reserved. */
@@ -58,15 +65,19 @@ const FIRST_CONTACT_MS = 3000;
 /** How often a request that is held looks whether one in flight has ended. */
 const LOOK_AGAIN_MS = 50;
 
+/** What a request is told to wait that was refused because others of a higher level wait: nobody knows how long. */
+const BEHIND_MS = 1000;
+
 /** Decides on one request, and holds it if it may wait. */
 export async function admit(
   checks: readonly Check[],
   upstreamUri: string,
   settings: AdmissionSettings,
+  { maxWaitMs, level }: Patience = { maxWaitMs: settings.maxWaitMs, level: 0 },
 ): Promise<Admission> {
-  const hold = settings.holds.start(settings.maxWaitMs);
+  const hold = settings.holds.start(maxWaitMs, level);
   try {
-    return await admitOrHold(checks, upstreamUri, settings, hold);
+    return await admitOrHold(checks, upstreamUri, settings, level, hold);
   } finally {
     hold?.end();
   }
@@ -76,11 +87,14 @@ async function admitOrHold(
   checks: readonly Check[],
   upstreamUri: string,
   settings: AdmissionSettings,
+  level: number,
   hold: Hold | undefined,
 ): Promise<Admission> {
   const { namespace, followUpstream } = settings;
   const spreadMs = hold === undefined ? 0 : namespace.hints.delayMs(performance.now(), hold.leftMs());
   if (spreadMs > 0) await hold?.sleep(spreadMs);
+  const refusal = await giveWay(checks, settings, level, hold);
+  if (refusal !== undefined) return refusal;
   let mode: ClosureMode = followUpstream ? 'report' : 'ignore';
   for (;;) {
     const closedMs = followUpstream ? closedForMs(upstreamUri, namespace) : undefined;
@@ -99,10 +113,30 @@ async function admitOrHold(
         break;
       case 'blocked':
         if (hold === undefined || attempt.waitMs > hold.leftMs()) return attempt.refusal;
-        if (attempt.queue !== undefined && (await hold.queue(attempt.queue))) break;
-        await hold.sleep(attempt.waitMs);
+        if (attempt.queue === undefined) await hold.sleep(attempt.waitMs);
+        else if (!(await hold.wait(attempt.queue, attempt.waitMs))) return attempt.refusal;
     }
   }
+}
+
+/** Waits behind those of a higher level. @returns a refusal if the time is up before it is the request's turn */
+async function giveWay(
+  checks: readonly Check[],
+  { holds, namespace }: AdmissionSettings,
+  level: number,
+  hold: Hold | undefined,
+): Promise<Admission | undefined> {
+  if (!holds.areWaiting()) return undefined;
+  const ahead = checks.find((check) => holds.isBehind(queueOf(check, namespace.name), level));
+  if (ahead === undefined) return undefined;
+  if (await hold?.wait(queueOf(ahead, namespace.name), hold.leftMs())) return undefined;
+  const limit = ahead.kind === 'spike' ? ahead.burst : ahead.limit;
+  return {
+    kind: 'refused',
+    limit: ahead.name,
+    waitMs: BEHIND_MS,
+    tightest: { limit, remaining: 0, resetMs: BEHIND_MS },
+  };
 }
 
 /** Returns how long Genesys will refuse the request: 0 if it will not, undefined if nothing is closed at all. */
@@ -177,5 +211,10 @@ function judged(reading: Reading, namespace: string): Attempt {
   const { check, waitMs, tightest } = judgement;
   const refusal: Admission = { kind: 'refused', limit: check.name, waitMs, tightest };
   const retryMs = check.kind === 'concurrent' ? LOOK_AGAIN_MS : waitMs;
-  return { kind: 'blocked', refusal, waitMs: retryMs, queue: `${namespace} ${check.group} ${check.id}` };
+  return { kind: 'blocked', refusal, waitMs: retryMs, queue: queueOf(check, namespace) };
+}
+
+/** Returns the name of the queue for a counter. */
+function queueOf({ group, id }: Check, namespace: string): string {
+  return `${namespace} ${group} ${id}`;
 }

@@ -5,7 +5,7 @@ import { guarded } from '../../../test/support/guarded.js';
 import { BARE_HOST } from '../../shared/host.js';
 import type { Kong } from '../../shared/pdk.js';
 import { readConfig } from '../config.js';
-import { checksOf, planReads, type RequestFacts, readRequest } from './request.js';
+import { checksOf, planReads, priorityOf, type RequestFacts, readRequest } from './request.js';
 
 const config = (raw: Record<string, unknown>) => readConfig(raw, BARE_HOST);
 const facts = (changes: Partial<RequestFacts> = {}): RequestFacts => ({
@@ -101,6 +101,22 @@ describe('reserved', () => {
     expect(reserved()?.group).toBe('a:60000:global');
     expect(reserved(undefined, { reserved: null })?.reserved).toBeUndefined();
   });
+});
+
+it('a priority is that of the first entry that names the consumer', () => {
+  const priority = [
+    { consumers: ['one'], level: 'high' },
+    { tags: ['batch'], level: 'low', max_wait_ms: 20_000 },
+    { consumers: ['c3'], level: 'normal', max_wait_ms: 0 },
+  ];
+  const of = (consumer?: RequestFacts['consumer']) => {
+    const { level, maxWaitMs } = priorityOf(config({ max_wait_ms: 500, priority }), facts({ consumer })) ?? {};
+    return [level, maxWaitMs];
+  };
+  expect(of({ id: 'c1', username: 'one', tags: ['batch'] })).toEqual([1, 500]);
+  expect(of({ id: 'c2', username: 'two', tags: ['batch'] })).toEqual([-1, 20_000]);
+  expect(of({ id: 'c3', username: 'three' })).toEqual([0, 0]);
+  for (const none of [of({ id: 'c4', username: 'four' }), of()]) expect(none).toEqual([undefined, undefined]);
 });
 
 it('a warning names consumers, and no identity that is an address or what a client says', () => {

@@ -8,7 +8,7 @@ import { forwardedMethod } from '../../shared/forwarded-method.js';
 import { routeOf } from '../../shared/genesys-route.js';
 import { readGuarded } from '../../shared/http/request-guard.js';
 import { servicePath } from '../../shared/path-pattern.js';
-import type { Callers, Config, Division, Identity, Limit, Scope } from '../config.js';
+import type { Callers, Config, Division, Identity, Limit, Priority, Scope } from '../config.js';
 import type { Consumer } from '../usage.js';
 import type { Check, WindowCheck } from './counting.js';
 import { mostCost, type Reserved } from './shares.js';
@@ -137,6 +137,11 @@ export function checksOf(
     checks.push({ kind: 'spike', name: 'spike arrest', group, id, maxIdentities: most, emissionUs, burst });
   }
   return checks;
+}
+
+/** Returns how a request may wait, if its consumer is named. */
+export function priorityOf({ priorities }: Config, { consumer }: RequestFacts): Priority | undefined {
+  return priorities.find(({ callers }) => isNamed(callers, consumer));
 }
 
 /** Returns when to warn, and of whom: an identity that a client chose, or an address, is not for a log. */
