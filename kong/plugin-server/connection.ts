@@ -25,6 +25,8 @@ export interface ConnectionOptions {
   log: (line: string) => void;
   /** Learns how each event ended. */
   observeEvent?: ObserveEvent | undefined;
+  /** Learns each log entry that a plugin asks Kong for. */
+  observeEntry?: ((json: string) => void) | undefined;
 }
 
 export interface Connection {
@@ -55,6 +57,7 @@ type Waiting =
 const ignore = () => {};
 
 const EXIT: Method = METHODS.response.exit;
+const SERIALIZE: Method = METHODS.log.serialize;
 
 const DONE = Promise.resolve(undefined);
 
@@ -79,7 +82,7 @@ function failed(error: Error): Promise<never> {
 
 /** Serves Kong on a socket until it closes. Never throws: whatever goes wrong ends in an answer or a closed connection. */
 export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
-  const { instances, log, observeEvent } = options;
+  const { instances, log, observeEvent, observeEntry } = options;
   const writer = new FrameWriter();
   const reader = new FrameReader(onFrame, () => waiting[0]?.limit?.frameBytes ?? MAX_FRAME_BYTES);
   let waiting: Waiting[] = [];
@@ -282,7 +285,9 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
             return;
           }
           try {
-            resolve(decode(method.reply, frame));
+            const value = decode(method.reply, frame);
+            if (method === SERIALIZE && typeof value === 'string') observeEntry?.(value);
+            resolve(value);
           } catch (error) {
             fail(error);
             throw error;

@@ -1,15 +1,19 @@
 /**
- * The operator's port (`--metrics HOST:PORT`): metrics, and in JSON the plugin's state and its operations. It has no
- * password. Where the address is not a loopback one, others get metrics and readiness and nothing else; requests from a page
- * in a browser are refused.
+ * The operator's port (`--metrics HOST:PORT`): metrics, in JSON the plugin's state and its operations, and a page that
+ * shows them (page.ts). It has no password. Where the address is not a loopback one, others get metrics and readiness and
+ * nothing else. Its own page may read, and what else a page in a browser sends is refused.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isLoopback } from '../../plugins/shared/loopback.js';
 import type { Operation } from '../../plugins/shared/plugin.js';
 import type { Metrics } from './metrics.js';
+import { servePage } from './page.js';
 
 /** How often a taken port is tried again. During a reload the leaving process still has it. */
 const RETRY_MS = 1000;
+
+/** The longest body that the page may send to try rules on. */
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /** The base for parsing paths. No request goes there. */
 const BASE_URL = 'http://localhost';
@@ -67,10 +71,12 @@ async function answer(
     response.end(`${JSON.stringify(body)}\n`);
   };
   const target = request.url ?? '/';
+  const { host, origin } = request.headers;
   // A browser sends Origin with every POST. With DNS rebinding, a page chooses what it sends as Host.
-  const isOfThisMachine = isLoopbackHost(request.headers.host) && isLoopbackPeer(request.socket.remoteAddress);
+  const isOfThisMachine = isLoopbackHost(host) && isLoopbackPeer(request.socket.remoteAddress);
   const isForAll = isOpen && request.method === 'GET' && /^\/(metrics|ready)(\?|$)/.test(target);
-  if (request.headers.origin !== undefined || !(isOfThisMachine || isForAll)) {
+  const isOwnPage = isOfThisMachine && origin === `http://${host}`;
+  if (!(isOfThisMachine || isForAll) || (origin !== undefined && !isOwnPage)) {
     send(403, { message: 'for programs on this machine only' });
     return;
   }
@@ -85,20 +91,38 @@ async function answer(
     response.end(rendered.text);
     return;
   }
+  if (request.method === 'GET' && servePage(pathname, response)) return;
   const here = operations.filter(({ path }) => path === pathname);
   const operation = here.find(({ method }) => method === request.method);
+  if (isOwnPage && operation !== undefined && operation.method !== 'GET' && operation.isForPage !== true) {
+    return send(403, { message: 'the page only reads' });
+  }
   if (operation === undefined) {
-    const paths = ['GET /metrics', 'GET /ready', ...operations.map(({ method, path }) => `${method} ${path}`)];
+    const paths = ['GET /', 'GET /metrics', 'GET /ready', ...operations.map(({ method, path }) => `${method} ${path}`)];
     send(here.length === 0 ? 404 : 405, { message: `known are: ${paths.join(', ')}` });
     return;
   }
   try {
-    const { status, body } = await operation.run(searchParams);
+    const sent = operation.isForPage === true ? await readBody(request) : Buffer.alloc(0);
+    if (sent === undefined) return send(413, { message: `a body has ${MAX_BODY_BYTES} bytes at most` });
+    const { status, body } = await operation.run(searchParams, sent);
     send(status, body);
   } catch {
     // The error may contain a secret.
     send(500, { message: 'the operation failed' });
   }
+}
+
+/** Reads the body of a request; undefined if it is too long. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    // What comes is still read, so that the client gets to read the answer.
+    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+  }
+  return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
 }
 
 /** Returns whether a Host header names this machine. */

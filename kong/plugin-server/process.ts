@@ -10,6 +10,7 @@ import type { RunningModule } from './hosted-plugin.js';
 import { createInstances } from './instances.js';
 import { createMetrics } from './metrics.js';
 import type { OperationsServer } from './operations.js';
+import { createRequestFeed } from './request-feed.js';
 import { startServer } from './server.js';
 import { startWatchdog } from './watchdog.js';
 
@@ -69,6 +70,7 @@ export async function serve(plugins: readonly PluginModule[], settings: ProcessS
 
   const running = startModules(plugins);
   const metrics = settings.metrics && (await createMetrics(processName, running));
+  const feed = settings.metrics && createRequestFeed(() => performance.now());
   const instances = createInstances(plugins, settings);
   const server = await startServer({
     instances,
@@ -77,17 +79,18 @@ export async function serve(plugins: readonly PluginModule[], settings: ProcessS
     socketMode: settings.socketMode,
     log,
     observeEvent: metrics?.observeEvent,
+    observeEntry: feed?.note,
     onTakenOver: () => void leave('the socket path leads to another process'),
   }).catch((error: Error) => {
     log(`${processName}: ${error.message}`);
     process.exit(1);
   });
   let operations: OperationsServer | undefined;
-  if (settings.metrics !== undefined && metrics !== undefined) {
+  if (settings.metrics !== undefined && metrics !== undefined && feed !== undefined) {
     // Loaded with the port: Node's HTTP costs memory that a process without one need not spend.
     const { serveOperations } = await import('./operations.js');
     operations = serveOperations(
-      running.flatMap(({ operations: some = [] }) => some),
+      [...running.flatMap(({ operations: some = [] }) => some), feed.operation],
       metrics,
       settings.metrics,
       log,

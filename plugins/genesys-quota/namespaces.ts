@@ -9,6 +9,7 @@ import type { RedisSettings } from '../shared/redis/settings.js';
 import { type Budgets, createBudgets } from './budgets.js';
 import type { Config } from './config.js';
 import { createFlights, type Flights } from './flights.js';
+import { createGauges, type Gauges } from './gauges.js';
 import { type Closures, createClosures } from './genesys-limits/closures.js';
 import { createHints, type Hints } from './genesys-limits/hints.js';
 import { createLeases, type Leases } from './limits/leases.js';
@@ -38,6 +39,8 @@ export interface Namespace {
   budgets: Budgets;
   /** Requests in flight. */
   flights: Flights;
+  /** How full its counters are. */
+  gauges: Gauges;
 }
 
 /** Counters in Redis, for all nodes. */
@@ -98,6 +101,7 @@ export function createNamespaces(openRedis: OpenRedis) {
       reports: createReports(() => performance.now()),
       warnings: createWarnings(() => performance.now()),
       budgets: createBudgets(),
+      gauges: createGauges(),
     };
   }
 

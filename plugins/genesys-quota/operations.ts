@@ -1,4 +1,4 @@
-/** What an operator can query on the metrics port: use by consumer, which Genesys' bill does not show. */
+/** What an operator can query on the metrics port: use by consumer, which Genesys' bill does not show, and full limits. */
 import type { Operation } from '../shared/plugin.js';
 import type { Namespace } from './namespaces.js';
 
@@ -18,7 +18,24 @@ export function createOperations(all: () => readonly Namespace[]): Operation[] {
         return { status: 200, body: { month, namespaces } };
       },
     },
+    {
+      method: 'GET',
+      path: '/budgets',
+      run: () => ({ status: 200, body: { budgets: all().flatMap(budgetsOf) } }),
+    },
   ];
+}
+
+/** How full a namespace's counters are, as this node has met them last. */
+function budgetsOf({ name, gauges }: Namespace): unknown[] {
+  return gauges.read(Date.now() * 1000).map(({ limit, who = null, used, of, resetsInMs }) => ({
+    namespace: name,
+    limit,
+    who,
+    used,
+    of,
+    resets_in_seconds: resetsInMs === undefined ? null : Math.ceil(resetsInMs / 1000),
+  }));
 }
 
 async function describe({ name, usage, local }: Namespace, month: string): Promise<unknown> {

@@ -5,9 +5,11 @@
 import { LRUCache } from 'lru-cache';
 import { type BreakerPolicy, type CircuitBreaker, createCircuitBreaker } from '../shared/circuit-breaker.js';
 import type { Clock } from '../shared/clock.js';
+import type { Operation } from '../shared/plugin.js';
 
 /** More services than a gateway has. The least recently used ones are dropped. */
 const MAX_SERVICES = 10_000;
+const MAX_SHOWN = 50;
 
 /** The breaker of a request's service, for one configuration. */
 export interface ServiceBreaker {
@@ -19,12 +21,22 @@ export interface ServiceBreaker {
   report(serviceId: string, outcome: 'succeeded' | 'failed'): boolean;
 }
 
-/** Makes the breakers of a process. The result returns those of one policy. */
-export function createCircuitBreakers({ nowMs }: Pick<Clock, 'nowMs'>) {
+/** The breakers of a process. */
+export interface CircuitBreakers {
+  /**
+   * Returns those of one policy.
+   * @param fixedId the service that the plugin is on; undefined if it differs between requests
+   */
+  of(policy: BreakerPolicy, fixedId: string | undefined): ServiceBreaker;
+  /** What operators see, without names: Kong has those. */
+  operation: Operation;
+}
+
+/** Makes the breakers of a process. */
+export function createCircuitBreakers({ nowMs }: Pick<Clock, 'nowMs'>): CircuitBreakers {
   const breakers = new LRUCache<string, CircuitBreaker>({ max: MAX_SERVICES });
 
-  /** @param fixedId the service that the plugin is on; undefined if it differs between requests */
-  return (policy: BreakerPolicy, fixedId: string | undefined): ServiceBreaker => {
+  const of = (policy: BreakerPolicy, fixedId: string | undefined): ServiceBreaker => {
     const suffix = JSON.stringify(policy);
     const breakerOf = (serviceId: string): CircuitBreaker => {
       const key = `${fixedId ?? serviceId} ${suffix}`;
@@ -41,5 +53,18 @@ export function createCircuitBreakers({ nowMs }: Pick<Clock, 'nowMs'>) {
         return false;
       },
     };
+  };
+
+  /** The most recently used first. */
+  const states = (): unknown[] =>
+    [...breakers.entries()].slice(0, MAX_SHOWN).map(([key, { isOpen, failuresInARow }]) => ({
+      service_id: key.slice(0, key.indexOf(' ')),
+      state: isOpen ? 'open' : 'closed',
+      failures_in_a_row: failuresInARow,
+    }));
+
+  return {
+    of,
+    operation: { method: 'GET', path: '/breakers', run: () => ({ status: 200, body: { breakers: states() } }) },
   };
 }

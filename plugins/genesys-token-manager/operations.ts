@@ -48,6 +48,7 @@ export function createOperations(broker: TokenBroker): Operations {
               ref: held.ref,
               age_seconds: seconds(held.ageMs),
               expires_in_seconds: seconds(held.expiresInMs),
+              renews_in_seconds: seconds(held.renewsInMs),
               uses: held.uses,
               uses_in_window: held.recentUses,
               idle_seconds: seconds(held.idleMs),

@@ -32,7 +32,7 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   const effects: Effects = { ...realEffects, ...metrics };
   const broker = createTokenBroker(effects);
   const operator = createOperations(broker);
-  const breakerFor = createCircuitBreakers(effects);
+  const breakers = createCircuitBreakers(effects);
   const revoked = createMarks(effects);
   const closures = createRouteClosures(effects);
   const sharedMarks = { revoked: marksByRedis('revoked'), closed: marksByRedis('closed') };
@@ -81,7 +81,7 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   function stepsOf({ credential, headerName, purgeOnStatuses, refusals, ...config }: Config): Steps {
     const gate = createGate(refusals, createLoginTokens(revoked, onAllNodes('revoked', credential), effects));
     const injection = { gate, headersWith: serviceHeaders(headerName), redactedKey: redactedKey(headerName) };
-    const breaker = config.breaker && breakerFor(config.breaker, config.serviceId);
+    const breaker = config.breaker && breakers.of(config.breaker, config.serviceId);
     const learnsUse = credential.kind !== 'static' && credential.sharedCache !== undefined;
     const log = { broker, purgeOnStatuses, learnsUse, breaker };
     if (credential.kind === 'regional') {
@@ -106,7 +106,7 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   return {
     stepsOf,
     metrics: metrics.families,
-    operations: [...operator.operations, ...regionOperations(regionGroups, effects.nowMs)],
+    operations: [...operator.operations, ...regionOperations(regionGroups, effects.nowMs), breakers.operation],
   };
 }
 

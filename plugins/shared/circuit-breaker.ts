@@ -27,6 +27,7 @@ export interface CircuitBreaker {
   /** Reports a failure. Returns whether this failure opened the breaker, so that it is logged once. */
   failed(nowMs: number): boolean;
   readonly isOpen: boolean;
+  readonly failuresInARow: number;
 }
 
 /** Makes a closed breaker. */
@@ -70,6 +71,9 @@ export function createCircuitBreaker({ failures, windowMs, openMs, maxOpenMs }: 
     },
     get isOpen() {
       return open !== undefined;
+    },
+    get failuresInARow() {
+      return failuresInARow;
     },
   };
 }

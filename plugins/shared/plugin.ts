@@ -23,7 +23,10 @@ export interface Operation {
   method: 'GET' | 'POST';
   /** A path such as `/tokens`. */
   path: string;
-  run(query: URLSearchParams): OperationAnswer | Promise<OperationAnswer>;
+  /** Whether the page on the port may call it, though it is a POST: it has a body, and changes nothing. */
+  isForPage?: true;
+  /** @param body of a POST for the page; else empty */
+  run(query: URLSearchParams, body?: Buffer): OperationAnswer | Promise<OperationAnswer>;
 }
 
 /** An HTTP status, and a body that is sent as JSON. It never contains a secret. */

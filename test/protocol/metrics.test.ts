@@ -88,7 +88,9 @@ it('says that it is ready, and what else it knows', async () => {
   expect(await (await fetch(`${url}/ready`)).json()).toEqual({ ready: true });
   const unknown = await fetch(`${url}/nothing`);
   expect(unknown.status).toBe(404);
-  expect(await unknown.json()).toEqual({ message: 'known are: GET /metrics, GET /ready, GET /usage' });
+  expect(await unknown.json()).toEqual({
+    message: 'known are: GET /, GET /metrics, GET /ready, GET /usage, GET /budgets, GET /requests',
+  });
 });
 
 it('answers nobody who came by another name, as a page in a browser does after DNS rebinding', async () => {

@@ -43,8 +43,8 @@ const lock = readJson(join(ROOT, 'package-lock.json')) as {
 /** Folders of what is installed without the development dependencies. */
 const PRODUCTION = Object.entries(lock.packages).flatMap(([path, { dev }]) => (path === '' || dev ? [] : [path]));
 
-/** What `kong-genesys-cloud render` reads. */
-const CONFIGURATION = ['kong/config', 'kong/failover.yml', 'kong/stages'];
+/** What `kong-genesys-cloud render` and the page on the operator's port read. */
+const CONFIGURATION = ['kong/config', 'kong/failover.yml', 'kong/page', 'kong/stages'];
 
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
 const installed = join(folder, 'lib/node_modules', manifest.name);
@@ -109,8 +109,10 @@ describe('the package', () => {
     const single = [...ofKong, ...ofGateway].map((name) => `dist/kong/${name}.js`);
     const configuration = ['authorities', 'consumers', 'gateway'].map((name) => `kong/config/${name}.yml`);
     const stages = ['dev', 'prod', 'staging'].map((name) => `kong/stages/${name}.yml`);
+    const page = ['dom', 'page', 'panels', 'requests', 'rules'].map((name) => `kong/page/${name}.js`);
+    const looks = ['icon.svg', 'index.html', 'page.css'].map((name) => `kong/page/${name}`);
     const other = ['kong/failover.yml', 'LICENSE', 'README.md', 'package.json'];
-    const expected = [...sources, ...single, ...configuration, ...stages, ...other];
+    const expected = [...sources, ...single, ...configuration, ...stages, ...page, ...looks, ...other];
     expect([...files].sort()).toEqual(expected.sort());
   });
 
@@ -124,7 +126,8 @@ describe('the package', () => {
       }
     };
     for (const path of Object.values(manifest.bin)) follow(path);
-    const unused = files.filter((file) => file.endsWith('.js') && !seen.has(file));
+    // A browser loads the page's.
+    const unused = files.filter((file) => /^dist\/.*\.js$/.test(file) && !seen.has(file));
     const withCode = unused.filter((file) => {
       const code = readFileSync(join(installed, file), 'utf8').replace(/\/\*.*?\*\//gs, '');
       return code.replace(/export \{\s*\};?/, '').trim() !== '';

@@ -4,6 +4,7 @@ import { routeOf } from '../../shared/genesys-route.js';
 import { type RedisConnection, RedisUnavailable } from '../../shared/redis/connection.js';
 import { createBudgets } from '../budgets.js';
 import { createFlights } from '../flights.js';
+import { createGauges } from '../gauges.js';
 import { createClosures } from '../genesys-limits/closures.js';
 import { createHints } from '../genesys-limits/hints.js';
 import { routeKey } from '../genesys-limits/route-key.js';
@@ -41,6 +42,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters)
     warnings: createWarnings(() => performance.now()),
     budgets: createBudgets(),
     flights: createFlights({ local: createLocalCounters(() => 0), shared: undefined }),
+    gauges: createGauges(),
   };
   const settings: AdmissionSettings = {
     namespace,

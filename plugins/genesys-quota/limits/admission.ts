@@ -11,7 +11,6 @@ import type { Check, Reading } from './counting.js';
 import type { Hold, Holds } from './hold.js';
 import { placesOf } from './in-flight.js';
 import { type Judgement, judge, type Tightest } from './judgement.js';
-import type { LocalCounters } from './local-counters.js';
 import type { ClosureMode, RedisAnswer } from './redis-counters.js';
 
 export type Admission =
@@ -25,7 +24,7 @@ export type Admission =
 /** What decides on the requests of one configuration. */
 export interface AdmissionSettings
   extends Pick<Config, 'maxWaitMs' | 'onRedisError' | 'followUpstream' | 'leasePercent'> {
-  namespace: Pick<Namespace, 'name' | 'local' | 'shared' | 'closures' | 'hints'>;
+  namespace: Pick<Namespace, 'name' | 'local' | 'shared' | 'closures' | 'hints' | 'gauges'>;
   holds: Holds;
 }
 
@@ -147,28 +146,28 @@ function closedForMs(upstreamUri: string, { closures }: AdmissionSettings['names
 
 /** Counts where `policy` says. While Redis is away, does what `on_redis_error` says. */
 async function count(ask: Ask, { namespace, onRedisError, leasePercent }: AdmissionSettings): Promise<Attempt> {
-  const { name, local, shared, closures } = namespace;
-  if (shared === undefined) return judged(local.admit(ask.checks, ask.maxDelayUs), name);
+  const { local, shared, closures } = namespace;
+  if (shared === undefined) return judged(local.admit(ask.checks, ask.maxDelayUs), namespace);
   if (ask.checks.length === 0 && ask.mode === 'ignore') return UNCOUNTED;
   const leased = leasePercent > 0 ? shared.leases.spend(ask.checks) : undefined;
-  if (leased !== undefined) return judged(leased, name);
+  if (leased !== undefined) return judged(leased, namespace);
   const answer = await askRedis(ask, shared, leasePercent);
-  if (answer === undefined) return countAlone(ask, shared, local, onRedisError, name);
+  if (answer === undefined) return countAlone(ask, shared, onRedisError, namespace);
   for (const closure of answer.closures) closures.close(closure, performance.now());
   if (answer.kind === 'reported') return { kind: 'informed' };
   // So that this node knows of them when Redis is away.
   if (answer.reading.admitted) local.hold(ask.checks);
-  return judged(answer.reading, name);
+  return judged(answer.reading, namespace);
 }
 
 /** Does what `on_redis_error` says. */
 function countAlone(
   { checks, maxDelayUs }: Ask,
   shared: Shared,
-  local: LocalCounters,
   onRedisError: Config['onRedisError'],
-  namespace: string,
+  namespace: AdmissionSettings['namespace'],
 ): Attempt {
+  const { local } = namespace;
   if (onRedisError === 'allow') {
     local.hold(checks);
     return UNCOUNTED;
@@ -202,7 +201,8 @@ async function askRedis(
   }
 }
 
-function judged(reading: Reading, namespace: string): Attempt {
+function judged(reading: Reading, { name, gauges }: AdmissionSettings['namespace']): Attempt {
+  gauges.note(reading);
   const judgement = judge(reading);
   if (judgement.admitted) {
     const { tightest, nearlyUsed, budgets, delayMs } = judgement;
@@ -211,7 +211,7 @@ function judged(reading: Reading, namespace: string): Attempt {
   const { check, waitMs, tightest } = judgement;
   const refusal: Admission = { kind: 'refused', limit: check.name, waitMs, tightest };
   const retryMs = check.kind === 'concurrent' ? LOOK_AGAIN_MS : waitMs;
-  return { kind: 'blocked', refusal, waitMs: retryMs, queue: queueOf(check, namespace) };
+  return { kind: 'blocked', refusal, waitMs: retryMs, queue: queueOf(check, name) };
 }
 
 /** Returns the name of the queue for a counter. */

@@ -17,6 +17,8 @@ interface Asked {
   id: string;
   /** How many counters the family may have; 0 if the identity cannot vary. */
   maxIdentities: number;
+  /** Whose counter it is, for operators; left out if they may not see the identity. */
+  who?: string | undefined;
 }
 
 /** Allows a cost of `limit` in each window. */

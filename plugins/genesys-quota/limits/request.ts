@@ -112,6 +112,7 @@ export function checksOf(
       shiftMs: limit.shiftMs,
       cost: reserved === undefined ? cost : Math.min(cost, mostCost(reserved, limit.limit)),
       warn: warnOf(limit, request.consumer),
+      who: whoOf(limit.identity, request.consumer),
       isBudget: limit.isBudget,
       reserved,
     });
@@ -134,7 +135,8 @@ export function checksOf(
     const { group, identity, emissionUs, burst } = spike;
     const id = idOf(identity, request);
     const most = identity.by === 'global' ? 0 : maxIdentities;
-    checks.push({ kind: 'spike', name: 'spike arrest', group, id, maxIdentities: most, emissionUs, burst });
+    const who = whoOf(identity, request.consumer);
+    checks.push({ kind: 'spike', name: 'spike arrest', group, id, maxIdentities: most, who, emissionUs, burst });
   }
   return checks;
 }
@@ -148,6 +150,12 @@ export function priorityOf({ priorities }: Config, { consumer }: RequestFacts): 
 function warnOf({ warnAt, identity }: Limit, consumer: Caller | undefined): WindowCheck['warn'] {
   if (warnAt === undefined) return undefined;
   return { percent: warnAt, who: identity.by === 'consumer' ? consumer?.username || consumer?.id || '' : '' };
+}
+
+/** Returns whose counter it is: of an identity that a client chose, or of an address, nothing. */
+function whoOf({ by }: Identity, consumer: Caller | undefined): string | undefined {
+  if (by === 'global') return 'everyone';
+  return by === 'consumer' ? consumer?.username || consumer?.id || 'no consumer' : undefined;
 }
 
 /** Returns whether a limit is for a consumer: it is named, and no limit of the same name comes first. */

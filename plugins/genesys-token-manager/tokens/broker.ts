@@ -73,6 +73,8 @@ export interface TokenState {
         ref: string;
         ageMs: number;
         expiresInMs: number;
+        /** When the next one is fetched, if there are requests. */
+        renewsInMs: number;
         idleMs: number;
         uses: number;
         recentUses: number;
@@ -257,6 +259,7 @@ export function createTokenBroker(effects: Effects): TokenBroker {
           ref: token.ref,
           ageMs: now - token.grantedAtMs,
           expiresInMs: token.expiresAtMs - now,
+          renewsInMs: Math.max(0, token.renewAtMs - now),
           idleMs: now - token.allowance.lastUseMs,
           uses: token.allowance.uses,
           recentUses: token.allowance.recentUses(now),
