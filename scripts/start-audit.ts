@@ -19,8 +19,11 @@ export interface AuditView {
   close(): void;
 }
 
-/** Makes the file, and prints the first entry that comes. */
-export function openAuditView(print: (text: string) => void): AuditView {
+/**
+ * Makes the file, and prints the first entry that comes.
+ * @param args further flags of the plugin server
+ */
+export function openAuditView(print: (text: string) => void, args: readonly string[]): AuditView {
   const folder = mkdtempSync(join(tmpdir(), 'genesys-audit-'));
   const path = join(folder, 'audit.log');
   // Standard output is there before who writes to it.
@@ -38,9 +41,10 @@ export function openAuditView(print: (text: string) => void): AuditView {
   });
   return {
     path,
-    plugins: PLUGINS.map((plugin) =>
-      LOGGED.includes(plugin.script) ? { ...plugin, args: ['--stdout', path] } : plugin,
-    ),
+    plugins: PLUGINS.map((plugin) => ({
+      ...plugin,
+      args: [...(LOGGED.includes(plugin.script) ? ['--stdout', path] : []), ...args],
+    })),
     close() {
       unwatchFile(path);
       rmSync(folder, { recursive: true, force: true });

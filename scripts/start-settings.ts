@@ -2,13 +2,16 @@
 import { parseRegion, type Region } from '../plugins/shared/regions.js';
 import { readArguments } from './arguments.js';
 
-export const USAGE = 'usage: npm start -- [--gateway local|kong] [--port N] [--simulator-port N] [--config FILE]';
+export const USAGE =
+  'usage: npm start -- [--gateway local|kong] [--port N] [--simulator-port N] [--page-port N] [--config FILE]';
 
 /** The command line of `npm start`. */
 export interface Settings {
   gateway: 'local' | 'kong';
   port: number;
   simulatorPort: number;
+  /** Undefined: the usual one, or any if that is taken. */
+  pagePort: number | undefined;
   /** Your own kong.yml, run as it is; undefined: the shipped one. */
   config: string | undefined;
 }
@@ -37,6 +40,7 @@ const OPTIONS = {
   gateway: { type: 'string', default: 'local' },
   port: { type: 'string', default: '8000' },
   'simulator-port': { type: 'string', default: '8090' },
+  'page-port': { type: 'string' },
   config: { type: 'string' },
 } as const;
 
@@ -54,6 +58,7 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings {
     gateway: values.gateway,
     port: readPort('--port', values.port),
     simulatorPort: readPort('--simulator-port', values['simulator-port']),
+    pagePort: values['page-port'] === undefined ? undefined : readPort('--page-port', values['page-port']),
     config: values.config,
   };
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { deafSockets } from '../kong/install/readiness.js';
-import { startLocalGateway } from '../kong/local-gateway/index.js';
+import { type Exchange, startLocalGateway } from '../kong/local-gateway/index.js';
 import {
   DEMO_ACCESS,
   type Destination,
@@ -17,7 +17,7 @@ import {
   developmentEnv,
 } from '../kong/testbed/development-config.js';
 import { DEFAULT_CLIENT, DEMO_APP, startGenesysCloud } from '../kong/testbed/genesys-cloud/index.js';
-import { startNativeKong } from '../kong/testbed/native-kong.js';
+import { freePort, startNativeKong } from '../kong/testbed/native-kong.js';
 import {
   type ExternalPlugin,
   LEFT_OUT_LOCALLY,
@@ -31,7 +31,10 @@ import { answerHelp } from './arguments.js';
 import { openAuditView } from './start-audit.js';
 import { loginOnce } from './start-login.js';
 import { keepLogs } from './start-logs.js';
+import { type StartPage, startPage } from './start-page.js';
 import { readCredentials, readSettings, type Settings, USAGE } from './start-settings.js';
+
+const USUAL_PAGE_PORT = 8070;
 
 /** What has been started, to be stopped in reverse. */
 const stops: (() => Promise<void>)[] = [];
@@ -59,8 +62,12 @@ async function start(): Promise<void> {
   // What everyone knows opens a simulator only.
   const access = credentials === undefined ? DEMO_ACCESS : randomAccess();
   const config = own ?? (destination === undefined ? {} : developmentConfig(destination, access));
-  const audit = openAuditView(console.log);
+  const operatorPort = await freePort();
+  // Processes of their own would all want the port.
+  const hasOneProcess = process.env.PROCESSES !== 'each';
+  const audit = openAuditView(console.log, hasOneProcess ? ['--metrics', `127.0.0.1:${operatorPort}`] : []);
   stops.push(async () => audit.close());
+  const page = await openPage(settings, `http://127.0.0.1:${operatorPort}`, audit.path);
   const env = {
     ...developmentEnv(),
     GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId,
@@ -71,9 +78,19 @@ async function start(): Promise<void> {
   const url =
     settings.gateway === 'kong'
       ? await startKong(settings, config, env, audit.plugins)
-      : await startLocal(settings, config, env, audit.plugins);
+      : await startLocal(settings, config, env, audit.plugins, page.note);
+  console.log(`Page  ${page.url}`);
   if (own !== undefined) console.log(`\nIt runs ${settings.config}. Ctrl-C stops all of it.\n`);
   else if (destination !== undefined) printExamples(url, access, destination);
+}
+
+async function openPage({ pagePort, gateway }: Settings, operatorUrl: string, auditPath: string): Promise<StartPage> {
+  const options = { operatorUrl, auditPath, hasBodies: gateway === 'local' };
+  const page = await startPage({ ...options, port: pagePort ?? USUAL_PAGE_PORT }).catch((error: Error) => {
+    return pagePort === undefined ? startPage({ ...options, port: 0 }) : portTaken('--page-port')(error);
+  });
+  stops.push(() => page.close());
+  return page;
 }
 
 /** @throws Error of one line, if the file cannot be read or is no configuration */
@@ -104,6 +121,7 @@ async function startLocal(
   config: Record<string, unknown>,
   env: Record<string, string>,
   plugins: readonly ExternalPlugin[],
+  onExchange: (exchange: Exchange) => void,
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'genesys-gateway-'));
   stops.push(async () => rmSync(folder, { recursive: true, force: true }));
@@ -113,6 +131,7 @@ async function startLocal(
     env,
     ignorePlugins: LEFT_OUT_LOCALLY,
     pluginServers: pluginServerCommands(plugins, folder),
+    onExchange,
     onRequest: ({ method, path, consumer, status, ms }) => {
       console.log(`${method} ${path}  ${consumer ?? '-'}  ${status}  ${Math.round(ms)} ms`);
     },

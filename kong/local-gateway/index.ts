@@ -18,6 +18,7 @@ import type { Running } from './new-context.js';
 import type { PdkHost } from './pdk.js';
 import type { GatewayPlugin, PluginPhase } from './plugin.js';
 import { type PluginServerClient, type PluginServerDefinition, startPluginServer } from './plugin-server-client.js';
+import type { Exchange } from './recording.js';
 import { type ResolveReference, resolveFromEnvironment } from './references.js';
 import { nginxRefusal } from './refusal.js';
 import { createRequestFlow, type RequestLine } from './request-flow.js';
@@ -26,6 +27,7 @@ import { startHttp } from './server.js';
 
 export type { DeclarativeConfig } from './config/types.js';
 export type { PluginServerDefinition } from './plugin-server-client.js';
+export type { Exchange, PassedAnswer } from './recording.js';
 export type { RequestLine } from './request-flow.js';
 
 /** A line that Kong would write to its error log. */
@@ -47,6 +49,8 @@ export interface LocalGatewayOptions {
   /** How long a plugin server may stay silent (nginx: lua_socket_read_timeout). */
   pluginServerTimeoutMs?: number;
   onRequest?: (line: RequestLine) => void;
+  /** Called with what passed for each request, bodies too. */
+  onExchange?: (exchange: Exchange) => void;
   onLog?: (entry: LogEntry) => void;
 }
 
@@ -103,8 +107,8 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   const handlers = new Map(plugins.map((plugin) => [plugin.name, plugin]));
   try {
     configure(options.config);
-    const { port = 8000, onRequest = () => {} } = options;
-    const flow = createRequestFlow({ plugins, running: () => running, balancer, log, onRequest });
+    const { port = 8000, onRequest = () => {}, onExchange } = options;
+    const flow = createRequestFlow({ plugins, running: () => running, balancer, log, onRequest, onExchange });
     const http = await startHttp(port, { serve: flow.serve, refuse: nginxRefusal });
     return {
       url: `http://127.0.0.1:${http.port}`,

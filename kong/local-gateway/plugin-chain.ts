@@ -23,6 +23,7 @@ export function createPluginChain(all: readonly GatewayPlugin[], log: (level: st
     async run(phase: 'access' | 'response', context: RequestContext): Promise<void> {
       context.phase = phase;
       for (const [plugin, entity] of active(context)) {
+        const began = performance.now();
         try {
           await plugin[phase]?.(context, entity);
           if (context.exit !== undefined) context.source = 'exit';
@@ -30,6 +31,9 @@ export function createPluginChain(all: readonly GatewayPlugin[], log: (level: st
           logError(plugin, error);
           context.source = 'error';
           context.exit = withEarlyHeaders(kongError(context, 500, 'An unexpected error occurred'), context);
+        }
+        if (plugin[phase] !== undefined) {
+          context.recording?.plugins.push([`${plugin.name} ${phase}`, performance.now() - began]);
         }
         if (context.exit !== undefined) return;
       }

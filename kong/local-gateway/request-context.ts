@@ -4,6 +4,7 @@ import type { PdkValue } from '../../plugins/shared/pdk.js';
 import type { ConsumerEntity, RouteEntity, ServiceEntity, Snapshot } from './config/types.js';
 import type { HeaderList } from './headers.js';
 import type { ReceivedRequest } from './received-request.js';
+import type { Recording } from './recording.js';
 
 /** An answer of the service or the gateway. */
 export interface Answer {
@@ -84,6 +85,8 @@ export interface RequestContext {
   /** Milliseconds; -1 while unknown. */
   latencies: { proxy: number; kong: number };
   tries: Try[];
+  /** What passes, if somebody wants to see it. */
+  recording?: Recording;
 }
 
 /** An attempt to reach the service, as Kong's balancer reports it. */

@@ -13,6 +13,7 @@ import type { GatewayPlugin } from './plugin.js';
 import { createPluginChain } from './plugin-chain.js';
 import { answerHeaders, createProxy, type Outcome } from './proxy.js';
 import type { ReceivedRequest } from './received-request.js';
+import { type Exchange, exchangeOf, newRecording } from './recording.js';
 import { isBrokenOff } from './request-body.js';
 import type { RequestContext } from './request-context.js';
 import { sendAnswer, streamAnswer } from './send-answer.js';
@@ -33,6 +34,8 @@ export interface RequestFlowOptions {
   balancer: Balancer;
   log: (level: string, message: string) => void;
   onRequest: (line: RequestLine) => void;
+  /** Called with what passed, bodies too. Undefined: nothing is kept. */
+  onExchange?: ((exchange: Exchange) => void) | undefined;
 }
 
 /** Methods that Kong can send when it buffers. For any other it sends GET (kong/init.lua, `Kong.response`). */
@@ -41,7 +44,8 @@ const BUFFERED_METHODS = new Set([
   ...['MKCOL', 'COPY', 'MOVE', 'PROPFIND', 'PROPPATCH', 'LOCK', 'UNLOCK'],
 ]);
 
-export function createRequestFlow({ plugins, running, balancer, log, onRequest }: RequestFlowOptions) {
+export function createRequestFlow(options: RequestFlowOptions) {
+  const { plugins, running, balancer, log, onRequest, onExchange } = options;
   const chain = createPluginChain(plugins, log);
   const proxy = createProxy(balancer);
 
@@ -49,11 +53,13 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
     const began = performance.now();
     const context = newContext(request, response, running());
     const { method, rawPath: path } = context;
+    if (onExchange !== undefined) context.recording = newRecording();
     await answer(context);
     context.endedAtMs = Date.now();
     context.sizes = takeSizes(request.socket);
     const ms = performance.now() - began;
     onRequest({ method, path, consumer: context.consumer?.username, status: context.sentStatus, ms });
+    if (context.recording !== undefined) onExchange?.(exchangeOf(context, context.recording, ms));
     setImmediate(() => void chain.runLog(context));
   }
 
@@ -103,6 +109,7 @@ export function createRequestFlow({ plugins, running, balancer, log, onRequest }
       return sendAnswer(context, withEarlyHeaders(nginxError(context, status), context));
     }
     context.serviceBody = body;
+    context.recording?.service.push(body);
     context.nginxCtx.set('buffered_headers', bufferedHeaders(context.serviceHeaders));
     const headers = mergeServiceHeaders(context, 'replace');
     context.answer = { status: context.earlyStatus ?? status, headers, body };

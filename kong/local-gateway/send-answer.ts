@@ -14,6 +14,7 @@ export async function sendAnswer(context: RequestContext, { status, headers, bod
   addKongHeaders(sent, context);
   if (!sent.has('server')) sent.set('Server', ['kong/3.9.3']);
   const bodiless = status === 204 || status === 304;
+  if (!bodiless) context.recording?.client.push(body);
   if (!bodiless) sent.set('Content-Length', [String(body.length)]);
   response.writeHead(status, sent.raw() as never);
   await new Promise<void>((resolve) => {
@@ -30,6 +31,13 @@ export async function streamAnswer(context: RequestContext, message: IncomingMes
   context.sentHeaders = headers;
   addKongHeaders(headers, context);
   response.writeHead(context.sentStatus, message.statusMessage ?? '', headers.raw() as never);
+  const { recording } = context;
+  if (recording !== undefined) {
+    message.on('data', (chunk: Buffer) => {
+      recording.service.push(chunk);
+      recording.client.push(chunk);
+    });
+  }
   await new Promise<void>((resolve) => {
     message.on('error', () => response.destroy());
     message.on('aborted', () => response.destroy());

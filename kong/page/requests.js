@@ -117,7 +117,7 @@ function termsOf({ id, method, path, route, service, consumer, source, tries, ms
     ['route', route ?? 'none'],
     ['service', service?.name ?? service?.id],
     ['consumer', consumer ?? 'none'],
-    ['answered by', source === 'service' ? 'the service' : 'the gateway'],
+    ['answered by', answererOf(source, ms.service)],
     [
       'time',
       `${milliseconds(ms.total)}: the service ${milliseconds(ms.service)}, the gateway ${milliseconds(ms.gateway)}`,
@@ -128,16 +128,24 @@ function termsOf({ id, method, path, route, service, consumer, source, tries, ms
   ]);
 }
 
+/** @param {string} source @param {number | undefined} serviceMs */
+function answererOf(source, serviceMs) {
+  if (source === 'service') return 'the service';
+  return serviceMs === undefined ? 'the gateway; the service was not asked' : 'the gateway, after the service';
+}
+
 /**
  * @typedef {{ status: number, headers: [string, string][], body: string, cut: boolean }} Answer
- * @param {{ service: Answer | null, client: Answer | null, log: string | null }} exchange
+ * @param {{ bodies: boolean, service: Answer | null, client: Answer | null, log: string | null }} exchange
  */
-function sidesOf({ service, client, log }) {
+function sidesOf({ bodies, service, client, log }) {
+  const sides = bodies
+    ? [sideOf('What Genesys answered', service, 'It was not asked.'), sideOf('What the client got', client, 'Nothing.')]
+    : [];
   return make(
     'div',
     { class: 'sides' },
-    sideOf('What Genesys answered', service, 'It was not asked.'),
-    sideOf('What the client got', client, 'Nothing was recorded.'),
+    ...sides,
     make(
       'div',
       {},
@@ -167,10 +175,11 @@ function sideOf(title, answer, nothing) {
   return side;
 }
 
-/** Indents JSON; digits stay as they are only where a number survives that. @param {string} text */
+/** Indents JSON, unless that would change a digit or an escape. @param {string} text */
 function pretty(text) {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    const value = JSON.parse(text);
+    return JSON.stringify(value) === text.trim() ? JSON.stringify(value, null, 2) : text;
   } catch {
     return text;
   }

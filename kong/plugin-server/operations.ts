@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isLoopback } from '../../plugins/shared/loopback.js';
 import type { Operation } from '../../plugins/shared/plugin.js';
+import { callerOf } from './caller.js';
 import type { Metrics } from './metrics.js';
 import { servePage } from './page.js';
 
@@ -71,12 +72,9 @@ async function answer(
     response.end(`${JSON.stringify(body)}\n`);
   };
   const target = request.url ?? '/';
-  const { host, origin } = request.headers;
-  // A browser sends Origin with every POST. With DNS rebinding, a page chooses what it sends as Host.
-  const isOfThisMachine = isLoopbackHost(host) && isLoopbackPeer(request.socket.remoteAddress);
+  const { isOfThisMachine, page } = callerOf(request);
   const isForAll = isOpen && request.method === 'GET' && /^\/(metrics|ready)(\?|$)/.test(target);
-  const isOwnPage = isOfThisMachine && origin === `http://${host}`;
-  if (!(isOfThisMachine || isForAll) || (origin !== undefined && !isOwnPage)) {
+  if (!(isOfThisMachine || isForAll) || page === 'foreign') {
     send(403, { message: 'for programs on this machine only' });
     return;
   }
@@ -94,7 +92,7 @@ async function answer(
   if (request.method === 'GET' && servePage(pathname, response)) return;
   const here = operations.filter(({ path }) => path === pathname);
   const operation = here.find(({ method }) => method === request.method);
-  if (isOwnPage && operation !== undefined && operation.method !== 'GET' && operation.isForPage !== true) {
+  if (page === 'own' && operation !== undefined && operation.method !== 'GET' && operation.isForPage !== true) {
     return send(403, { message: 'the page only reads' });
   }
   if (operation === undefined) {
@@ -113,8 +111,8 @@ async function answer(
   }
 }
 
-/** Reads the body of a request; undefined if it is too long. */
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+/** Reads the body of a request from a page; undefined if it is too long. */
+export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -123,14 +121,4 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
     if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
   }
   return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
-}
-
-/** Returns whether a Host header names this machine. */
-function isLoopbackHost(header: string | undefined): boolean {
-  return isLoopback((header ?? '').replace(/:\d+$/, ''));
-}
-
-/** Returns whether a connection comes from this machine. IPv4 has a prefix where the port also listens for IPv6. */
-function isLoopbackPeer(address = ''): boolean {
-  return address === '::1' || isLoopback(address.replace(/^::ffff:/, ''));
 }

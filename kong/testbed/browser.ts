@@ -22,6 +22,8 @@ export interface Tab {
   press(key: string): Promise<void>;
   /** Sets the width and height of the window, in CSS pixels, and the colour scheme. */
   look(width: number, height: number, scheme?: 'light' | 'dark'): Promise<void>;
+  /** Returns what the window shows, as PNG. */
+  picture(): Promise<Buffer>;
   /** What the page printed as an error, and what its policy refused. */
   readonly problems: string[];
   /** The URLs that the page asked for. */
@@ -179,6 +181,10 @@ async function openTab(
       const common = { key, windowsVirtualKeyCode: virtual };
       await send('Input.dispatchKeyEvent', { type: 'keyDown', ...common, ...(text && { text }) });
       await send('Input.dispatchKeyEvent', { type: 'keyUp', ...common });
+    },
+    async picture() {
+      const { data } = await send<{ data: string }>('Page.captureScreenshot', { format: 'png' });
+      return Buffer.from(data, 'base64');
     },
     async look(width, height, scheme = 'light') {
       await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false });

@@ -38,7 +38,7 @@ function start(args: readonly string[], env: Record<string, string> = {}) {
   };
 }
 
-const FREE_PORTS = ['--port', '0', '--simulator-port', '0'];
+const FREE_PORTS = ['--port', '0', '--simulator-port', '0', '--page-port', '0'];
 /** Processes that have the folder on their command line: the plugin servers. */
 const left = (): number[] => processesThat((read) => read('cmdline').includes(folder));
 
@@ -52,6 +52,32 @@ describe('npm start', () => {
     expect(await started.ended()).toBe(0);
     expect(left()).toEqual([]);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('has a page that shows what Genesys answered, what the client got and what the log wrote', async () => {
+    const started = start(FREE_PORTS);
+    await started.isUp();
+    const url = /Gateway \(local.*\) +(\S+)/.exec(started.text())?.[1];
+    const page = /^Page +(\S+)$/m.exec(started.text())?.[1];
+    const response = await fetch(`${url}/directory?pageSize=2`, { headers: { apikey: 'demo-key' } });
+    const body = await response.text();
+    const path = `requests/${response.headers.get('x-kong-request-id')}`;
+    const details = await waitFor('the log', async () => {
+      const found = (await (await fetch(`${page}${path}`)).json()) as Record<string, { body: string }> & {
+        log: string;
+      };
+      return found.log !== null && found;
+    });
+    expect(details.client?.body).toBe(body);
+    expect(details.service?.body).toContain('"division"');
+    expect(body).not.toContain('"division"');
+    expect(details.log).toContain('"genesys-cloud-directory"');
+    expect(details.log).not.toContain('@');
+    const { tokens } = (await (await fetch(`${page}tokens`)).json()) as { tokens: { token: { uses: number } }[] };
+    expect(tokens[0]?.token.uses).toBe(1);
+    expect(await (await fetch(page ?? '')).text()).toContain('<!doctype html>');
+    started.interrupt();
+    expect(await started.ended()).toBe(0);
   });
 
   it('leaves nothing behind after a Ctrl-C before it is up', async () => {

@@ -1,0 +1,189 @@
+/** The page of `npm start` in a headless Chromium: 500 requests a second, and hostile text wherever a client may put it. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Exchange } from '../kong/local-gateway/index.js';
+import { type Browser, browserMissing, startBrowser } from '../kong/testbed/browser.js';
+import { waitFor } from '../kong/testbed/wait-for.js';
+import { type StartPage, startPage } from './start-page.js';
+
+const SKIPPED = browserMissing();
+if (SKIPPED !== undefined) console.log(`start-page: skipped: ${SKIPPED}`);
+
+const MARKUP = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>';
+/** On a machine that does other things too, a time must only not be of another order. */
+const allowedMs = (ms: number): number => (process.env.LONG ? ms : 10 * ms);
+const idOf = (n: number): string => n.toString(16).padStart(32, '0');
+
+function exchange(n: number, more: Partial<Exchange> = {}): Exchange {
+  const body = Buffer.from('{"id":"1"}');
+  const answer = { status: 200, headers: [], body, bytes: body.length };
+  return {
+    id: idOf(n),
+    startedAtMs: Date.now(),
+    method: 'GET',
+    path: `/api/v2/users/${n}`,
+    route: 'reads',
+    service: { id: 's', name: 'genesys' },
+    consumer: 'svc',
+    status: 200,
+    source: 'service',
+    ms: { total: 12, gateway: 4, service: 8, plugins: [['genesys-quota access', 1]] },
+    tries: 1,
+    serviceAnswer: answer,
+    clientAnswer: answer,
+    ...more,
+  };
+}
+
+describe.skipIf(SKIPPED !== undefined)('the page of npm start', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'start-page-'));
+  const auditPath = join(folder, 'audit.log');
+  let operator: Server;
+  let page: StartPage;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    writeFileSync(auditPath, '');
+    operator = createServer((_, response) => response.writeHead(404).end('{}'));
+    await new Promise<void>((resolve) => operator.listen(0, '127.0.0.1', resolve));
+    const operatorUrl = `http://127.0.0.1:${(operator.address() as AddressInfo).port}`;
+    page = await startPage({ port: 0, operatorUrl, auditPath, hasBodies: true });
+    browser = await startBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await page?.close();
+    operator?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function openTab() {
+    const tab = await browser.newTab();
+    await tab.look(1280, 900);
+    await tab.open(page.url);
+    await tab.waitUntil('the page is live', "document.getElementById('state').textContent === 'live'");
+    return tab;
+  }
+
+  it('keeps up with 500 requests a second', async () => {
+    const tab = await openTab();
+    // How long the page was busy at a stretch: somebody who presses a key waits as long.
+    await tab.evaluate(`(() => {
+      window.longest = 0;
+      let last = performance.now();
+      setInterval(() => {
+        window.longest = Math.max(window.longest, performance.now() - last);
+        last = performance.now();
+      }, 10);
+    })()`);
+    let sent = 0;
+    const began = performance.now();
+    const timer = setInterval(() => {
+      while (sent < (performance.now() - began) / 2) {
+        sent += 1;
+        page.note(exchange(sent));
+      }
+    }, 20);
+    try {
+      await waitFor('3 s of requests', () => sent >= 1500);
+    } finally {
+      clearInterval(timer);
+    }
+    const last = idOf(sent);
+    const since = performance.now();
+    await tab.waitUntil('the last request', `document.querySelector('[data-id="${last}"]')`);
+    const shownAfterMs = performance.now() - since;
+    const longestMs = await tab.evaluate<number>('window.longest');
+    console.log(
+      `500 requests/s: the last one shown after ${Math.round(shownAfterMs)} ms, busy ${Math.round(longestMs)} ms`,
+    );
+    expect(sent).toBeGreaterThanOrEqual(1400);
+    expect(shownAfterMs).toBeLessThan(allowedMs(1000));
+    expect(longestMs).toBeLessThan(allowedMs(200));
+    expect(await tab.evaluate("document.querySelectorAll('#request-list li').length")).toBeLessThanOrEqual(100);
+    expect(await tab.evaluate("document.getElementById('requests-note').textContent")).toMatch(
+      /more came than are shown/,
+    );
+    expect(tab.problems).toEqual([]);
+  });
+
+  it('runs nothing, whatever a client, Genesys or the log says, and shows all of it', async () => {
+    const hostile = Buffer.from(JSON.stringify({ name: MARKUP }));
+    const answer = {
+      status: 200,
+      headers: [['x-name', MARKUP]] as [string, string][],
+      body: hostile,
+      bytes: hostile.length,
+    };
+    page.note(
+      exchange(0xabc, {
+        method: MARKUP,
+        path: MARKUP,
+        route: MARKUP,
+        consumer: MARKUP,
+        service: { id: MARKUP, name: MARKUP },
+        serviceAnswer: answer,
+        clientAnswer: answer,
+      }),
+    );
+    writeFileSync(auditPath, `${JSON.stringify({ request_id: idOf(0xabc), path: MARKUP })}\n`);
+    const tab = await openTab();
+    await tab.waitUntil('the request', `document.querySelector('[data-id="${idOf(0xabc)}"]')`);
+    await tab.evaluate(`document.querySelector('[data-id="${idOf(0xabc)}"]').click()`);
+    await tab.waitUntil(
+      'the log',
+      "document.querySelectorAll('.sides > div').length === 3 && !document.querySelector('.sides .empty')",
+    );
+    await tab.evaluate("for (const one of document.querySelectorAll('details')) one.open = true");
+    const text = await tab.evaluate<string>("document.getElementById('detail').innerText");
+    // Method, path, route, service, consumer, twice a header and a body, and the log; those in JSON have escapes.
+    expect(text.split('<img src=x onerror=').length - 1).toBe(10);
+    expect(await tab.evaluate('window.ran')).toBeUndefined();
+    expect(await tab.evaluate("document.querySelectorAll('main img, body script').length")).toBe(0);
+    expect(tab.problems).toEqual([]);
+  });
+});
+
+describe('the port of the page', () => {
+  let page: StartPage;
+  beforeAll(async () => {
+    const auditPath = join(tmpdir(), 'no-such-audit.log');
+    page = await startPage({ port: 0, operatorUrl: 'http://127.0.0.1:9', auditPath, hasBodies: true });
+  });
+  afterAll(() => page?.close());
+
+  const details = async (id: number) => (await fetch(`${page.url}requests/${idOf(id)}`)).json();
+
+  it('shows bodies without compression, and no credential in them', async () => {
+    const text = '{"access_token":"secret-token","token_type":"bearer","secret" : "a-secret"}';
+    const body = gzipSync(text);
+    const headers: [string, string][] = [['content-encoding', 'gzip']];
+    const answer = { status: 200, headers, body, bytes: body.length };
+    page.note(exchange(1, { serviceAnswer: answer, clientAnswer: answer }));
+    const { service, client } = (await details(1)) as { service: { body: string }; client: { body: string } };
+    expect(service.body).toBe('{"access_token":"(not shown)","token_type":"bearer","secret" : "(not shown)"}');
+    expect(client.body).toBe(service.body);
+  });
+
+  it('serves this machine alone, and no other page', async () => {
+    for (const headers of [{ Origin: 'http://evil.example' }, { Origin: 'null' }]) {
+      expect((await fetch(page.url, { headers })).status).toBe(403);
+    }
+    expect((await fetch(page.url, { headers: { Origin: page.url.slice(0, -1) } })).status).toBe(200);
+  });
+
+  it.each(['tokens/purge', 'page/../package.json', 'page/README.md', 'page/%2e%2e/page.css', 'metrics', 'nothing'])(
+    'does not know %s',
+    async (path) => {
+      expect((await fetch(`${page.url}${path}`, { method: path === 'tokens/purge' ? 'POST' : 'GET' })).status).toBe(
+        404,
+      );
+    },
+  );
+});
