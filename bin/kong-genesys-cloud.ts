@@ -78,8 +78,9 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   async try() {
     const { runTry } = await import('../kong/install/try.js');
     const { tryAudit } = await import('../plugins/genesys-pii-log/try-audit.js');
+    const { tryFilter } = await import('../plugins/genesys-response-filter/try-filter.js');
     const { usage } = await settings();
-    return { usage, run: async () => ({ text: await runTry(args, process.stdin, tryAudit) }) };
+    return { usage, run: async () => ({ text: await runTry(args, process.stdin, { tryAudit, tryFilter }) }) };
   },
 };
 

@@ -33,6 +33,8 @@ const PROCESSES = ['one', 'each', 'outside'] as const;
 
 export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route NAME [--content-type TYPE] < BODY
          prints what genesys-pii-log would log of a body on a route, and why each value is shown or masked
+       kong-genesys-cloud try filter --config FILE --route NAME [--method GET] [--path PATH] [--status 200] < BODY
+         prints what genesys-response-filter would let out of the service's answer, and why each value leaves or stays
        kong-genesys-cloud [--ready] [--format conf|env|helm|systemd|lua-schema] [--plugins PLUGIN,...]
                           [--processes one|each|outside] [--sockets DIR] [--prefix DIR] [--log FILE] [-- FLAG ...]
        kong-genesys-cloud check FILE...

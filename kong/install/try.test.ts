@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tryAudit } from '../../plugins/genesys-pii-log/try-audit.js';
-import { auditConfigOf, runTry } from './try.js';
+import { tryFilter } from '../../plugins/genesys-response-filter/try-filter.js';
+import { configOf, runTry } from './try.js';
 
 const audit = (mark: string, more: object = {}) => ({ name: 'genesys-pii-log', config: { mark }, ...more });
 
@@ -26,12 +27,12 @@ it.each([
   ['within genesys-gateway', {}, [{ name: 'genesys-gateway', config: { pii_log: { mark: 'part' } } }], [], 'part'],
 ])('takes the configuration %s', (_, document, ofRoute, ofService, expected) => {
   const services = [{ name: 's', plugins: ofService, routes: [{ name: 'r', plugins: ofRoute }] }];
-  expect(auditConfigOf({ ...document, services }, 'r')).toEqual({ mark: expected });
+  expect(configOf({ ...document, services }, 'r', 'audit')).toEqual({ mark: expected });
   const apart = {
     services: [{ name: 's', plugins: ofService }],
     routes: [{ name: 'r', service: 's', plugins: ofRoute }],
   };
-  expect(auditConfigOf({ ...document, ...apart }, 'r')).toEqual({ mark: expected });
+  expect(configOf({ ...document, ...apart }, 'r', 'audit')).toEqual({ mark: expected });
 });
 
 let folder: string;
@@ -44,13 +45,18 @@ const KONG_YML = `
 services:
   - name: s
     plugins: [{ name: genesys-pii-log, config: { mask: hash, hash_key: "{vault://env/key}", sinks: [{ type: stdout }] } }]
-    routes: [{ name: r }]
+    routes: [{ name: r, plugins: [{ name: genesys-response-filter, config: { rules: [
+      { paths: [/a], keep: [id, name], remove: [name] }, { paths: [/t], template: '{"key":"{{ id }}"}' }] } }] }]
 `;
 
 function run(body: string, ...args: string[]): Promise<string> {
+  return runOf('audit', body, ...args);
+}
+
+function runOf(what: string, body: string, ...args: string[]): Promise<string> {
   const file = join(folder, 'kong.yml');
   writeFileSync(file, KONG_YML);
-  return runTry(['audit', '--config', file, ...args], Readable.from([body]), tryAudit);
+  return runTry([what, '--config', file, ...args], Readable.from([body]), { tryAudit, tryFilter });
 }
 
 it('prints what is logged, and why', async () => {
@@ -74,4 +80,25 @@ it.each([
   [[], '--route NAME'],
 ])('refuses %j', async (args, message) => {
   await expect(run('{}', ...args)).rejects.toThrow(message);
+});
+
+it('prints what leaves, and why', async () => {
+  const body = '{"entities":[{"id":1.50,"name":"Jane","email":"a@b.de"}],"pageSize":25,"extra":true}';
+  const printed = await runOf('filter', body, '--route', 'r', '--path', '/a');
+  expect(printed.split('\n')).toEqual([
+    '{"entities":[{"id":1.50}],"pageSize":25}',
+    '',
+    'leaves  /entities/0/id     in keep',
+    'stays   /entities/0/name   in remove',
+    'stays   /entities/0/email  not in keep',
+    'leaves  /pageSize          a field of a page',
+    'stays   /extra             no field of a page',
+    '',
+    '2 of 5 values leave',
+    '',
+  ]);
+  const ofTemplate = await runOf('filter', body, '--route', 'r', '--path', '/t');
+  expect(ofTemplate).toMatch(/^\{"entities":\[\{"key":1.50\}\],"pageSize":25\}$/m);
+  expect(ofTemplate).toMatch(/^leaves {2}\/entities\/0\/id +in template$/m);
+  expect(await runOf('filter', body, '--route', 'r', '--path', '/b')).toBe('blocked: no rule matches it\n');
 });

@@ -1,6 +1,6 @@
 /**
- * `kong-genesys-cloud try audit --config FILE --route NAME < body.json`: prints what genesys-pii-log would log of a body on
- * a route, and why each value is shown or masked.
+ * `kong-genesys-cloud try audit|filter --config FILE --route NAME < body.json`: prints what genesys-pii-log would log of a
+ * body on a route, or what genesys-response-filter would let out, and why.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +10,20 @@ import { parseArgs } from 'node:util';
 /** Says what is logged of a body under a configuration of genesys-pii-log, and why. */
 export type TryAudit = (config: object, body: Buffer, contentType: string) => Promise<string>;
 
+/** Says what leaves of a body under a configuration of genesys-response-filter, and why. */
+export type TryFilter = (
+  config: object,
+  body: Buffer,
+  asked: { method: string; path: string; status: number },
+) => Promise<string>;
+
 type Entity = Record<string, unknown>;
+
+/** A part of the suite: the plugin that has it alone, and its record in genesys-gateway. */
+const PARTS = {
+  audit: { plugin: 'genesys-pii-log', record: 'pii_log' },
+  filter: { plugin: 'genesys-response-filter', record: 'response_filter' },
+} as const;
 
 /**
  * Runs the command; answers with what it prints.
@@ -20,7 +33,7 @@ type Entity = Record<string, unknown>;
 export async function runTry(
   args: readonly string[],
   input: NodeJS.ReadableStream,
-  tryAudit: TryAudit,
+  { tryAudit, tryFilter }: { tryAudit: TryAudit; tryFilter: TryFilter },
 ): Promise<string> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -29,13 +42,21 @@ export async function runTry(
       config: { type: 'string' },
       route: { type: 'string' },
       'content-type': { type: 'string', default: 'application/json' },
+      method: { type: 'string', default: 'GET' },
+      path: { type: 'string', default: '/' },
+      status: { type: 'string', default: '200' },
     },
   });
-  if (positionals.join(' ') !== 'audit') throw new Error(`try ${positionals.join(' ')}: audit`);
-  if (values.config === undefined) throw new Error('try audit: --config FILE names the kong.yml');
-  if (values.route === undefined) throw new Error('try audit: --route NAME names the route');
-  const config = auditConfigOf(readDocument(values.config), values.route);
-  return tryAudit(config, Buffer.from(await text(input)), values['content-type']);
+  const what = positionals.join(' ');
+  if (what !== 'audit' && what !== 'filter') throw new Error(`try ${what}: audit or filter`);
+  if (values.config === undefined) throw new Error(`try ${what}: --config FILE names the kong.yml`);
+  if (values.route === undefined) throw new Error(`try ${what}: --route NAME names the route`);
+  const status = Number(values.status);
+  if (!/^[2-5]\d\d$/.test(values.status)) throw new Error(`--status ${values.status}: 200 to 599`);
+  const config = configOf(readDocument(values.config), values.route, what);
+  const body = Buffer.from(await text(input));
+  if (what === 'audit') return tryAudit(config, body, values['content-type']);
+  return tryFilter(config, body, { method: values.method, path: values.path, status });
 }
 
 function readDocument(file: string): Entity {
@@ -62,7 +83,8 @@ function readerOfYaml(): (content: string) => unknown {
 }
 
 /** The configuration that Kong runs on a route: of a route before a service before a global one. */
-export function auditConfigOf(document: Entity, route: string): Entity {
+export function configOf(document: Entity, route: string, what: keyof typeof PARTS): Entity {
+  const { plugin: ofPlugin, record: ofGateway } = PARTS[what];
   const services = list(document.services);
   const service = services.find((each) => list(each.routes).some(isNamed(route)));
   const found = list(service?.routes).find(isNamed(route)) ?? list(document.routes).find(isNamed(route));
@@ -76,10 +98,14 @@ export function auditConfigOf(document: Entity, route: string): Entity {
     ...plugins.filter((plugin) => plugin.service !== undefined && ofRoute && isNamed(nameOf(plugin.service))(ofRoute)),
     ...plugins.filter((plugin) => plugin.route === undefined && plugin.service === undefined),
   ].flatMap(({ name, config }) => {
-    if (name === 'genesys-gateway') return record(config).pii_log === undefined ? [] : [record(record(config).pii_log)];
-    return typeof name === 'string' && /^genesys-pii-log/.test(name) ? [record(config)] : [];
+    if (typeof name !== 'string') return [];
+    if (name.startsWith('genesys-gateway')) {
+      const part = record(config)[ofGateway];
+      return part === undefined ? [] : [record(part)];
+    }
+    return name.startsWith(ofPlugin) ? [record(config)] : [];
   })[0];
-  if (config === undefined) throw new Error(`--route ${route}: genesys-pii-log is not on it`);
+  if (config === undefined) throw new Error(`--route ${route}: ${ofPlugin} is not on it`);
   return config;
 }
 

@@ -27,14 +27,18 @@ export async function startRules(ask) {
     byId('rules-audit').hidden = what !== 'audit';
     const request = { body: field('rules-body').value, config: what === 'filter' ? filterConfig() : auditConfig() };
     const answer = await ask(`/try/${what}`, request).catch(() => undefined);
+    // The trial before this one still runs, or somebody else's.
+    if (answer?.status === 429) return soon();
     show(byId('rules-result'), answer === undefined ? [problem('The gateway does not answer.')] : resultOf(answer));
   }
 
   let timer = 0;
-  form.addEventListener('input', () => {
+  function soon() {
     clearTimeout(timer);
     timer = setTimeout(run, 300);
-  });
+  }
+
+  form.addEventListener('input', soon);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     void run();

@@ -1,5 +1,6 @@
-/** What an operator can query on the metrics port: what became of entries, and nothing of their content. */
+/** What an operator can ask on the metrics port: what became of entries, nothing of their content, and to try rules. */
 import type { Operation } from '../shared/plugin.js';
+import { trialOperation } from '../shared/trial.js';
 import type { Requests } from './requests.js';
 import type { Totals } from './totals.js';
 import type { Handoff } from './writer/handoff.js';
@@ -17,5 +18,6 @@ export function createOperations(requests: Requests, handoff: Handoff, totals: T
         };
       },
     },
+    trialOperation('/try/audit', new URL('./try-audit.js', import.meta.url)),
   ];
 }

@@ -2,6 +2,7 @@
 
 import { realClock } from '../shared/clock.js';
 import { parseMediaType } from '../shared/http/media-type.js';
+import { printTrial, type Trial, type TrialRequest, type TriedValue } from '../shared/trial.js';
 import { logBody } from './body/body.js';
 import { readConfig } from './config.js';
 import { ExtraSearchTime, SearchTime } from './mask/search-time.js';
@@ -17,32 +18,36 @@ const KEY = 'a key for trying things out';
  * @throws ConfigError that names the field
  */
 export async function tryAudit(raw: object, bytes: Buffer, contentType: string): Promise<string> {
-  const trial = { ...raw, sinks: [{ type: 'stdout' }], ...('hash_key' in raw ? { hash_key: KEY } : {}) };
-  const { policy } = readConfig(trial, { secretsDirs: [], logDirs: [], stdoutPath: '/dev/null' });
+  return printTrial(await trialOf(raw, bytes, contentType));
+}
+
+/** Masks JSON, for the page. @throws ConfigError that names the field */
+export async function trial({ config, body }: TrialRequest): Promise<Trial> {
+  // The page chooses how to mask, and has no key.
+  const raw = 'mask' in config && config.mask === 'hash' ? { hash_key: KEY, ...config } : config;
+  return trialOf(raw, Buffer.from(body), 'application/json');
+}
+
+async function trialOf(raw: object, bytes: Buffer, contentType: string): Promise<Trial> {
+  const settings = { ...raw, sinks: [{ type: 'stdout' }], ...('hash_key' in raw ? { hash_key: KEY } : {}) };
+  const { policy } = readConfig(settings, { secretsDirs: [], logDirs: [], stdoutPath: '/dev/null' });
   const { rules } = policy;
   const tally = new Tally();
   const searchTime = new SearchTime(new ExtraSearchTime(realClock), rules.patterns);
-  const reasons: string[][] = [];
+  const values: TriedValue[] = [];
   const logged = await logBody(
     { bytes, size: bytes.length, contentType, contentEncoding: undefined },
     { rules, tally, searchTime },
     policy.maxBodyBytes,
-    (pointer, isShown, why) => reasons.push([isShown ? 'shown' : 'masked', pointer === '' ? '/' : pointer, why]),
+    (pointer, passes, why) => values.push({ pointer, passes, why }),
   );
   const { content, omitted } = logged;
   const kind = logged.kind ?? parseMediaType(contentType).type;
   const counts = Object.entries(tally.toObject()).map(([rule, count]) => `${rule} ${count}`);
-  return [
-    content ?? `(no content: ${omitted ?? kind}; size and type only)`,
-    '',
-    ...aligned(reasons),
-    ...(reasons.length > 0 ? [''] : []),
-    `masked: ${counts.length === 0 ? 'nothing' : counts.join(', ')}${logged.truncated ? '; cut' : ''}`,
-    '',
-  ].join('\n');
-}
-
-function aligned(rows: readonly string[][]): string[] {
-  const width = Math.min(60, Math.max(...rows.map(([, pointer = '']) => pointer.length), 0));
-  return rows.map(([verdict = '', pointer = '', why = '']) => `${verdict.padEnd(6)}  ${pointer.padEnd(width)}  ${why}`);
+  return {
+    summary: `masked: ${counts.length === 0 ? 'nothing' : counts.join(', ')}${logged.truncated ? '; cut' : ''}`,
+    result: content ?? `(no content: ${omitted ?? kind}; size and type only)`,
+    words: ['shown', 'masked'],
+    values,
+  };
 }

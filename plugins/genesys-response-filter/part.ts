@@ -1,6 +1,7 @@
 /** The response filter as a part: genesys-response-filter and genesys-gateway hold it. */
 import { definePart } from '../runtime/part.js';
 import { realClock } from '../shared/clock.js';
+import { trialOperation } from '../shared/trial.js';
 import { accessStep } from './access.js';
 import { readConfig } from './config.js';
 import { createMetrics, createTotals } from './metrics.js';
@@ -24,7 +25,7 @@ export const part = definePart({
         response: responseStep(config, totals, memory, reports),
       }),
       metrics: createMetrics(totals),
-      operations: [reports.operation],
+      operations: [reports.operation, trialOperation('/try/filter', new URL('./try-filter.js', import.meta.url))],
     };
   },
 });

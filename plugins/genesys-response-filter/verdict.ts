@@ -159,7 +159,7 @@ export function sizeOf({ method, status, headers }: Head): number | undefined {
 }
 
 /** Finds the rule that applies, and whether any rule matches the request's method and path. */
-function ruleFor(
+export function ruleFor(
   { uri, status }: Head,
   method: string,
   { rules, readsPath }: Config,

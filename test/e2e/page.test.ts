@@ -166,6 +166,48 @@ describe.skipIf(SKIPPED !== undefined)('the page', () => {
     expect(await tab.evaluate('window.ran')).toBeUndefined();
   });
 
+  it('tries rules, and says why each value leaves or is logged', async () => {
+    await tab.waitUntil('the example', "document.getElementById('rules-result').innerText.includes('values leave')");
+    expect(await textOf('rules-result')).toMatch(/stays\s+\/entities\/0\/department\s+not in keep/);
+    const type = (id: string, text: string): Promise<void> =>
+      tab.evaluate(`(() => {
+        const field = document.getElementById('${id}');
+        field.value = ${JSON.stringify(text)};
+        field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+      })()`);
+    await type('rules-body', JSON.stringify({ name: MARKUP, email: 'jane@example.com', state: 'active' }));
+    await type('rules-keep', 'name\nemail');
+    await type('rules-remove', 'email');
+    await tab.waitUntil(
+      'the result',
+      "/stays\\s+\\/email\\s+in remove/.test(document.getElementById('rules-result').innerText)",
+    );
+    expect(await textOf('rules-result')).toContain(MARKUP.slice(0, 10));
+    await type('rules-template', '{"a":');
+    await tab.waitUntil('the fault', "document.getElementById('rules-result').innerText.includes('is not JSON')");
+    expect(await textOf('rules-result')).toBe('config.rules[0].template is not JSON');
+    await tab.evaluate("document.querySelector('[value=audit]').click()");
+    await tab.waitUntil('the log', "/masked\\s+\\/name/.test(document.getElementById('rules-result').innerText)");
+    expect(await textOf('rules-result')).toMatch(/shown\s+\/state\s+in keep_fields/);
+    expect(await textOf('rules-result')).not.toContain('jane@example.com');
+    await tab.evaluate(
+      "(() => { const mask = document.getElementById('rules-mask'); mask.value = 'hash'; mask.dispatchEvent(new InputEvent('input', { bubbles: true })); })()",
+    );
+    await tab.waitUntil('a hash', "document.getElementById('rules-result').innerText.includes('HASH:')");
+    expect(await tab.evaluate('window.ran')).toBeUndefined();
+    expect(tab.problems).toEqual([]);
+  });
+
+  it('may try, and change nothing', async () => {
+    const post = (path: string, origin: string): Promise<number> =>
+      fetch(`${url}${path}`, { method: 'POST', headers: { Origin: origin }, body: '{}' }).then(({ status }) => status);
+    expect(await post('/try/audit', url)).toBe(400);
+    expect(await post('/try/audit', 'http://evil.example')).toBe(403);
+    for (const path of ['/tokens/purge', '/tokens/drain', '/regions/use', '/regions/auto']) {
+      expect(await post(path, url), path).toBe(403);
+    }
+  });
+
   it('asks nobody but its own port', async () => {
     await tab.waitUntil('a round', "!document.getElementById('tokens').hidden");
     expect(tab.requested.length).toBeGreaterThan(5);
