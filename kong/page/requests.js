@@ -21,6 +21,8 @@ export const serviceNames = new Map();
 /** @type {Map<string, { request: Request, item: HTMLElement }>} */
 const shown = new Map();
 let since = { run: '', next: 0 };
+/** Requests that came between two looks, more than are kept. */
+let missed = 0;
 let hasBodies = false;
 /** @type {string | undefined} */
 let openId;
@@ -29,20 +31,20 @@ let openId;
 export async function updateRequests() {
   const { status, body } = await ask(`/requests?run=${since.run}&after=${since.next}`);
   if (status !== 200) return;
-  if (body.run !== since.run) shown.clear();
   since = { run: body.run, next: body.next };
   hasBodies = body.bodies;
-  const list = byId('request-list');
+  const requests = /** @type {Request[]} */ (body.requests);
+  const newest = requests.slice(-SHOWN);
   /** @type {HTMLElement[]} */
   const items = [];
-  for (const request of /** @type {Request[]} */ (body.requests)) {
+  for (const request of newest) {
     if (shown.has(request.id)) continue;
     const item = itemOf(request);
     shown.set(request.id, { request, item });
     if (request.service?.name !== undefined) serviceNames.set(request.service.id, request.service.name);
     items.unshift(item);
   }
-  list.prepend(...items.slice(0, SHOWN));
+  byId('request-list').prepend(...items);
   for (const [id, { item }] of shown) {
     if (shown.size <= SHOWN) break;
     // What somebody has in the hand stays.
@@ -50,9 +52,9 @@ export async function updateRequests() {
     item.remove();
     shown.delete(id);
   }
-  const skipped = body.skipped + Math.max(0, items.length - SHOWN);
+  missed += body.skipped + requests.length - newest.length;
   const where = hasBodies ? '' : 'Routes with the audit log, and failures of others. ';
-  byId('requests-note').textContent = where + (skipped > 0 ? `${skipped} more came than are shown.` : '');
+  byId('requests-note').textContent = where + (missed > 0 ? `${missed} came too fast to be shown.` : '');
   byId('requests-empty').hidden = shown.size > 0;
 }
 

@@ -12,6 +12,7 @@ import { type Browser, browserMissing, startBrowser, type Tab } from '../../kong
 import { DEFAULT_CLIENT } from '../../kong/testbed/genesys-cloud/index.js';
 import { freePort } from '../../kong/testbed/native-kong.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
 import { startConnectionLoad } from '../support/connection-load.js';
@@ -19,13 +20,12 @@ import { GATEWAY_KIND } from './gateway.js';
 import { type GenesysGateway, KEY, startGenesysGateway } from './genesys-gateway.js';
 
 const SKIPPED = browserMissing() ?? (GATEWAY_KIND === 'docker' ? "a container's operator port is its own" : undefined);
-if (SKIPPED !== undefined) console.log(`page: skipped: ${SKIPPED}`);
 
 /** Text that would do something if it became markup. */
 const MARKUP = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>';
 const PLANTED = { path: 'planted-in-the-path', header: 'planted-in-a-header', body: 'planted-in-the-body' };
 
-describe.skipIf(SKIPPED !== undefined)('the page', () => {
+describe('the page', unless(SKIPPED), () => {
   const folder = mkdtempSync(join(tmpdir(), 'page-'));
   const credentials = new Set<string>();
   const collect = (message: unknown): void => {
