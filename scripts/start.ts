@@ -28,6 +28,7 @@ import { waitFor } from '../kong/testbed/wait-for.js';
 import { isPlainObject, type PlainObject } from '../plugins/shared/plain-object.js';
 import { regionTokenUrl } from '../plugins/shared/regions.js';
 import { answerHelp } from './arguments.js';
+import { coloursFor, printSteps, stepsOf, wantsColour } from './demo/steps.js';
 import { openAuditView } from './start-audit.js';
 import { loginOnce } from './start-login.js';
 import { keepLogs } from './start-logs.js';
@@ -81,7 +82,17 @@ async function start(): Promise<void> {
       : await startLocal(settings, config, env, audit.plugins, page.note);
   console.log(`Page  ${page.url}`);
   if (own !== undefined) console.log(`\nIt runs ${settings.config}. Ctrl-C stops all of it.\n`);
-  else if (destination !== undefined) printExamples(url, access, destination);
+  else {
+    const { pageUrl, operatorUrl } = {
+      pageUrl: page.url.replace(/\/$/, ''),
+      operatorUrl: `http://127.0.0.1:${operatorPort}`,
+    };
+    const steps = stepsOf({ gatewayUrl: url, pageUrl, operatorUrl, auditPath: audit.path, access });
+    const isColoured = wantsColour(process.stdout.isTTY, process.env);
+    console.log(`\n${printSteps(steps, coloursFor(isColoured))}\n\nCtrl-C stops all of it.\n`);
+    // `npm run demo` started this, and plays them.
+    process.send?.(steps);
+  }
 }
 
 async function openPage({ pagePort, gateway }: Settings, operatorUrl: string, auditPath: string): Promise<StartPage> {
@@ -170,29 +181,6 @@ async function pluginServersListen(folder: string): Promise<void> {
     return (await deafSockets(sockets)).length === 0;
   };
   await waitFor('the plugin servers', probe, 60_000);
-}
-
-function printExamples(
-  url: string,
-  { key, clientId, clientSecret }: DevelopmentAccess,
-  destination: Destination,
-): void {
-  const { hostname, port } = new URL(url);
-  console.log(`
-A page of users, with a gateway key and no Genesys credential:
-  curl -s -H 'apikey: ${key}' '${url}/api/v2/users?pageSize=2'
-The same users with id, name and email alone:
-  curl -s -H 'apikey: ${key}' '${url}/directory?pageSize=2'
-Without a key, nothing reaches Genesys:
-  curl -s -i '${url}/api/v2/users'
-Genesys' own tools log in at the gateway (docs/genesys-tools.md):
-  curl -s -u ${clientId}:${clientSecret} -d grant_type=client_credentials '${url}/oauth/token'
-  SDK: client.setGateway({ protocol: 'http', host: '${hostname}', port: ${port} }); client.loginClientCredentialsGrant('${clientId}', '${clientSecret}')`);
-  if (destination.kind === 'simulator') {
-    console.log(`What Genesys received last:
-  curl -s '${destination.url}/_control/requests?kind=api&limit=1'`);
-  }
-  console.log('\nCtrl-C stops all of it.\n');
 }
 
 function portTaken(option: string) {
