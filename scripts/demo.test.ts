@@ -85,6 +85,14 @@ describe('a recording', () => {
   });
 });
 
+it.each(['demo', 'page', 'rules'])('docs/pictures/%s.svg loads and runs nothing, and has no token', (name) => {
+  const picture = readFileSync(join(ROOT, 'docs/pictures', `${name}.svg`), 'utf8');
+  expect(picture).toMatch(
+    /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="[\d ]+" role="img">\n<title>.+<\/title>/,
+  );
+  expect(picture).not.toMatch(/<script|<image|<link|\bhref=|\bsrc=|\bon\w+=|url\(|@import|eyJ[\w-]{9}/);
+});
+
 describe('npm run demo', unless(runs('curl', '--version') ? undefined : 'no curl'), () => {
   it('plays all of it, and each step shows what it says', async () => {
     const [cast, picture] = [join(folder, 'demo.cast'), join(folder, 'demo.svg')];

@@ -2,17 +2,16 @@
  * `npm run demo`: starts what `npm start` starts, plays its six lines as somebody would type them, and stops it. `--cast`
  * records that in asciinema's format, `--picture` as the picture of the README.
  */
-import { execFile, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { runs } from '../kong/testbed/runs.js';
 import { answerHelp, readArguments } from './arguments.js';
 import { toPicture } from './demo/picture.js';
 import { type Output, toCast } from './demo/recording.js';
 import { CLEAR, closing, opening } from './demo/session.js';
-import { coloursFor, type Step, wantsColour } from './demo/steps.js';
+import { startForDemo } from './demo/start.js';
+import { coloursFor, wantsColour } from './demo/steps.js';
 
 const USAGE =
   'usage: npm run demo -- [--fast] [--cast FILE] [--picture FILE] [--port N] [--simulator-port N] [--page-port N]';
@@ -24,28 +23,6 @@ const SETTLE_MS = 700;
 
 const run = promisify(execFile);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Starts `npm start`, and returns its lines. */
-async function start(args: readonly string[]) {
-  const child = fork(join(import.meta.dirname, 'start.js'), args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-  let complaint = '';
-  child.stderr?.on('data', (chunk) => {
-    complaint += chunk;
-  });
-  const exited = once(child, 'exit');
-  const steps = await Promise.race([
-    once(child, 'message').then(([message]) => message as Step[]),
-    exited.then(() => undefined),
-  ]);
-  if (steps === undefined) throw new Error(complaint.trimEnd());
-  return {
-    steps,
-    async stop() {
-      child.kill('SIGINT');
-      await exited;
-    },
-  };
-}
 
 async function demo(): Promise<void> {
   const { values } = readArguments(USAGE, {
@@ -60,7 +37,7 @@ async function demo(): Promise<void> {
   });
   if (!runs('curl', '--version')) throw new Error('the demo needs curl');
   const ports = ['port', 'simulator-port', 'page-port'] as const;
-  const started = await start(ports.flatMap((name) => [`--${name}`, values[name]]));
+  const started = await startForDemo(ports.flatMap((name) => [`--${name}`, values[name]]));
   const outputs: Output[] = [];
   const seen = coloursFor(wantsColour(process.stdout.isTTY, process.env));
   const recorded = coloursFor(true);

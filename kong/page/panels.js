@@ -32,6 +32,8 @@ async function update(id, paths, read) {
   const items = section.querySelector('.items');
   if (section.hidden || items === null) return;
   const children = read(answers.map(({ body }) => body));
+  // Most gateways have one region and no breaker.
+  if (id === 'regions' && children.length === 0) section.hidden = true;
   show(items, children.length === 0 ? [make('p', { class: 'empty' }, 'Nothing yet.')] : children);
 }
 

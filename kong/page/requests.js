@@ -124,10 +124,16 @@ function termsOf({ id, method, path, route, service, consumer, source, tries, ms
       'time',
       `${milliseconds(ms.total)}: the service ${milliseconds(ms.service)}, the gateway ${milliseconds(ms.gateway)}`,
     ],
-    ['of that', ms.plugins?.map(([name, took]) => `${name} ${milliseconds(took)}`).join(', ')],
+    ['of that', slowPlugins(ms.plugins ?? [])],
     ['tries', tries > 1 ? tries : undefined],
     ['request id', id],
   ]);
+}
+
+/** Lists what took half a millisecond or more. @param {[string, number][]} plugins */
+function slowPlugins(plugins) {
+  const slow = plugins.filter(([, took]) => took >= 0.5);
+  return slow.map(([name, took]) => `${name} ${milliseconds(took)}`).join(', ');
 }
 
 /** @param {string} source @param {number | undefined} serviceMs */
