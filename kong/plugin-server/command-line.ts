@@ -13,12 +13,12 @@ import { hostedPlugin, namesOf, type PluginChoice, readPluginName, readPlugins }
 import { type ProcessSettings, serve } from './process.js';
 
 const USAGE_OF_ONE = `usage: NAME --socket PATH [--socket-mode 0600|0660] [--deadline SECONDS] [--name NAME]
-            [--secrets-dir DIR]... [--log-dir DIR]... [--stdout PATH] [--metrics HOST:PORT]
+            [--secrets-dir DIR]... [--log-dir DIR]... [--state-dir DIR] [--stdout PATH] [--metrics HOST:PORT]
             [--without-bodies | --without-log]
        NAME --dump [--socket PATH] [--name NAME] [--without-bodies | --without-log]`;
 
 const USAGE_OF_ALL = `usage: NAME --socket PATH [--plugins PLUGIN,...] [--socket-mode 0600|0660] [--deadline SECONDS]
-            [--secrets-dir DIR]... [--log-dir DIR]... [--stdout PATH] [--metrics HOST:PORT]
+            [--secrets-dir DIR]... [--log-dir DIR]... [--state-dir DIR] [--stdout PATH] [--metrics HOST:PORT]
        NAME --dump --plugin NAME [--socket PATH] [--plugins PLUGIN,...]
        a PLUGIN is a name, as in genesys-quota; with a phase left out, as in genesys-quota:without-log; or
        under another name in Kong, as in unbuffered=genesys-pii-log:without-bodies`;
@@ -46,6 +46,7 @@ const COMMON_OPTIONS = {
   deadline: { type: 'string', default: String(DEFAULT_DEADLINE_SECONDS) },
   'secrets-dir': { type: 'string', multiple: true, default: [] as string[] },
   'log-dir': { type: 'string', multiple: true, default: [] as string[] },
+  'state-dir': { type: 'string' },
   stdout: { type: 'string' },
   metrics: { type: 'string' },
 } as const;
@@ -101,6 +102,7 @@ interface CommonValues {
   deadline: string;
   'secrets-dir': string[];
   'log-dir': string[];
+  'state-dir'?: string | undefined;
   stdout?: string | undefined;
   metrics?: string | undefined;
 }
@@ -111,8 +113,8 @@ function readCommon(values: CommonValues, processName: string): ProcessSettings 
   if (!/^0?6[06]0$/.test(values['socket-mode'])) {
     throw new Error(`--socket-mode ${values['socket-mode']}: 0600, or 0660 for the group`);
   }
-  for (const flag of ['secrets-dir', 'log-dir'] as const) {
-    for (const dir of values[flag]) {
+  for (const flag of ['secrets-dir', 'log-dir', 'state-dir'] as const) {
+    for (const dir of [values[flag] ?? []].flat()) {
       if (!dir.startsWith('/') || dir.replace(/\/+/g, '/') === '/') {
         throw new Error(`--${flag} ${dir}: the absolute path of a folder, not the root`);
       }
@@ -129,6 +131,7 @@ function readCommon(values: CommonValues, processName: string): ProcessSettings 
     deadlineMs,
     secretsDirs: values['secrets-dir'],
     logDirs: values['log-dir'],
+    stateDir: values['state-dir'],
     stdoutPath: values.stdout,
     metrics: values.metrics === undefined ? undefined : parseAddress(values.metrics),
   };

@@ -24,6 +24,8 @@ export interface ProcessSettings extends Host {
   socketPath: string;
   socketMode: number;
   deadlineMs: number;
+  /** The folder in which counts survive a restart; undefined: they do not. */
+  stateDir: string | undefined;
   /** Where operators reach the process; undefined: nowhere. */
   metrics: { host: string; port: number } | undefined;
 }
@@ -68,7 +70,7 @@ export async function serve(plugins: readonly PluginModule[], settings: ProcessS
     void leave(signal);
   };
 
-  const running = startModules(plugins);
+  const running = startModules(plugins, settings.stateDir);
   const metrics = settings.metrics && (await createMetrics(processName, running));
   const feed = settings.metrics && createRequestFeed(() => performance.now());
   const instances = createInstances(plugins, settings);
@@ -114,8 +116,8 @@ function aborted(signal: AbortSignal): Promise<void> {
  * Starts the state of each plugin once, also if it has several names in Kong, or if a plugin with several parts has it
  * too. Such a state has the name of the plugin that has it alone. What they share, such as Redis, is made once.
  */
-function startModules(plugins: readonly PluginModule[]): RunningModule[] {
-  const services = createServices();
+function startModules(plugins: readonly PluginModule[], stateDir: string | undefined): RunningModule[] {
+  const services = createServices(stateDir);
   const modules = plugins.map((plugin) => ({ name: plugin.Name, running: plugin.start?.(services) ?? plugin }));
   const alone = modules.filter(({ running }) => running.parts === undefined);
   const started = new Map<RunningPlugin, RunningModule>();

@@ -114,13 +114,15 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
   return step((event) => readRequest(event, plan), decide);
 }
 
-/** Returns log lines: problems with Redis, each once, what limits in report mode would have refused, and warnings. */
-function lines({ name, shared, reports, warnings }: Namespace): Effect[] {
+/** Returns log lines: problems with Redis and with the file of use, each once, what limits in report mode would have refused, and warnings. */
+function lines({ name, shared, reports, warnings, usage }: Namespace): Effect[] {
   const effects: Effect[] = [];
   const line = reports.takeLine();
   if (line !== undefined) effects.push(log('notice', `genesys-quota: report on ${name}: ${line}`));
   const warning = warnings.takeLine();
   if (warning !== undefined) effects.push(log('warn', `genesys-quota: ${name}: ${warning}`));
+  const kept = usage.takeNotice();
+  if (kept !== undefined) effects.push(log(kept.level, `genesys-quota: ${kept.message}`));
   const fault = shared?.faults.take();
   if (fault !== undefined) effects.push(log('err', `genesys-quota: Redis refuses to count: ${fault}`));
   const notice = shared?.redis.takeNotice();

@@ -6,6 +6,7 @@
 import { realClock } from '../shared/clock.js';
 import type { OpenRedis, RedisConnection } from '../shared/redis/connection.js';
 import type { RedisSettings } from '../shared/redis/settings.js';
+import type { CountFile } from '../shared/use-counts/file.js';
 import { type Budgets, createBudgets } from './budgets.js';
 import type { Config } from './config.js';
 import { createFlights, type Flights } from './flights.js';
@@ -67,8 +68,11 @@ export async function giveBack({ leases, counters }: Shared, all: boolean): Prom
   );
 }
 
-/** Makes the namespaces of a process. Different Redis settings in one namespace mean separate counters. */
-export function createNamespaces(openRedis: OpenRedis) {
+/**
+ * Makes the namespaces of a process. Different Redis settings in one namespace mean separate counters.
+ * @param file where use is kept without Redis; undefined: in memory
+ */
+export function createNamespaces(openRedis: OpenRedis, file?: CountFile) {
   const namespaces = new Map<string, Namespace>();
   // The machine's clock at the start, monotonic from then on. A clock set forward by mistake would open a window early;
   // set back again, it would keep a window from ending for as long.
@@ -96,7 +100,7 @@ export function createNamespaces(openRedis: OpenRedis) {
       flights: createFlights({ local, shared }),
       closures: createClosures(),
       hints: createHints(),
-      usage: createUsage(name, shared?.redis),
+      usage: createUsage(name, shared?.redis, file),
       decisions: new Map(),
       reports: createReports(() => performance.now()),
       warnings: createWarnings(() => performance.now()),

@@ -1,8 +1,7 @@
 /** What an operator can query on the metrics port: use by consumer, which Genesys' bill does not show, and full limits. */
 import type { Operation } from '../shared/plugin.js';
+import { readSpan, type Span } from '../shared/use-counts/span.js';
 import type { Namespace } from './namespaces.js';
-
-const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
 
 /** Makes the operations of a process. */
 export function createOperations(all: () => readonly Namespace[]): Operation[] {
@@ -11,11 +10,11 @@ export function createOperations(all: () => readonly Namespace[]): Operation[] {
       method: 'GET',
       path: '/usage',
       async run(query) {
-        const month = query.get('month') ?? new Date().toISOString().slice(0, 7);
-        if (!MONTH.test(month))
-          return { status: 400, body: { message: 'month is a year and a month, such as 2026-11' } };
-        const namespaces = await Promise.all(all().map((namespace) => describe(namespace, month)));
-        return { status: 200, body: { month, namespaces } };
+        const span = readSpan(query, Date.now());
+        if (typeof span === 'string') return { status: 400, body: { message: span } };
+        const byDay = query.get('by') === 'day';
+        const namespaces = await Promise.all(all().map((namespace) => describe(namespace, span, byDay)));
+        return { status: 200, body: { month: monthOf(query, span), ...span, namespaces } };
       },
     },
     {
@@ -38,10 +37,18 @@ function budgetsOf({ name, gauges }: Namespace): unknown[] {
   }));
 }
 
-async function describe({ name, usage, local }: Namespace, month: string): Promise<unknown> {
+/** Returns the month that was asked for; undefined if it was a span. */
+function monthOf(query: URLSearchParams, { since }: Span): string | undefined {
+  return query.has('since') ? undefined : since.slice(0, 7);
+}
+
+async function describe({ name, usage, local }: Namespace, span: Span, byDay: boolean): Promise<unknown> {
   const common = { namespace: name, storage: usage.storage, identities: local.identities() };
-  const consumers = await usage.read(month).catch(() => undefined);
+  const consumers = await usage.read(span).catch(() => undefined);
   // An unknown number is not zero.
-  if (consumers === undefined) return { ...common, error: 'Redis cannot be used', consumers: null };
-  return { ...common, consumers };
+  if (consumers === undefined) {
+    const error = usage.storage === 'redis' ? 'Redis cannot be used' : 'the file cannot be used';
+    return { ...common, error, consumers: null };
+  }
+  return { ...common, consumers: consumers.map(({ days, ...one }) => (byDay ? { ...one, days } : one)) };
 }

@@ -24,8 +24,8 @@ export const part = definePart({
     },
   },
   readConfig,
-  start({ openRedis }) {
-    const namespaces = createNamespaces(openRedis);
+  start({ openRedis, countFile }) {
+    const namespaces = createNamespaces(openRedis, countFile);
     const holds = createHolds();
     return {
       stepsOf(config) {

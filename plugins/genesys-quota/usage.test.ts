@@ -13,13 +13,20 @@ import {
 } from '../shared/redis/connection.js';
 import { REDIS_FIELDS } from '../shared/redis/schema.js';
 import { readRedisSettings } from '../shared/redis/settings.js';
-import { createUsage } from './usage.js';
+import { spanOfMonth } from '../shared/use-counts/span.js';
+import { type ConsumerUsage, createUsage, type Usage } from './usage.js';
 
 const openRedis = createRedisConnections();
 
 const CRM = { id: '1', username: 'svc crm' };
 const IVR = { id: '2', username: 'svc-ivr' };
 const NOVEMBER = Date.UTC(2026, 10, 30, 23, 59, 59, 999);
+
+/** Returns the use of a month, without the days. */
+async function of(usage: Usage, month: string): Promise<Omit<ConsumerUsage, 'days'>[]> {
+  const consumers = await usage.read(spanOfMonth(month));
+  return consumers.map(({ days: _, ...consumer }) => consumer);
+}
 
 it('in memory is of this process, and begins anew with the month in UTC', async () => {
   const usage = createUsage('n', undefined);
@@ -29,12 +36,12 @@ it('in memory is of this process, and begins anew with the month in UTC', async 
   usage.count(IVR, 1, NOVEMBER);
   usage.count(IVR, -1, NOVEMBER);
   usage.count(CRM, 1, NOVEMBER + 1);
-  expect(await usage.read('2026-11')).toEqual([
+  expect(await of(usage, '2026-11')).toEqual([
     { ...IVR, requests: 2 },
     { ...CRM, requests: 1 },
   ]);
-  expect(await usage.read('2026-12')).toEqual([{ ...CRM, requests: 1 }]);
-  expect(await usage.read('2026-10')).toEqual([]);
+  expect(await of(usage, '2026-12')).toEqual([{ ...CRM, requests: 1 }]);
+  expect(await of(usage, '2026-10')).toEqual([]);
 });
 
 describe('while Redis is away', () => {
@@ -108,11 +115,23 @@ describe('in Redis', unless(REDIS_MISSING), () => {
     for (const node of nodes) for (let i = 0; i < 3; i += 1) node.count(CRM, 1, NOVEMBER);
     nodes[0]?.count({ id: '', username: '' }, 1, NOVEMBER);
     await nodes[0]?.flush();
-    expect(await nodes[1]?.read('2026-11')).toEqual([
+    expect(await (nodes[1] && of(nodes[1], '2026-11'))).toEqual([
       { ...CRM, requests: 6 },
       { id: '', username: '', requests: 1 },
     ]);
-    expect(Number(server.cli('ttl', 'genesys:quota:{all}:usage:2026-11'))).toBeGreaterThan(390 * 86_400);
+    expect(Number(server.cli('ttl', 'genesys:quota:{all}:usage:2026-11-30'))).toBeGreaterThan(390 * 86_400);
+  });
+
+  it('is by day, and in a month also what versions that counted by month have left', async () => {
+    server.cli('hset', 'genesys:quota:{days}:usage:2026-11', '1 svc crm', '40');
+    const usage = createUsage('days', redis);
+    usage.count(CRM, 1, NOVEMBER);
+    usage.count(CRM, 1, NOVEMBER - 86_400_000);
+    const days = { '2026-11': 40, '2026-11-29': 1, '2026-11-30': 1 };
+    expect(await usage.read(spanOfMonth('2026-11'))).toEqual([{ ...CRM, requests: 42, days }]);
+    expect(await usage.read({ since: '2026-11-30', until: '2026-12-01' })).toEqual([
+      { ...CRM, requests: 1, days: { '2026-11-30': 1 } },
+    ]);
   });
 
   it('loses nothing and counts nothing twice when an answer of Redis is lost', async () => {
@@ -121,10 +140,10 @@ describe('in Redis', unless(REDIS_MISSING), () => {
     // It is stopped before it is asked: it will carry out what it was sent, long after the deadline.
     server.signal('SIGSTOP');
     await usage.flush();
-    await expect(usage.read('2026-11')).rejects.toThrow('Redis cannot be used');
+    await expect(of(usage, '2026-11')).rejects.toThrow('Redis cannot be used');
     usage.count(IVR, 1, NOVEMBER);
     server.signal('SIGCONT');
-    const counts = await waitFor('Redis to be used again', () => usage.read('2026-11').catch(() => undefined));
+    const counts = await waitFor('Redis to be used again', () => of(usage, '2026-11').catch(() => undefined));
     expect(counts).toEqual([
       { ...CRM, requests: 5 },
       { ...IVR, requests: 1 },

@@ -17,6 +17,7 @@ const usable = (value: string) => ({
   kind: 'token' as const,
   value,
   ref: 'ref-1',
+  clientId: 'client',
   origin: 'request' as const,
   allowance: createAllowance(),
 });

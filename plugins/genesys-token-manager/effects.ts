@@ -14,8 +14,8 @@ export type TokenSource = 'memory' | TokenOrigin;
 export interface Effects extends Clock, FetchEffects {
   /** Counts a token request by how it ended. */
   countTokenRequest?(result: TokenRequestResult): void;
-  /** Counts a request by where its token came from. */
-  countTokenUse?(source: TokenSource): void;
+  /** Counts a request by where its token came from, and by whose it is. */
+  countTokenUse?(source: TokenSource, clientId: string): void;
 }
 
 /** The effects outside tests. */

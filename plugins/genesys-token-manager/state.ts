@@ -7,6 +7,7 @@ import type { RedisConnection } from '../shared/redis/connection.js';
 import type { Services } from '../shared/services.js';
 import { accessStep, type Injection } from './access.js';
 import { createCircuitBreakers } from './circuit-breakers.js';
+import { createClientUse } from './client-use.js';
 import type { Config } from './config.js';
 import { type Effects, realEffects } from './effects.js';
 import { createGate, type Gate } from './gate.js';
@@ -26,10 +27,18 @@ import { createRouteClosures } from './tokens/route-closures.js';
 import { openTokenStore } from './tokens/store.js';
 
 /** Starts the state without tokens. The first request of an OAuth client has its token fetched. */
-export function startTokenManager({ openRedis }: Services): RunningPart<Config> {
+export function startTokenManager({ openRedis, countFile }: Services): RunningPart<Config> {
   const regionGroups = createRegionGroups();
   const metrics = createMetrics(() => broker, regionGroups, realEffects.nowMs);
-  const effects: Effects = { ...realEffects, ...metrics };
+  const clientUse = createClientUse(countFile);
+  const effects: Effects = {
+    ...realEffects,
+    ...metrics,
+    countTokenUse(source, clientId) {
+      metrics.countTokenUse(source);
+      clientUse.count(clientId);
+    },
+  };
   const broker = createTokenBroker(effects);
   const operator = createOperations(broker);
   const breakers = createCircuitBreakers(effects);
@@ -106,7 +115,13 @@ export function startTokenManager({ openRedis }: Services): RunningPart<Config> 
   return {
     stepsOf,
     metrics: metrics.families,
-    operations: [...operator.operations, ...regionOperations(regionGroups, effects.nowMs), breakers.operation],
+    operations: [
+      ...operator.operations,
+      clientUse.operation,
+      ...regionOperations(regionGroups, effects.nowMs),
+      breakers.operation,
+    ],
+    shutdown: clientUse.flush,
   };
 }
 

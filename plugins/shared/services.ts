@@ -1,12 +1,19 @@
 /** What the parts of a process share. */
+import { realClock } from './clock.js';
 import { createRedisConnections, type OpenRedis } from './redis/connection.js';
+import { type CountFile, createCountFile } from './use-counts/file.js';
 
 export interface Services {
   /** Returns one connection for the same settings, whichever part asks. */
   openRedis: OpenRedis;
+  /** Where counts survive the process; undefined: nowhere. */
+  countFile: CountFile | undefined;
 }
 
-/** Makes the services of a process. Does not connect yet. */
-export function createServices(): Services {
-  return { openRedis: createRedisConnections() };
+/** Makes the services of a process. Does not connect yet. @param stateDir where they may keep files */
+export function createServices(stateDir?: string): Services {
+  return {
+    openRedis: createRedisConnections(),
+    countFile: stateDir === undefined ? undefined : createCountFile(stateDir, realClock),
+  };
 }

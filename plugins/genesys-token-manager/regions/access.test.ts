@@ -18,6 +18,7 @@ const POLICY = { failures: 2, windowMs: 10_000, probeAfterMs: 30_000 };
 const NO_TOKEN = { kind: 'none' as const, reason: 'login answered 500', retryAfterMs: 4_200 };
 const tokenOf = (name: string) => ({
   kind: 'token' as const,
+  clientId: 'client',
   value: `token-of-${name}`,
   ref: `ref-${name}`,
   origin: 'request' as const,

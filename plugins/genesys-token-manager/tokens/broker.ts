@@ -47,6 +47,8 @@ export interface UsableToken {
   value: string;
   /** A name for the token that reveals nothing about it. */
   ref: string;
+  /** Whose token it is. */
+  clientId: string;
   /** How this process got the token. */
   origin: TokenOrigin;
   allowance: Allowance;
@@ -165,7 +167,7 @@ export function createTokenBroker(effects: Effects): TokenBroker {
       if (now >= token.renewAtMs) void fly(client, policy, store);
     }
     idle?.observe(useOf(token), now);
-    return usable(token, failure);
+    return usable(client, token, failure);
   }
 
   /** Tells the other nodes when the token was last used, at most once a minute. */
@@ -200,7 +202,7 @@ export function createTokenBroker(effects: Effects): TokenBroker {
     const kept = (isSame && before.token) || token;
     entries.set(client.key, { client, idle, token: kept });
     keyByRef.set(kept.ref, client.key);
-    return usable(kept, undefined);
+    return usable(client, kept, undefined);
   }
 
   function keepFailure(client: OauthClient, fault: Fault): TokenOutcome {
@@ -216,7 +218,7 @@ export function createTokenBroker(effects: Effects): TokenBroker {
     if (token === undefined) return none(failure, now);
     keyByRef.set(token.ref, client.key);
     // Perhaps nobody waits for this flight, so the next request reports its failure.
-    return now < token.expiresAtMs ? usable(token, undefined) : none(failure, now);
+    return now < token.expiresAtMs ? usable(client, token, undefined) : none(failure, now);
   }
 
   function tokenOf(ref: string): HeldToken | undefined {
@@ -231,7 +233,7 @@ export function createTokenBroker(effects: Effects): TokenBroker {
       const now = effects.nowMs();
       if (token === undefined || now >= Math.min(token.refusedAtMs, token.expiresAtMs)) return undefined;
       if (idle?.mayBeDead(token.allowance, now)) return undefined;
-      return usable(token, failure);
+      return usable(client, token, failure);
     },
     refuse(ref) {
       const token = tokenOf(ref);
@@ -287,11 +289,11 @@ function useOf({ grantedAtMs, allowance }: HeldToken): TokenUse {
   };
 }
 
-function usable(token: HeldToken, failure: HeldFailure | undefined): UsableToken {
+function usable({ clientId }: OauthClient, token: HeldToken, failure: HeldFailure | undefined): UsableToken {
   const { value, ref, origin, allowance } = token;
-  if (failure === undefined || failure.told) return { kind: 'token', value, ref, origin, allowance };
+  if (failure === undefined || failure.told) return { kind: 'token', value, ref, clientId, origin, allowance };
   failure.told = true;
-  return { kind: 'token', value, ref, origin, allowance, warning: failure.reason };
+  return { kind: 'token', value, ref, clientId, origin, allowance, warning: failure.reason };
 }
 
 function none(failure: HeldFailure, nowMs: number): NoToken {

@@ -66,7 +66,7 @@ export function createTokenPool(
     const outcomes = slotsInUse().map((slot) => slot.get());
     const chosen = choose(outcomes.filter(isToken), route);
     if (chosen?.kind === 'token') {
-      countTokenUse?.('memory');
+      countTokenUse?.('memory', chosen.clientId);
       return chosen;
     }
     const flights = outcomes.filter((outcome) => outcome instanceof Promise);
@@ -92,7 +92,7 @@ export function createTokenPool(
   }
 
   function waitedFor(token: UsableToken): UsableToken {
-    countTokenUse?.(token.origin);
+    countTokenUse?.(token.origin, token.clientId);
     return token;
   }
 
