@@ -79,6 +79,40 @@ describe('API', () => {
     expect(await statusOf(other, '/api/v2/users')).toBe(200);
   });
 
+  it("reports use by client a day late, after the query has run, in the shapes of Genesys' SDK", async () => {
+    const day = (ago: number): string => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+    const entry = { clientId: DEFAULT_CLIENT.clientId, templateUri: '/api/v2/users', httpMethod: 'GET' };
+    cloud.control.addUsage({ ...entry, day: day(2), status: 200, requests: 40 });
+    cloud.control.addUsage({ ...entry, day: day(1), status: 200, requests: 5 });
+    cloud.control.addUsage({ ...entry, day: day(1), status: 429, requests: 2 });
+    cloud.control.addUsage({ ...entry, day: day(1), clientId: 'another', status: 200, requests: 1 });
+    await get('/api/v2/users');
+    const query: Models.ApiUsageOrganizationQuery = {
+      interval: `${day(5)}T00:00:00/${day(-1)}T00:00:00`,
+      granularity: 'Day',
+      metrics: ['Requests', 'Status429'],
+      groupBy: ['OAuthClientId'],
+    };
+    const report = async () => {
+      const { resultsUri = '' } = await read<Models.UsageExecutionResult>(send('POST', '/api/v2/usage/query', query));
+      expect(await get<Models.ApiUsageQueryResult>(resultsUri)).toEqual({ queryStatus: 'Running' });
+      const { queryStatus, results = [] } = await get<Models.ApiUsageQueryResult>(resultsUri);
+      expect(queryStatus).toBe('Complete');
+      return results;
+    };
+    const own = { clientId: DEFAULT_CLIENT.clientId, clientName: `Client ${DEFAULT_CLIENT.clientId}` };
+    const date = (ago: number): string => `${day(ago)}T00:00:00.000Z`;
+    expect(await report()).toEqual([
+      { ...own, date: date(2), requests: 40, status429: 0 },
+      { ...own, date: date(1), requests: 7, status429: 2 },
+      { clientId: 'another', clientName: '', date: date(1), requests: 1, status429: 0 },
+    ]);
+    cloud.control.setUsageLag(0);
+    expect((await report()).find((row) => row.date === date(0))).toMatchObject({ ...own, requests: 6 });
+    const wrong = await send('POST', '/api/v2/usage/query', { ...query, groupBy: ['Consumer'] });
+    expect(wrong.status).toBe(400);
+  });
+
   it('lets a token die that idles, and no other', async () => {
     cloud.control.setIdleTimeout(300);
     vi.useFakeTimers({ toFake: ['Date'] });

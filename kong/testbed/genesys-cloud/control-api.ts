@@ -107,6 +107,11 @@ const ROUTES: [path: string, method: string, act: Act][] = [
     (control, { body }) => control.setRouteLimits(parseRouteLimits(parseFields(body, ['limits']))),
   ],
   [
+    '/usage-lag',
+    'POST',
+    (control, { body }) => control.setUsageLag(requiredNumber(parseFields(body, ['days']), 'days')),
+  ],
+  [
     '/idle-timeout',
     'POST',
     (control, { body }) => {

@@ -7,6 +7,7 @@ import type { RateLimiter, RouteLimit } from './rate-limit.js';
 import type { Counts, ReceivedRequest, RequestFilter, RequestLog } from './requests.js';
 import type { Stub, StubStore } from './stubs.js';
 import type { IssuedToken, TokenStore } from './tokens.js';
+import type { UsageEntry, UsageRecord } from './usage-record.js';
 
 /** All that can be set while the simulator runs. */
 export interface Settings {
@@ -56,6 +57,10 @@ export interface Control {
   clearStubs(): void;
   stubs(): Stub[];
   setCompression(enabled: boolean): void;
+  /** Adds to Genesys' report of use, such as what was before the simulator started. */
+  addUsage(entry: UsageEntry): void;
+  /** How many days the report is behind: 1 as with Genesys; 0 has today's requests too. */
+  setUsageLag(days: number): void;
 }
 
 export interface ControlledParts {
@@ -66,11 +71,12 @@ export interface ControlledParts {
   clients: ClientStore;
   rateLimiter: RateLimiter;
   settings: Settings;
+  usage: UsageRecord;
 }
 
 /** Ties the parts of a simulator together for its user. */
 export function createControl(parts: ControlledParts): Control {
-  const { log, faults, stubs, tokens, clients, rateLimiter, settings } = parts;
+  const { log, faults, stubs, tokens, clients, rateLimiter, settings, usage } = parts;
   return {
     requests: log.requests,
     counts: log.counts,
@@ -104,6 +110,10 @@ export function createControl(parts: ControlledParts): Control {
     stubs: stubs.list,
     setCompression(enabled) {
       settings.compression = enabled;
+    },
+    addUsage: usage.add,
+    setUsageLag(days) {
+      usage.lagDays = days;
     },
   };
 }

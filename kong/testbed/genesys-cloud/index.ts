@@ -17,6 +17,7 @@ import { createSecurityStore } from './security.js';
 import { createRegionServer } from './server.js';
 import { createStubStore } from './stubs.js';
 import { createTokenStore } from './tokens.js';
+import { createUsageRecord } from './usage-record.js';
 
 export { type ClientOptions, DEFAULT_CLIENT, DEMO_APP } from './clients.js';
 export type { Control } from './control.js';
@@ -25,6 +26,7 @@ export type { RouteLimit } from './rate-limit.js';
 export type { Counts, ReceivedRequest, RequestFilter } from './requests.js';
 export type { Encoding, Stub } from './stubs.js';
 export type { IssuedToken } from './tokens.js';
+export type { UsageEntry } from './usage-record.js';
 
 export interface GenesysCloudOptions {
   /** 0, the default, takes a free port. */
@@ -80,13 +82,20 @@ export async function startGenesysCloud(options: GenesysCloudOptions = {}): Prom
     clients,
     rateLimiter: createRateLimiter(options.rateLimitPerMinute ?? DEFAULT_RATE_LIMIT_PER_MINUTE),
     settings,
+    usage: createUsageRecord(),
   };
   const control = createControl(parts);
   const server = createRegionServer({
     ...parts,
     codes: createAuthorizationCodes(),
     users: data.users,
-    router: createRouter({ data, clients, tokens, security: createSecurityStore(options.securitySecrets ?? []) }),
+    router: createRouter({
+      data,
+      clients,
+      tokens,
+      security: createSecurityStore(options.securitySecrets ?? []),
+      usage: parts.usage,
+    }),
     answerControl: (...request) => answerControl(control, ...request),
   });
 

@@ -136,9 +136,31 @@ async function handle(parts: RegionParts, request: IncomingMessage, response: Se
     {
       compression: faulty === undefined ? compressionOf(parts, received) : undefined,
       fault,
-      onStart: (status) => parts.log.answered(record, status),
+      onStart(status) {
+        parts.log.answered(record, status);
+        countUse(parts, received, record, status);
+      },
     },
   );
+}
+
+/** Counts a request for Genesys' report of use: those with a live token. */
+function countUse(
+  { usage }: RegionParts,
+  { stub, match }: Received,
+  { kind, method, authorized, clientId, at }: ReceivedRequest,
+  status: number,
+): void {
+  if (kind !== 'api' || !authorized || clientId === undefined) return;
+  const templateUri = stub?.stub.path ?? match?.pattern ?? '(unknown)';
+  usage.add({
+    day: new Date(at).toISOString().slice(0, 10),
+    clientId,
+    templateUri,
+    httpMethod: method,
+    status,
+    requests: 1,
+  });
 }
 
 function receive(parts: RegionParts, request: IncomingMessage, method: string, path: string, query: string): Received {

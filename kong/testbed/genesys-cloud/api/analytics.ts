@@ -125,7 +125,7 @@ function statistics(metric: string, count: number, meanMs: number): Models.Stati
 }
 
 /** @throws ApiError 400 unless it is an ISO 8601 interval of two instants, the first before the second */
-function parseInterval(text: string): Interval {
+export function parseInterval(text: string): Interval {
   const [start = '', end = '', rest] = text.split('/');
   const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/;
   const read = (part: string): number =>
@@ -159,7 +159,8 @@ function parsePagingSpec(value: unknown): Models.PagingSpec {
   return { pageSize: whole('pageSize', 25, MAX_DETAILS), pageNumber: whole('pageNumber', 1, 1_000_000) };
 }
 
-function textList(body: JsonObject, field: string): string[] {
+/** The items of a list of text; none if the field is absent. @throws ApiError 400 if it is anything else */
+export function textList(body: JsonObject, field: string): string[] {
   const value = body[field];
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {

@@ -7,6 +7,7 @@ import type { ClientStore } from '../clients.js';
 import type { OrganizationData } from '../data/organization.js';
 import type { SecurityStore } from '../security.js';
 import type { IssuedToken, TokenStore } from '../tokens.js';
+import type { UsageRecord } from '../usage-record.js';
 
 export interface ApiRequest {
   method: string;
@@ -24,6 +25,7 @@ export interface ApiServices {
   clients: ClientStore;
   tokens: TokenStore;
   security: SecurityStore;
+  usage: UsageRecord;
 }
 
 export interface ApiRoute {
@@ -37,13 +39,13 @@ export interface ApiRoute {
  * Refuses a caller whose roles do not allow it. Only the resources that manage credentials ask.
  * @throws ApiError 403 that names the permission, as Genesys does
  */
-export function requirePermission(clients: ClientStore, { token }: ApiRequest, permission: string): void {
+export function requirePermission(clients: ClientStore, { token }: ApiRequest, ...anyOf: readonly string[]): void {
   const permissions = clients.get(token.clientId)?.permissions;
-  if (permissions === undefined || permissions.includes(permission)) return;
+  if (permissions === undefined || anyOf.some((permission) => permissions.includes(permission))) return;
   throw new ApiError(
     403,
     'missing.any.permissions',
-    `Unable to perform the requested action. You must have at least one of the following permissions assigned: [${permission}]`,
+    `Unable to perform the requested action. You must have at least one of the following permissions assigned: [${anyOf.join(', ')}]`,
   );
 }
 

@@ -12,6 +12,7 @@ import { organizationRoutes } from './organization.js';
 import { queueRoutes } from './queues.js';
 import type { ApiRoute, ApiServices } from './route.js';
 import { securityRoutes } from './security.js';
+import { usageRoutes } from './usage.js';
 import { userRoutes } from './users.js';
 
 /** A path's route; without `route`, the path exists and takes only the methods in `allowed`. */
@@ -39,6 +40,7 @@ export function createRouter(services: ApiServices): Router {
     organizationRoutes,
     externalContactRoutes,
     securityRoutes,
+    usageRoutes,
   ];
   const paths = new Map<string, { matches: PathMatcher; routes: ApiRoute[] }>();
   for (const route of resources.flatMap((resource) => resource(services))) {
