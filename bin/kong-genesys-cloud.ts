@@ -82,6 +82,13 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     const { usage } = await settings();
     return { usage, run: async () => ({ text: await runTry(args, process.stdin, { tryAudit, tryFilter }) }) };
   },
+  async usage() {
+    const [{ USAGE_USAGE, usage }, { listClients }] = await Promise.all([
+      import('../kong/install/usage/command.js'),
+      import('../plugins/genesys-token-manager/try-login.js'),
+    ]);
+    return { usage: USAGE_USAGE, run: () => usage(args, { env: process.env, listClients, nowMs: Date.now() }) };
+  },
 };
 
 const { usage, run } = await (COMMANDS[command ?? ''] ?? settings)();

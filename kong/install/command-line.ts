@@ -43,6 +43,7 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
        kong-genesys-cloud render [--region REGION] [...]
        kong-genesys-cloud run [--conf FILE] [-- COMMAND ...]
        kong-genesys-cloud suggest filter [...]
+       kong-genesys-cloud usage [--month MONTH] [...]
   --ready    prints nothing, and fails unless the plugin servers answer that the Kong with this prefix is configured with:
              for health checks
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart;

@@ -2,17 +2,26 @@
  * Use by consumer and by OAuth client, from requests through the gateway to what an operator reads: it survives a
  * plugin server that is killed, without Redis, and is set next to Genesys' own report.
  */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { usage } from '../../kong/install/usage/command.js';
 import { DEFAULT_CLIENT } from '../../kong/testbed/genesys-cloud/index.js';
+import { call, login } from '../../kong/testbed/genesys-cloud/testing.js';
 import { freePort } from '../../kong/testbed/native-kong.js';
+import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
+import { listClients } from '../../plugins/genesys-token-manager/try-login.js';
+import { DAY_MS, dayOf } from '../../plugins/shared/use-counts/span.js';
 import { GATEWAY_KIND } from './gateway.js';
 import { type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
 
+/** Who asks for Genesys' report: not the gateway's own client, so that asking does not count for it. */
+const REPORTS = { clientId: 'reports', clientSecret: 'reports-secret', permissions: ['usage:organization:view'] };
 const QUOTA = 'genesys-quota';
 const folder = mkdtempSync(join(tmpdir(), 'usage-'));
 
@@ -24,7 +33,8 @@ beforeAll(async () => {
   const args = ['--state-dir', join(folder, 'state'), '--metrics', new URL(operator).host];
   const named = ['genesys-quota', 'genesys-token-manager', 'genesys-gateway'];
   const plugins = PLUGINS.map((plugin) => (named.includes(plugin.name) ? { ...plugin, args } : plugin));
-  setup = await startGenesysGateway({ withQuota: true, plugins });
+  const clients = [DEFAULT_CLIENT, REPORTS, { ...REPORTS, clientId: 'others', permissions: [] }];
+  setup = await startGenesysGateway({ withQuota: true, plugins, clients });
 });
 afterAll(async () => {
   await setup?.close();
@@ -75,5 +85,57 @@ describe.skipIf(GATEWAY_KIND === 'docker' || process.env.PROCESSES === 'each')('
     expect(await used()).toEqual({ ...before, consumers: [['svc-demo', 7]], clients: [[client, 7]] });
     const file = readFileSync(join(folder, 'state', 'genesys-use.json'), 'utf8');
     expect(JSON.parse(file)).toMatchObject({ version: 1 });
+  });
+
+  const credentials = (clientId: string) => ({
+    GENESYS_CLIENT_ID: clientId,
+    GENESYS_CLIENT_SECRET: REPORTS.clientSecret,
+    GENESYS_TOKEN_URL: setup.genesys.tokenUrl,
+  });
+  /** Runs the command tomorrow, when Genesys has today's requests. */
+  const tomorrow = async (clientId = REPORTS.clientId) => {
+    const nowMs = Date.now() + DAY_MS;
+    const args = ['--day', dayOf(Date.now()), '--format', 'json', operator];
+    const { text } = await usage(args, { env: credentials(clientId), listClients, nowMs });
+    return JSON.parse(text) as { clients: object[]; consumers: object[]; findings: string[] };
+  };
+
+  it('agrees with what Genesys reports, until somebody goes past the gateway', async () => {
+    const { genesys } = setup;
+    genesys.control.setUsageLag(0);
+    await send(3);
+    const requests = (((await ask<ClientCounts>('/usage/clients')).clients[0] ?? {}) as { requests: number }).requests;
+    const agreed = await tomorrow();
+    expect(agreed.clients).toContainEqual({
+      ...{ id: client, name: `Client ${client}`, gateway: requests, genesys: requests },
+      ...{ difference: 0, differencePercent: 0 },
+    });
+    expect(agreed.consumers).toMatchObject([{ name: 'svc-demo', requests }]);
+    expect(agreed.findings).toEqual([
+      expect.stringMatching(/^1 OAuth client with \d+ requests did not come through this gateway\.$/),
+    ]);
+
+    const token = await login(genesys);
+    for (let i = 0; i < 5; i += 1) await (await call(genesys, token, '/api/v2/tokens/me')).arrayBuffer();
+    expect((await tomorrow()).findings[0]).toMatch(/^genesys-client-id: Genesys counted 5 \(.* %\) more: /);
+  });
+
+  it('is not had from Genesys by a client that may not ask, which is said', async () => {
+    await expect(tomorrow('others')).rejects.toThrow('oauth:client:view or usage:organization:view');
+  });
+
+  it('is printed by the command, with and without Genesys', async () => {
+    const yesterday = dayOf(Date.now() - DAY_MS);
+    const entry = { clientId: client, templateUri: '/api/v2/users', httpMethod: 'GET', status: 200 };
+    setup.genesys.control.addUsage({ ...entry, day: yesterday, requests: 4321 });
+    const run = async (env: Record<string, string>, ...args: string[]) => {
+      const bin = join(ROOT, 'dist/bin/kong-genesys-cloud.js');
+      const command = [bin, 'usage', '--day', yesterday, ...args, operator];
+      return (await promisify(execFile)(process.execPath, command, { env: { ...process.env, ...env } })).stdout;
+    };
+    const text = await run(credentials(REPORTS.clientId), '--allocation', '4000', '--price', '0.01');
+    expect(text).toMatch(/^genesys-client-id +Client genesys-client-id +4321/m);
+    expect(text).toContain('4321 requests in all, of 4000 in the allocation: 3.21 for what is beyond');
+    expect(await run({ GENESYS_CLIENT_ID: '', GENESYS_CLIENT_SECRET: '' })).toContain('Genesys was not asked');
   });
 });

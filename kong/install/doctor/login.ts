@@ -47,13 +47,29 @@ export function apiUrlOf(tokenUrl: string): string | undefined {
   return isLoopback(hostname) ? origin : undefined;
 }
 
-/** Reads a path of the API. The token goes to that host only: redirects are not followed. */
-export async function askApi(apiUrl: string, path: string, token: string, timeoutMs: number): Promise<ApiAnswer> {
+/**
+ * Reads a path of the API. The token goes to that host only: redirects are not followed.
+ * @param query sent by POST, as JSON; undefined: a GET
+ */
+export async function askApi(
+  apiUrl: string,
+  path: string,
+  token: string,
+  timeoutMs: number,
+  query?: object,
+): Promise<ApiAnswer> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     const { default: fetch } = await import('node-fetch');
+    const headers = {
+      Accept: 'application/json',
+      Authorization: `Bearer ${token}`,
+      'User-Agent': 'kong-genesys-cloud',
+    };
+    const post = query && { method: 'POST', body: JSON.stringify(query) };
     const response = await fetch(apiUrl + path, {
-      headers: { Accept: 'application/json', Authorization: `Bearer ${token}`, 'User-Agent': 'kong-genesys-cloud' },
+      ...post,
+      headers: { ...headers, ...(post && { 'Content-Type': 'application/json' }) },
       redirect: 'manual',
       size: MAX_BODY_BYTES,
       signal,
