@@ -20,7 +20,7 @@ describe('kong-genesys-cloud', () => {
 
   it('prints lines of kong.conf, with one process for all plugins', async () => {
     const command =
-      '/usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-plugins.js --socket /usr/local/kong/genesys-plugins.socket --plugins genesys-quota,genesys-login';
+      '/usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-plugins.js --socket /usr/local/kong/genesys-plugins.socket --plugins genesys-quota,genesys-login --state-dir /usr/local/kong';
     expect(await run(['--plugins', 'genesys-quota,genesys-login'], HERE)).toBe(
       [
         'nginx_proxy_proxy_buffers = 176 64k',
@@ -42,11 +42,18 @@ describe('kong-genesys-cloud', () => {
 
   it('gives the audit log a file, unless its output is named', async () => {
     expect(await run(['--prefix', '/kong'], HERE)).toContain(
-      '--socket /kong/genesys-plugins.socket --stdout /kong/genesys-audit.log\n',
+      '--socket /kong/genesys-plugins.socket --state-dir /kong --stdout /kong/genesys-audit.log\n',
     );
     const named = await run(['--', '--stdout', '/proc/1/fd/1'], HERE);
     expect(named).toContain('--stdout /proc/1/fd/1\n');
     expect(named).not.toContain('genesys-audit.log');
+  });
+
+  it('has use kept in the prefix, unless it is said where, or what is kept goes with a container', async () => {
+    expect(await run(['--', '--state-dir', '/var/lib/kong'], HERE)).not.toContain('--state-dir /usr/local/kong');
+    expect(await run(['--', '--stdout=/proc/1/fd/1'], HERE)).not.toContain('--state-dir');
+    expect(await run(['--format', 'env'], HERE)).not.toContain('--state-dir');
+    expect(await run(['--plugins', 'genesys-login'], HERE)).not.toContain('--state-dir');
   });
 
   it('names the plugins of the process only where they are not all', async () => {
@@ -75,8 +82,8 @@ describe('kong-genesys-cloud', () => {
         'plugins = bundled,genesys-quota',
         'pluginserver_names = genesys-quota',
         'pluginserver_genesys_quota_socket = /usr/local/kong/genesys-quota.socket',
-        'pluginserver_genesys_quota_start_cmd = /usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-quota.js --socket /usr/local/kong/genesys-quota.socket',
-        'pluginserver_genesys_quota_query_cmd = /usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-quota.js --socket /usr/local/kong/genesys-quota.socket --dump',
+        'pluginserver_genesys_quota_start_cmd = /usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-quota.js --socket /usr/local/kong/genesys-quota.socket --state-dir /usr/local/kong',
+        'pluginserver_genesys_quota_query_cmd = /usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-quota.js --socket /usr/local/kong/genesys-quota.socket --state-dir /usr/local/kong --dump',
         '',
       ].join('\n'),
     );
@@ -86,22 +93,25 @@ describe('kong-genesys-cloud', () => {
     const outside = ['--processes', 'outside', '--plugins', 'genesys-quota,genesys-login'];
     const command =
       '/usr/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin/genesys-plugins.js --socket /run/kong-genesys-cloud/genesys-plugins.socket --plugins genesys-quota,genesys-login';
+    const state = '--state-dir /usr/local/kong';
     expect((await run(outside, HERE)).split('\n').slice(5)).toEqual([
       'plugins = bundled,genesys-quota,genesys-login',
       'pluginserver_names = genesys-quota,genesys-login',
       'pluginserver_genesys_quota_socket = /run/kong-genesys-cloud/genesys-plugins.socket',
-      `pluginserver_genesys_quota_query_cmd = ${command} --dump --plugin genesys-quota`,
+      `pluginserver_genesys_quota_query_cmd = ${command} ${state} --dump --plugin genesys-quota`,
       'pluginserver_genesys_login_socket = /run/kong-genesys-cloud/genesys-plugins.socket',
-      `pluginserver_genesys_login_query_cmd = ${command} --dump --plugin genesys-login`,
+      `pluginserver_genesys_login_query_cmd = ${command} ${state} --dump --plugin genesys-login`,
       '',
     ]);
     const unit = await run([...outside, '--format', 'systemd', '--', '--deadline', '100'], HERE);
-    expect(unit).toContain(`\nExecStart=${command} --deadline 100\n`);
+    expect(unit).toContain(`\nExecStart=${command} --deadline 100 ${state}\n`);
     expect(unit).toContain('\nTimeoutStopSec=210\n');
-    expect(unit).not.toContain('ReadWritePaths');
+    expect(unit).toContain('\nReadWritePaths=/usr/local/kong\n');
+    const login = ['--processes', 'outside', '--plugins', 'genesys-login', '--format', 'systemd'];
+    expect(await run(login, HERE)).not.toContain('ReadWritePaths');
     const flags = ['--stdout', '/var/log/a/audit.log', '--log-dir=/var/log/b'];
     const writing = await run(['--processes', 'outside', '--format', 'systemd', '--log', '/l', '--', ...flags], HERE);
-    expect(writing).toContain('\nReadWritePaths=/var/log/a /var/log/b\n');
+    expect(writing).toContain('\nReadWritePaths=/var/log/a /var/log/b /usr/local/kong\n');
     expect(writing).toContain('\nStandardOutput=append:/l\n');
   });
 
@@ -137,7 +147,7 @@ describe('kong-genesys-cloud', () => {
   it('redirects what plugin servers print, and no dump', async () => {
     const lines = (await run([...quotaAlone, '--log', '/proc/1/fd/2'], HERE)).split('\n');
     const ends = (name: string): string | undefined => lines.find((line) => line.includes(name))?.slice(-25);
-    expect(ends('_start_cmd')).toBe('cket >> /proc/1/fd/2 2>&1');
+    expect(ends('_start_cmd')).toBe('kong >> /proc/1/fd/2 2>&1');
     expect(ends('_query_cmd')).toMatch(/ --dump$/);
   });
 

@@ -21,10 +21,15 @@ import { asSystemdUnit } from './systemd.js';
 /** Below Kong's prefix, where the plugin servers' sockets are: whoever may make those may make this. */
 const AUDIT_LOG = 'genesys-audit.log';
 
+/** Plugins that count use. */
+const COUNTING = new Set(['genesys-quota', 'genesys-token-manager', 'genesys-gateway']);
+
 /** A schema for Konnect's control planes, of one plugin. */
 const LUA_SCHEMA = 'lua-schema';
 const FORMATS = { conf: asKongConf, env: asEnvironment, helm: asHelmValues };
 const SYSTEMD = 'systemd';
+/** What is kept in a container goes with it. */
+const FOR_MACHINES = ['conf', SYSTEMD];
 
 /** Kong's entry points empty folders in its prefix when they start, and a container may have its own. */
 const OUTSIDE_SOCKETS = '/run/kong-genesys-cloud';
@@ -58,7 +63,7 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
   --package  the package's folder (the one that this lies in)
   --log      a file to which the plugin servers append what they print, such as stacks; /proc/1/fd/2 in a container
   after --   further flags of the plugin servers, such as --secrets-dir /run/secrets; without --stdout, the audit log
-             of kong.yml goes to ${AUDIT_LOG} in Kong's prefix`;
+             of kong.yml goes to ${AUDIT_LOG} in Kong's prefix; without --state-dir, use is kept there too`;
 
 /**
  * Runs the command; answers with what it prints.
@@ -118,7 +123,11 @@ function readArguments(args: readonly string[], here: Here) {
     node: readPath('node', values.node),
     packageFolder: readPath('package', values.package),
     sockets: readPath('sockets', values.sockets ?? (processes === 'outside' ? OUTSIDE_SOCKETS : prefix)),
-    flags: writesNowhere(plugins, positionals) ? [...positionals, '--stdout', join(prefix, AUDIT_LOG)] : positionals,
+    flags: [
+      ...positionals,
+      ...(FOR_MACHINES.includes(values.format) ? stateFlags(plugins, positionals, prefix) : []),
+      ...logFlags(plugins, positionals, prefix),
+    ],
     log: values.log === undefined ? undefined : readPath('log', values.log),
   };
   // What is asked for by name is asked; otherwise what Kong is configured with.
@@ -134,10 +143,25 @@ function readSchemaName(name = ''): PluginChoice {
   return choice;
 }
 
-/** Returns whether an audit log would have nothing to write to, and so refuse all requests. */
-function writesNowhere(plugins: readonly PluginChoice[], flags: readonly string[]): boolean {
+/** Returns where the audit log writes, unless it is said: with nothing to write to, it would refuse all requests. */
+function logFlags(plugins: readonly PluginChoice[], flags: readonly string[], prefix: string): string[] {
   const hasLog = plugins.some(({ module }) => module === 'genesys-pii-log' || module === 'genesys-gateway');
-  return hasLog && !flags.some((flag) => flag === '--stdout' || flag.startsWith('--stdout='));
+  return hasLog && !names(flags, '--stdout') ? ['--stdout', join(prefix, AUDIT_LOG)] : [];
+}
+
+/** Returns where use is kept, unless it is said, or the audit log says that this is for a container. */
+function stateFlags(plugins: readonly PluginChoice[], flags: readonly string[], prefix: string): string[] {
+  const counts = plugins.some(({ module }) => COUNTING.has(module));
+  const isContainer = names(flags, '--stdout', '/proc/');
+  return counts && !isContainer && !names(flags, '--state-dir') ? ['--state-dir', prefix] : [];
+}
+
+/** Returns whether a flag is given, with a value that begins so. */
+function names(flags: readonly string[], flag: string, beginning = ''): boolean {
+  return flags.some(
+    (text, index) =>
+      (text === flag && flags[index + 1]?.startsWith(beginning)) || text.startsWith(`${flag}=${beginning}`),
+  );
 }
 
 /** Kong splits commands at spaces, and has no way to quote one. */

@@ -4,7 +4,7 @@ import { patienceSeconds } from '../plugin-server/deadline.js';
 import { commandsOf, deadlineOf, type InstallSettings } from './plugin-server-settings.js';
 
 /** What a plugin server writes to, by its flags: a file of entries, or a folder of such files. */
-const WRITES = /(?:^| )--(stdout|log-dir)[= ](\S+)/g;
+const WRITES = /(?:^| )--(stdout|log-dir|state-dir)[= ](\S+)/g;
 
 /**
  * Returns the unit. Kong starts after it and stops before it, if Kong's own unit is `kong.service`: requests that Kong
