@@ -152,9 +152,10 @@ describe("Genesys' SDK", () => {
   const [redirectUri] = APP_CLIENT.redirectUris;
 
   beforeAll(() => {
-    // An app sets its region, and `config.basePath` to the gateway; here the region is the simulator.
+    // As docs/user-apps.md says, but that the region's login is the simulator.
     Object.assign(client.config, {
-      getConfUrl: (kind: string) => (kind === 'login' ? genesys.url : gateway.url),
+      basePath: gateway.url,
+      getConfUrl: (kind: string, url: string) => (kind === 'login' ? genesys.url : url),
     });
   });
 
