@@ -111,15 +111,19 @@ describe('with a token in memory', () => {
     expect(calls[1]).toEqual(['ctx.shared.set', 'genesys_token', 'ref-1/1']);
   });
 
+  const many = { host: ['gw'], x: Array.from({ length: 999 }, () => 'x') };
   it.each([
-    ['gets no other, if genesys-user-token let it through', 'user', []],
-    ['is replaced', null, ['setHeaders']],
-  ])("a user's own token %s", async (_, mark, expected) => {
+    ['gets no other, if genesys-user-token let it through', 'user', {}, []],
+    ['gets no other behind more headers than Kong returns', 'user', many, []],
+    ['is replaced', null, {}, ['setHeaders']],
+  ])("a user's own token %s", async (_, mark, seen, expected) => {
     const { kong, calls } = fakeKong();
     const withToken = {
       ...kong,
       ctx: { shared: { ...kong.ctx.shared, get: async () => mark } },
-      request: { getHeaders: async () => ({ host: ['gw'], authorization: ['bearer of-a-user'] }) },
+      request: {
+        getHeaders: async () => ('host' in seen ? seen : { host: ['gw'], authorization: ['bearer of-a-user'] }),
+      },
     };
     await handleAccess(withToken as unknown as Kong, access(usable('abc')));
     expect(calls.map(([name]) => name.split('.').at(-1)).filter((name) => name === 'setHeaders')).toEqual(expected);

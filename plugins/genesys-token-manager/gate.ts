@@ -11,6 +11,7 @@ import { isOwnToken } from '../shared/genesys-route.js';
 import { type GuardedRequest, readGuarded, refusalOf } from '../shared/http/request-guard.js';
 import type { Consumer, HeaderMap } from '../shared/pdk.js';
 import { TOKEN_MARK, USER_MARK } from '../shared/token-mark.js';
+import { mayBeCut } from '../shared/withheld-headers.js';
 import { answered, withoutToken } from './answers.js';
 import type { LoginTokens } from './login-tokens.js';
 import { isRefused, type Operation, type Refusals } from './own-token.js';
@@ -60,7 +61,7 @@ export function createGate(refusals: Refusals, loginTokens: LoginTokens): Gate {
         event.request.getHeaders(),
         loginTokens.isAnyRevoked() ? event.nginx.getVar(AUTHORIZATION) : '',
       ]);
-      const isUsers = BEARER.test(headers.authorization?.[0] ?? '') && (await readMark(event)) === USER_MARK;
+      const isUsers = mayBeUsers(headers) && (await event.ctx.shared.get(TOKEN_MARK)) === USER_MARK;
       const operations = isUsers ? [] : refusals.on(upstreamUri);
       const own = operations.length === 0 ? undefined : await readOwn(event, operations);
       return { connection, upstreamUri, headers, authorization, isUsers, own };
@@ -84,10 +85,9 @@ export function createGate(refusals: Refusals, loginTokens: LoginTokens): Gate {
   };
 }
 
-/** Requests without a bearer token need not be asked for the mark. */
-const BEARER = /^bearer /i;
-
-const readMark = (event: Reader) => event.ctx.shared.get(TOKEN_MARK);
+/** Spares requests without a bearer token the reading of the mark. One with very many headers may have it unseen. */
+const mayBeUsers = (headers: HeaderMap): boolean =>
+  /^bearer /i.test(headers.authorization?.[0] ?? '') || mayBeCut(headers);
 
 /** nginx joins all lines of the header in this variable. */
 const AUTHORIZATION = 'http_authorization';

@@ -56,8 +56,12 @@ export function withheldHeaders(keptName: string): (present: HeaderMap) => Heade
 
 /** Returns whether these are all headers of a request. Each has a Host, unless it is of HTTP/1.0. */
 function isWhole(headers: HeaderMap): boolean {
-  if (!('host' in headers)) return false;
+  return 'host' in headers && !mayBeCut(headers);
+}
+
+/** Returns whether a request may have more headers than these. */
+export function mayBeCut(headers: HeaderMap): boolean {
   let lines = 0;
   for (const name in headers) lines += headers[name]?.length ?? 0;
-  return lines < MAX_LINES;
+  return lines >= MAX_LINES;
 }

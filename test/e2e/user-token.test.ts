@@ -13,7 +13,7 @@ import { freePort } from '../../kong/testbed/native-kong.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { openAuditLog } from '../support/audit-log.js';
-import { rawRequest } from '../support/raw-request.js';
+import { rawBytes, rawRequest } from '../support/raw-request.js';
 import { type Gateway, startGateway } from './gateway.js';
 
 const OTHER_APP = { ...APP_CLIENT, clientId: 'genesys-other-app-id' };
@@ -65,6 +65,7 @@ function configuration(changes: Record<string, unknown> = {}) {
       organizations: [organizationId],
       consumers: [
         { consumer: 'supervisors', client_id: APP_CLIENT.clientId, user_id: users[3]?.id },
+        { consumer: 'trainees', client_id: APP_CLIENT.clientId, user_id: users[6]?.id },
         { consumer: 'agent-desktop', client_id: APP_CLIENT.clientId },
       ],
       refused_per_address: 1000,
@@ -134,6 +135,11 @@ function configuration(changes: Record<string, unknown> = {}) {
     consumers: [
       { username: 'agent-desktop', acls: [{ group: 'app-users' }] },
       { username: 'supervisors', acls: [{ group: 'app-users' }, { group: 'supervisors' }] },
+      {
+        username: 'trainees',
+        acls: [{ group: 'app-users' }],
+        plugins: [{ name: 'rate-limiting', config: { hour: 2, policy: 'local' } }],
+      },
       { username: 'svc', keyauth_credentials: [{ key: KEY }] },
     ],
   };
@@ -234,6 +240,12 @@ describe("a user's token", () => {
     expect(Object.keys(seen?.headers ?? {}).filter((name) => /^(x-consumer|x-cred|cookie|apikey)/.test(name))).toEqual(
       [],
     );
+    // Behind nearly as many headers as nginx and Node take.
+    const many = Array.from({ length: 950 }, () => 'x: y');
+    const head = ['GET /api/v2/users/me HTTP/1.1', 'Host: gateway', ...many, `Authorization: Bearer ${token}`];
+    const answer = await rawBytes(gateway.url, `${head.join('\r\n')}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toContain('HTTP/1.1 200');
+    expect(genesys.control.requests({ path: '/api/v2/users/me' }).at(-1)?.tokenIndex).toBe(ordinal);
     // A service's request through the same service has the gateway's.
     const service = await fetch(`${gateway.url}/services/api/v2/users`, { headers: { apikey: KEY } });
     expect(service.status).toBe(200);
@@ -250,6 +262,13 @@ describe("a user's token", () => {
     const [agent, supervisor] = [await loginUser(genesys), await loginUser(genesys, { email: users[3]?.email })];
     expect(await statusOf(agent, '/api/v2/organizations/me')).toBe(403);
     expect(await statusOf(supervisor, '/api/v2/organizations/me')).toBe(200);
+  });
+
+  it('is limited by what its consumer is configured with', async () => {
+    const trainee = await loginUser(genesys, { email: users[6]?.email });
+    const statuses = [await statusOf(trainee), await statusOf(trainee), await statusOf(trainee)];
+    expect(statuses).toEqual([200, 200, 429]);
+    expect(await statusOf(await loginUser(genesys))).toBe(200);
   });
 
   it('is refused if its app, or its organisation, is not allowed, or if it is no user', async () => {
