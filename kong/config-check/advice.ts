@@ -122,7 +122,7 @@ function brokenReference({ entities }: RuleContext): Fault[] {
 function regionAndHost(context: RuleContext): Fault[] {
   const { entities } = context;
   const faults = pluginsOf(context).flatMap((plugin) => {
-    const [prefix, settings] = partOf(plugin, 'token_manager') ?? [];
+    const [prefix, settings] = partOf(plugin, 'token_manager') ?? userTokenOf(plugin) ?? [];
     if (settings === undefined) return [];
     const own = serviceOf(plugin, entities);
     const isEverywhere = own === undefined && isGlobal(plugin);
@@ -144,6 +144,11 @@ function regionAndHost(context: RuleContext): Fault[] {
       );
   });
   return [...faults, ...checks];
+}
+
+/** A user's token goes to the service, too. */
+function userTokenOf({ value: { name, config } }: Entity): [prefix: string, settings: PlainObject] | undefined {
+  return isNamed(name, 'genesys-user-token') && isPlainObject(config) ? ['config.', config] : undefined;
 }
 
 /** The hosts of Genesys Cloud's that are not of a region. */

@@ -115,6 +115,14 @@ describe('Kong with the schemas alone', unless(MISSING), () => {
         { name: 'genesys-pii-log', config: { sinks: [{ type: 'stdout' }] } },
         { name: 'genesys-login', config: { key_id: 'k', signing_key: secret } },
         { name: 'genesys-gateway', config: { quota: { limits: [{ name: 'a', limit: 1 }] } } },
+        {
+          name: 'genesys-user-token',
+          config: {
+            region: 'us_east_1',
+            organizations: ['6a8e5c0e-1c5f-4f0a-9d57-3f1f0c1b6a01'],
+            consumers: [{ consumer: 'c', client_id: 'a' }],
+          },
+        },
       ]),
     ).toBe('');
   });
@@ -128,6 +136,10 @@ describe('Kong with the schemas alone', unless(MISSING), () => {
       'expected one of',
     ],
     [{ name: 'genesys-gateway', config: {} }, 'at least one of'],
+    [
+      { name: 'genesys-user-token', config: { organizations: ['acme'], consumers: [{ consumer: 'c' }] } },
+      'expected a valid UUID',
+    ],
   ])('refuses %j', async (plugin, words) => {
     expect(await refusal([plugin])).toContain(words);
   });

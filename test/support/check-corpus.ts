@@ -705,6 +705,14 @@ export const CORPUS: readonly CorpusCase[] = [
     /config\.region: warning: is eu_central_1, whose API is api\.mypurecloud\.de/,
   ),
   taken(
+    "a users' region that does not fit to its host",
+    plugin(
+      'genesys-user-token',
+      '{ region: eu_west_1, organizations: [6a8e5c0e-1c5f-4f0a-9d57-3f1f0c1b6a01], consumers: [{ consumer: c, client_id: a }] }',
+    ).replace('example.com', 'api.mypurecloud.com'),
+    /config\.region: warning: is eu_west_1, whose API is api\.mypurecloud\.ie/,
+  ),
+  taken(
     'a consumer whose entry loses the limit of the organisation',
     file({
       plugins: '- name: genesys-quota\n  config: { limits: [{ name: organisation, limit: 10, by: global }] }',

@@ -19,6 +19,8 @@ import { readConfig as readFilter } from '../../plugins/genesys-response-filter/
 import { Schema as FilterSchema } from '../../plugins/genesys-response-filter/schema.js';
 import { readConfig as readTokenManager } from '../../plugins/genesys-token-manager/config.js';
 import { Schema as TokenManagerSchema } from '../../plugins/genesys-token-manager/schema.js';
+import { readConfig as readUserToken } from '../../plugins/genesys-user-token/config.js';
+import { Schema as UserTokenSchema } from '../../plugins/genesys-user-token/schema.js';
 import type { Host } from '../../plugins/shared/host.js';
 import type { Field, Fields } from '../../plugins/shared/kong-schema/field.js';
 import { allowedMs } from '../support/allowed-time.js';
@@ -59,6 +61,7 @@ const SUBJECTS: Subject[] = [
   { name: 'genesys-response-filter', schema: FilterSchema, read: readFilter },
   { name: 'genesys-pii-log', schema: PiiLogSchema, read: (raw) => readPiiLog(raw, host) },
   { name: 'genesys-login', schema: LoginSchema, read: (raw) => readLogin(raw, host) },
+  { name: 'genesys-user-token', schema: UserTokenSchema, read: (raw) => readUserToken(raw, host) },
 ];
 
 const FILES = ['good', 'key.pem', 'large', 'binary', 'outside', 'folder', 'none', '../logs', 'a\0b'];
@@ -111,6 +114,8 @@ const TEXTS: Record<string, readonly string[]> = {
     'https://a:b@c/',
     'x',
   ],
+  api_url: ['https://api.example', 'http://127.0.0.1:1', 'http://api.example', 'https://api.example/v2', 'x'],
+  organizations: ['6a8e5c0e-1c5f-4f0a-9d57-3f1f0c1b6a01', '6A8E5C0E-1C5F-4F0A-9D57-3F1F0C1B6A01', 'acme'],
   proxy_url: [
     `http://u:${SECRET}@proxy:3128`,
     `http://u:${SECRET}@proxy:99999`,
