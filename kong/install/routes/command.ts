@@ -6,6 +6,7 @@ import { COMMON_OPTIONS, renderValues, withoutOutput } from '../render/command.j
 import type { Api, Operation } from './api.js';
 import { type KeepSettings, skeletonOf } from './keep.js';
 import { kindOf } from './kind.js';
+import type { Called } from './log.js';
 import { needsOf } from './permissions.js';
 import { planRoutes } from './plan.js';
 import { select } from './select.js';
@@ -21,6 +22,8 @@ export const ROUTES_USAGE = `usage: kong-genesys-cloud routes CHOICE... [--api F
   --operations    ids, with commas: getUsers,postUsersSearch; or \`GET /api/v2/users\`; @FILE has one a line
   --tag           all of a tag: Routing
   --permission    all that a permission is enough for: routing:queue:view, routing:queue:*; needs --api
+  --from-log      a file of genesys-pii-log's entries (- is standard input): what was really called
+  --consumer      with --from-log: by these consumers only, with commas
  OPTION
   --api           Genesys' description of its API (Swagger 2.0, GET /api/v2/docs/swagger). Without it, operations and models
                   are those of the SDK purecloud-platform-client-v2, if it is installed here; permissions are then unknown
@@ -61,6 +64,8 @@ export async function routes(
       operations: list,
       tag: list,
       permission: list,
+      'from-log': list,
+      consumer: list,
       shape: list,
       host: list,
       api: { type: 'string' },
@@ -79,17 +84,28 @@ export async function routes(
     permissions: words(values.permission),
   };
   const shapes = readShapes(values.shape);
-  if (Object.values(selection).every((chosen) => chosen.length === 0)) throw new Error(ROUTES_USAGE.split('\n')[0]);
+  const logs = values['from-log'];
+  if ([...Object.values(selection), logs].every((choice) => choice.length === 0)) {
+    throw new Error(ROUTES_USAGE.split('\n')[0]);
+  }
   const api = await readApi(values.api, [process.cwd(), packageFolder]);
-  const chosen = select(api, selection);
-  if (values.list) return put(values.output, listOf(chosen), []);
+  const calls = await Promise.all(logs.map((file) => callsOf(file, api, words(values.consumer))));
+  const called = new Set(calls.flatMap(({ operations }) => [...operations.keys()]));
+  const named = new Set(select(api, selection));
+  const chosen = api.operations.filter((operation) => named.has(operation) || called.has(operation));
+  const found = calls.flatMap(remarksOnLog);
+  if (values.list) {
+    const countOf = (operation: Operation): number =>
+      calls.reduce((sum, { operations }) => sum + (operations.get(operation) ?? 0), 0);
+    return put(values.output, listOf(chosen, countOf), found);
+  }
+  if (chosen.length === 0) throw new Error(`${found.join('; ')}: nothing to make routes to`);
   const plan = planRoutes(api, chosen, shapes);
   const remarks = remarksOn(api, chosen, keep);
   const settings = { name, hosts: words(values.host), keep, remarks };
   const command = `kong-genesys-cloud ${['routes', ...withoutOutput(args)].join(' ')}`;
   const { text } = renderValues(values, packageFolder, command, (gateway) => withRoutes(gateway, api, plan, settings));
-  const notes = values.output === undefined ? [] : remarks;
-  return { text, notes };
+  return { text, notes: [...found, ...(values.output === undefined ? [] : remarks)] };
 }
 
 function words(texts: readonly string[]): string[] {
@@ -111,10 +127,36 @@ function put(output: string | undefined, text: string, notes: string[]): RoutesO
 }
 
 /** One operation a line, as `--operations @FILE` takes it. */
-function listOf(operations: readonly Operation[]): string {
+function listOf(operations: readonly Operation[], countOf: (operation: Operation) => number): string {
   return operations
-    .map((operation) => `${operation.id}  # ${kindOf(operation)}: ${operation.method} ${operation.path}\n`)
+    .map((operation) => {
+      const count = countOf(operation);
+      const calls = count === 0 ? '' : `, ${count} call${count === 1 ? '' : 's'}`;
+      return `${operation.id}  # ${kindOf(operation)}: ${operation.method} ${operation.path}${calls}\n`;
+    })
     .join('');
+}
+
+/** A log, with its name. */
+type LogCalls = Called & { file: string };
+
+async function callsOf(file: string, api: Api, consumers: readonly string[]): Promise<LogCalls> {
+  const { readCalls } = await import('./log.js');
+  return { file, ...(await readCalls(file, api, consumers)) };
+}
+
+/** So many requests of no operation are named. */
+const MOST_UNKNOWN = 10;
+
+function remarksOnLog({ file, entries, otherLines, notSent, operations, unknown }: LogCalls): string[] {
+  const name = file === '-' ? 'standard input' : file;
+  const rest = unknown.length - MOST_UNKNOWN;
+  return [
+    `${name}: ${entries} requests, ${notSent} of which the gateway answered itself, of ${operations.size} operations` +
+      (otherLines === 0 ? '' : `; ${otherLines} lines are no entries of a request`),
+    ...unknown.slice(0, MOST_UNKNOWN).map(([request, count]) => `${name}: of no operation, ${count} times: ${request}`),
+    ...(rest > 0 ? [`${name}: and ${rest} more`] : []),
+  ];
 }
 
 /** What the OAuth client needs, and what the reader should know. */
