@@ -1,5 +1,5 @@
 /** Finds a route by host, headers, method and path, the most specific first, as Kong's traditional router does. */
-import type { RouteEntity, Snapshot } from './config/types.js';
+import type { RouteEntity } from './config/types.js';
 import type { HeaderList } from './headers.js';
 
 export interface Match {
@@ -18,11 +18,14 @@ export interface Routed {
   headers: HeaderList;
 }
 
+/** What the order of routes is made of. */
+type Ordered = Pick<RouteEntity, 'hosts' | 'methods' | 'paths' | 'headers' | 'regex_priority' | 'created_at'>;
+
 /** Sorts the routes of a configuration once, so that the first match wins. */
-export function sortRoutes({ routes }: Snapshot): RouteEntity[] {
-  const attributes = (route: RouteEntity): number =>
+export function sortRoutes<Route extends Ordered>({ routes }: { routes: readonly Route[] }): Route[] {
+  const attributes = (route: Route): number =>
     [route.hosts, route.methods, route.paths, Object.keys(route.headers ?? {})].filter((list) => list?.length).length;
-  const longest = (route: RouteEntity): number => Math.max(0, ...(route.paths ?? []).map((path) => path.length));
+  const longest = (route: Route): number => Math.max(0, ...(route.paths ?? []).map((path) => path.length));
   return [...routes].sort(
     (a, b) =>
       attributes(b) - attributes(a) ||

@@ -5,15 +5,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Api, Operation } from '../../kong/install/routes/api.js';
-import { routes } from '../../kong/install/routes/command.js';
 import { readApi } from '../../kong/install/routes/source.js';
 import { developmentConfig, type KongConfig } from '../../kong/testbed/development-config.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
-import { KEPT_FIELDS } from '../../plugins/genesys-pii-log/mask/genesys-models.js';
 import { createRefusals, isRefused } from '../../plugins/genesys-token-manager/own-token.js';
 import { rawRequest } from '../support/raw-request.js';
+import { runRoutes } from '../support/routes.js';
 import { type Gateway, startGateway } from './gateway.js';
 import { KEY } from './genesys-gateway.js';
 
@@ -26,7 +25,7 @@ let gateway: Gateway;
 
 /** Makes a configuration by the command, for the simulator; without what counts, when thousands of requests are sent. */
 async function made(args: readonly string[], isSwept = true): Promise<KongConfig> {
-  const { text } = await routes(args, { packageFolder: ROOT, safeFields: KEPT_FIELDS });
+  const { text } = await runRoutes(...args);
   const destination = { kind: 'simulator', url: genesys.url, tokenUrl: genesys.tokenUrl } as const;
   const config = developmentConfig(destination, undefined, parse(text, { merge: true }) as KongConfig);
   const leftOut = ['genesys-pii-log', ...(isSwept ? ['genesys-quota'] : [])];

@@ -96,7 +96,9 @@ describe('the package', () => {
         .filter((path) => below !== 'kong/local-gateway/bundled' || !['index.ts', 'jwt.ts'].includes(path))
         .map((path) => `dist/${below}/${path.replace(/\.ts$/, '.js')}`),
     );
-    const ofGateway = ['headers', 'kong-errors', 'request-body', 'uri'].map((name) => `local-gateway/${name}`);
+    const ofGateway = ['headers', 'kong-errors', 'request-body', 'router', 'uri'].map(
+      (name) => `local-gateway/${name}`,
+    );
     const ofKong = [
       'kong-version',
       'node-version',

@@ -5,16 +5,14 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DESCRIPTION } from '../../../test/support/api-description.js';
+import { runRoutes } from '../../../test/support/routes.js';
 import { check } from '../../config-check/command.js';
-import { ROOT } from '../../testbed/plugin-server.js';
-import { routes } from './command.js';
 import { readApi } from './source.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'routes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const around = { packageFolder: ROOT, safeFields: ['id', 'state', 'pageSize', 'total', 'nextUri', 'type'] };
-const run = (...args: string[]) => routes(args, around);
+const run = runRoutes;
 const written = (name: string, text: string): string => {
   const file = join(folder, name);
   writeFileSync(file, text);

@@ -4,9 +4,11 @@ import { parseArgs } from 'node:util';
 import { readText } from '../read-text.js';
 import { COMMON_OPTIONS, renderValues, withoutOutput } from '../render/command.js';
 import type { Api, Operation } from './api.js';
+import type { Exposure } from './exposure.js';
 import { type KeepSettings, skeletonOf } from './keep.js';
 import { kindOf } from './kind.js';
 import type { Called } from './log.js';
+import type { DocumentSettings } from './openapi.js';
 import { needsOf } from './permissions.js';
 import { planRoutes } from './plan.js';
 import { select } from './select.js';
@@ -15,6 +17,7 @@ import { readApi } from './source.js';
 import { withRoutes } from './write.js';
 
 export const ROUTES_USAGE = `usage: kong-genesys-cloud routes CHOICE... [--api FILE] [OPTION]...
+       kong-genesys-cloud routes --openapi CONFIG... [--api FILE] [--output FILE]
   prints a configuration for Kong with routes to the chosen operations of Genesys' API, and to nothing else: what is not
   chosen is 404. It is made like \`render\`'s: the rest of it is kong/config, and it takes --region, --stage, --patch, --form,
   --organisation-limit, --consumers and --output
@@ -28,6 +31,10 @@ export const ROUTES_USAGE = `usage: kong-genesys-cloud routes CHOICE... [--api F
   --api           Genesys' description of its API (Swagger 2.0, GET /api/v2/docs/swagger). Without it, operations and models
                   are those of the SDK purecloud-platform-client-v2, if it is installed here; permissions are then unknown
   --list          prints the chosen operations, one a line, instead: what --operations @FILE takes
+  --diff          a configuration, may be repeated for one of several files: prints what is chosen and not let through there
+                  (+), and what is let through and not chosen (-); exit code 1 if there is any
+  --openapi       a configuration, may be repeated: prints an OpenAPI document of what it lets through, with answers as the
+                  response filter leaves them
   --keep          what the response filter leaves: \`safe\` (default; ids, states, types, times, counts), \`model\` (every field of
                   the answer's model) or \`none\` (no filter)
   --shape         NAME=SHAPE, may be repeated: what a parameter of paths looks like: uuid, id, number, date, text
@@ -38,6 +45,7 @@ export const ROUTES_USAGE = `usage: kong-genesys-cloud routes CHOICE... [--api F
 export interface RoutesOutcome {
   text: string;
   notes: string[];
+  exitCode?: number;
 }
 
 /** What the command needs from around it. */
@@ -46,6 +54,7 @@ export interface Surroundings {
   packageFolder: string;
   /** Names of fields that say nothing of a person. */
   safeFields: readonly string[];
+  documents: DocumentSettings;
 }
 
 /**
@@ -54,7 +63,7 @@ export interface Surroundings {
  */
 export async function routes(
   args: readonly string[],
-  { packageFolder, safeFields }: Surroundings,
+  { packageFolder, safeFields, documents }: Surroundings,
 ): Promise<RoutesOutcome> {
   const list = { type: 'string', multiple: true, default: [] as string[] } as const;
   const { values } = parseArgs({
@@ -70,6 +79,8 @@ export async function routes(
       host: list,
       api: { type: 'string' },
       list: { type: 'boolean', default: false },
+      diff: list,
+      openapi: list,
       keep: { type: 'string', default: 'safe' },
       name: { type: 'string', default: 'exposed' },
     },
@@ -85,10 +96,15 @@ export async function routes(
   };
   const shapes = readShapes(values.shape);
   const logs = values['from-log'];
+  const packages = [process.cwd(), packageFolder];
+  if (values.openapi.length > 0) {
+    const text = await documentOf(await readApi(values.api, packages), values.openapi, documents);
+    return put(values.output, text, []);
+  }
   if ([...Object.values(selection), logs].every((choice) => choice.length === 0)) {
     throw new Error(ROUTES_USAGE.split('\n')[0]);
   }
-  const api = await readApi(values.api, [process.cwd(), packageFolder]);
+  const api = await readApi(values.api, packages);
   const calls = await Promise.all(logs.map((file) => callsOf(file, api, words(values.consumer))));
   const called = new Set(calls.flatMap(({ operations }) => [...operations.keys()]));
   const named = new Set(select(api, selection));
@@ -98,6 +114,10 @@ export async function routes(
     const countOf = (operation: Operation): number =>
       calls.reduce((sum, { operations }) => sum + (operations.get(operation) ?? 0), 0);
     return put(values.output, listOf(chosen, countOf), found);
+  }
+  if (values.diff.length > 0) {
+    const text = await differences(api, chosen, values.diff);
+    return { ...put(values.output, text, found), exitCode: text === '' ? 0 : 1 };
   }
   if (chosen.length === 0) throw new Error(`${found.join('; ')}: nothing to make routes to`);
   const plan = planRoutes(api, chosen, shapes);
@@ -124,6 +144,34 @@ function put(output: string | undefined, text: string, notes: string[]): RoutesO
   if (output === undefined) return { text, notes };
   writeFileSync(output, text);
   return { text: '', notes };
+}
+
+/** What a configuration lets through, compared to what was chosen. */
+async function differences(api: Api, chosen: readonly Operation[], files: readonly string[]): Promise<string> {
+  const open = await exposures(api, files);
+  const isOpen = new Set(open.map(({ operation }) => operation));
+  const named = new Set(chosen);
+  const line = (sign: string, { id, method, path }: Operation, more = ''): string =>
+    `${sign} ${id}  # ${method} ${path}${more}\n`;
+  return [
+    ...chosen.filter((operation) => !isOpen.has(operation)).map((operation) => line('+', operation)),
+    ...open
+      .filter(({ operation }) => !named.has(operation))
+      .map(({ operation, clientPath, route }) =>
+        line('-', operation, `, route ${route}${clientPath === operation.path ? '' : `, as ${clientPath}`}`),
+      ),
+  ].join('');
+}
+
+async function documentOf(api: Api, files: readonly string[], settings: DocumentSettings): Promise<string> {
+  const { toOpenApi } = await import('./openapi.js');
+  return `${JSON.stringify(toOpenApi(api, await exposures(api, files), settings), null, 2)}\n`;
+}
+
+async function exposures(api: Api, files: readonly string[]): Promise<Exposure[]> {
+  const { readStateFile } = await import('../../config-check/documents.js');
+  const { exposedBy } = await import('./exposure.js');
+  return exposedBy(api, files.map(readStateFile));
 }
 
 /** One operation a line, as `--operations @FILE` takes it. */

@@ -10,9 +10,9 @@ import { ExtraSearchTime } from '../../../plugins/genesys-pii-log/mask/search-ti
 import { HASH_KEY, testConfig } from '../../../plugins/genesys-pii-log/testing/config.js';
 import { kongEntry } from '../../../plugins/genesys-pii-log/testing/entry.js';
 import { realClock } from '../../../plugins/shared/clock.js';
+import { runRoutes } from '../../../test/support/routes.js';
 import { ROOT } from '../../testbed/plugin-server.js';
 import type { Api } from './api.js';
-import { routes } from './command.js';
 import { countCalls } from './log.js';
 import { readApi } from './source.js';
 
@@ -111,8 +111,6 @@ it('what is no operation is told, the most frequent first', async () => {
 });
 
 describe('the command', () => {
-  const around = { packageFolder: ROOT, safeFields: ['id'] };
-
   it('chooses what was called, by whom it was', async () => {
     const file = join(folder, 'audit.log');
     const bob = { consumer: { id: UUID, username: 'bob' } };
@@ -123,7 +121,7 @@ describe('the command', () => {
       lineOf({ method: 'GET', uri: '/directory' }),
     ]);
     writeFileSync(file, `${lines.join('\n')}\n`);
-    const all = await routes(['--from-log', file, '--list'], around);
+    const all = await runRoutes('--from-log', file, '--list');
     expect(all.text).toBe(
       'getRoutingQueues  # read: GET /api/v2/routing/queues, 1 call\ngetUsers  # read: GET /api/v2/users, 2 calls\n',
     );
@@ -131,11 +129,11 @@ describe('the command', () => {
       `${file}: 4 requests, 0 of which the gateway answered itself, of 2 operations`,
       `${file}: of no operation, 1 times: GET /***REDACTED***`,
     ]);
-    const ofBob = await routes(['--from-log', file, '--consumer', 'bob', '--tag', 'Billing', '--list'], around);
+    const ofBob = await runRoutes('--from-log', file, '--consumer', 'bob', '--tag', 'Billing', '--list');
     expect(ofBob.text).toContain('getRoutingQueues');
     expect(ofBob.text).toContain('getBilling');
     expect(ofBob.text).not.toContain('getUsers');
-    const made = await routes(['--from-log', file, '--consumer', 'bob'], around);
+    const made = await runRoutes('--from-log', file, '--consumer', 'bob');
     expect(made.text).toContain('~/api/v2/routing/queues$');
     expect(made.text).not.toContain('/api/v2/users');
   });
@@ -143,9 +141,7 @@ describe('the command', () => {
   it('refuses a log in which nothing was called, and one that is not there', async () => {
     const file = join(folder, 'empty.log');
     writeFileSync(file, '');
-    await expect(routes(['--from-log', file], around)).rejects.toThrow('0 requests');
-    await expect(routes(['--from-log', '/nowhere.log'], around)).rejects.toThrow(
-      '/nowhere.log: cannot be read (ENOENT)',
-    );
+    await expect(runRoutes('--from-log', file)).rejects.toThrow('0 requests');
+    await expect(runRoutes('--from-log', '/nowhere.log')).rejects.toThrow('/nowhere.log: cannot be read (ENOENT)');
   });
 });
