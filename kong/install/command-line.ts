@@ -15,7 +15,7 @@ import {
   pluginServerSettings,
   type Setting,
 } from './plugin-server-settings.js';
-import { configuredSockets, deafSockets } from './readiness.js';
+import { deafSockets, type RunningKong, runningKong, unreadiness } from './readiness.js';
 import { asSystemdUnit } from './systemd.js';
 
 /** Below Kong's prefix, where the plugin servers' sockets are: whoever may make those may make this. */
@@ -49,8 +49,9 @@ export const USAGE = `usage: kong-genesys-cloud try audit --config FILE --route 
        kong-genesys-cloud run [--conf FILE] [-- COMMAND ...]
        kong-genesys-cloud suggest filter [...]
        kong-genesys-cloud usage [--month MONTH] [...]
-  --ready    prints nothing, and fails unless the plugin servers answer that the Kong with this prefix is configured with:
-             for health checks
+  --ready    prints nothing, and fails unless the plugin servers answer that the Kong with this prefix is configured with,
+             and Kong's status port says that it is ready: for health checks. With --plugins or --processes only those
+             plugin servers are asked
   --format   lines of kong.conf (default), variables for a container, or values of Kong's Helm chart;
              systemd prints the unit that runs the plugin servers of --processes outside;
              lua-schema --plugin NAME prints the plugin's schema.lua, which Konnect's control planes need
@@ -74,8 +75,10 @@ export async function run(args: readonly string[], here: Here): Promise<string> 
   const { install, settings, format, ready, schema } = readArguments(args, here);
   if (schema !== undefined) return asLua(await here.schemaOf?.(schema.module, schema.name));
   if (!ready) return format === undefined ? asSystemdUnit(install) : format(settings);
-  const deaf = await deafSockets(ready.sockets ?? socketsOf(settings));
+  const { sockets = socketsOf(settings), statusUrl } = ready;
+  const [deaf, reason] = await Promise.all([deafSockets(sockets), statusUrl && unreadiness(statusUrl)]);
   if (deaf.length > 0) throw new Error(`not ready: nobody answers on ${deaf.join(', ')}`);
+  if (reason) throw new Error(`not ready: ${reason}`);
   return '';
 }
 
@@ -132,7 +135,7 @@ function readArguments(args: readonly string[], here: Here) {
   };
   // What is asked for by name is asked; otherwise what Kong is configured with.
   const isNamed = values.plugins !== undefined || values.processes !== undefined;
-  const ready = values.ready && { sockets: isNamed ? undefined : configuredSockets(prefix) };
+  const ready: false | Partial<RunningKong> = values.ready && ((!isNamed && runningKong(prefix)) || {});
   return { install, settings: pluginServerSettings(install), format, ready, schema };
 }
 

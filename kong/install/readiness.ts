@@ -10,22 +10,54 @@ import { configuredServers, readKongConf } from './kong-settings.js';
 /** Kong's settings as it runs, in its prefix (kong/cmd/utils/prefix_handler.lua): no secret is in it. */
 const RUNNING = '.kong_env';
 
+/** What answers once a Kong is ready. */
+export interface RunningKong {
+  /** The sockets of this package's plugin servers that it is configured with, each once. */
+  sockets: string[];
+  /** Of its own readiness: it has a configuration, and a database if it uses one. Undefined without a plain status port. */
+  statusUrl: string | undefined;
+}
+
 /**
- * Returns the sockets of this package's plugin servers that the Kong with a prefix is configured with, each once.
+ * Reads what the Kong with a prefix runs with.
  * @returns undefined if no Kong has been prepared there, or its settings cannot be read
  */
-export function configuredSockets(prefix: string): string[] | undefined {
+export function runningKong(prefix: string): RunningKong | undefined {
   let text: string;
   try {
     text = readFileSync(join(prefix, RUNNING), 'utf8');
   } catch {
     return undefined;
   }
-  return configuredServers(readKongConf(text)).map(({ socket }) => socket);
+  const settings = readKongConf(text);
+  return {
+    sockets: configuredServers(settings).map(({ socket }) => socket),
+    statusUrl: statusUrlOf(settings('status_listen') ?? ''),
+  };
 }
 
-/** How long a plugin server may take to answer. */
+/** @param listen as in `127.0.0.1:8007 reuseport, [::]:8443 ssl` */
+function statusUrlOf(listen: string): string | undefined {
+  const plain = listen.split(',').find((one) => !/\bssl\b/.test(one));
+  const { host, port } = /^\s*(?<host>\[.+\]|[^\s:]+):(?<port>\d+)/.exec(plain ?? '')?.groups ?? {};
+  if (host === undefined) return undefined;
+  const reachable = { '0.0.0.0': '127.0.0.1', '[::]': '[::1]' }[host] ?? host;
+  return `http://${reachable}:${port}/status/ready`;
+}
+
+/** How long a plugin server, or Kong, may take to answer. */
 const TIMEOUT_MS = 2000;
+
+/** Returns why a Kong is not ready, in its own words where it has some; undefined if it is. */
+export async function unreadiness(statusUrl: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(statusUrl, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const text = await response.text();
+    return response.ok ? undefined : `${statusUrl} answers ${response.status} ${text}`;
+  } catch {
+    return `nobody answers on ${statusUrl}`;
+  }
+}
 
 /** Returns the sockets, by their paths, on which no plugin server answers. */
 export async function deafSockets(sockets: readonly string[]): Promise<string[]> {

@@ -1,5 +1,7 @@
 /** `kong-genesys-cloud --ready` asks the processes that Kong starts. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -69,6 +71,39 @@ it('asks what Kong is configured with, unless plugins are named', async () => {
   await expect(asked()).rejects.toThrow('not ready: nobody answers on /nowhere/unbuffered.socket');
   await expect(asked('--plugins', 'genesys-login')).rejects.toThrow(`${configured}/genesys-plugins.socket`);
   rmSync(configured, { recursive: true });
+});
+
+it('asks Kong itself, on a status port that speaks plain HTTP', async () => {
+  const configured = mkdtempSync(join(tmpdir(), 'ready-'));
+  const asked = (): Promise<string> =>
+    run(['--ready', '--prefix', configured], { node: process.execPath, packageFolder: '/' });
+  const write = (listen: string): void => writeFileSync(join(configured, '.kong_env'), `status_listen = ${listen}\n`);
+  let status = 503;
+  const kong = createServer((request, response) => {
+    response.writeHead(request.url === '/status/ready' ? status : 404).end('{"message":"no configuration available"}');
+  });
+  await new Promise<void>((resolve) => kong.listen(0, '127.0.0.1', resolve));
+  const { port } = kong.address() as AddressInfo;
+  try {
+    for (const host of ['127.0.0.1', '0.0.0.0']) {
+      write(`127.0.0.1:1 ssl, ${host}:${port} reuseport backlog=16384`);
+      status = 503;
+      await expect(asked()).rejects.toThrow(
+        `not ready: http://127.0.0.1:${port}/status/ready answers 503 {"message":"no configuration available"}`,
+      );
+      status = 200;
+      expect(await asked()).toBe('');
+    }
+    write('[::]:1');
+    await expect(asked()).rejects.toThrow('not ready: nobody answers on http://[::1]:1/status/ready');
+    for (const listen of ['off', '127.0.0.1:1 ssl']) {
+      write(listen);
+      expect(await asked()).toBe('');
+    }
+  } finally {
+    kong.close();
+    rmSync(configured, { recursive: true });
+  }
 });
 
 it('the answer names the plugin, and the connection serves on', async () => {

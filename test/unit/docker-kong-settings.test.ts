@@ -62,10 +62,15 @@ describe('the settings of a container', () => {
 it('the files that are left out exist, and the paths of the image are those of its Dockerfile', () => {
   for (const file of Object.keys(NOT_IN_A_CONTAINER)) expect(existsSync(join(ROOT, 'test/e2e', file)), file).toBe(true);
   const dockerfile = readFileSync(join(ROOT, 'kong/Dockerfile'), 'utf8');
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   expect(dockerfile).toContain('COPY --from=build /usr/local/bin/node /usr/local/bin/node\n');
   expect(dockerfile).toContain('COPY --from=package /package /usr/local/lib/kong-genesys-cloud\n');
   expect(dockerfileArguments(dockerfile)).toEqual({
     KONG_IMAGE: expect.stringMatching(/^kong:3\.9\./),
     NODE_IMAGE: expect.stringMatching(/^node:24-/),
+    VERSION: version,
   });
+  // A base image may have no shell.
+  const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+  expect(last).not.toMatch(/^(RUN|SHELL) |\b(CMD|ENTRYPOINT) [^[]/m);
 });
