@@ -41,6 +41,7 @@ export async function buildKongImage(): Promise<void> {
   const buildArguments = dockerfileArguments(readFileSync(resolve(root, 'kong/Dockerfile'), 'utf8'));
   await GenericContainer.fromDockerfile(root, 'kong/Dockerfile')
     .withBuildArgs(buildArguments)
+    .withBuildkit()
     .build(IMAGE, { deleteOnExit: false });
 }
 

@@ -1,4 +1,7 @@
 /** Options of a test or a group that cannot run everywhere. What is left out, and why, is printed after the run. */
+// Without it, nothing in the image's build loads the module that is declared more of.
+import type {} from 'vitest';
+
 declare module 'vitest' {
   interface TaskMeta {
     /** Why this test or group is left out. */
