@@ -196,14 +196,6 @@ it('the plugins have the version of the package', () => {
   expect(SUITE.map((plugin) => [plugin.name, plugin.version])).toEqual(PLUGIN_NAMES.map((name) => [name, version]));
 });
 
-it('the Helm values hold the settings of the image, for its paths', async () => {
-  const values = parse(readFileSync(resolve(ROOT, 'kong/kubernetes/values.yaml'), 'utf8')) as { env: object };
-  const flags = ['--secrets-dir', '/etc/genesys', '--stdout', '/proc/1/fd/1'];
-  const args = ['--format', 'helm', '--node', '/usr/local/bin/node', '--', ...flags];
-  const { env } = parse(await run(args, HERE)) as { env: object };
-  expect(values.env).toMatchObject(env);
-});
-
 it('the compose file has the decK that is tested', () => {
   const { services } = parse(readFileSync(resolve(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
     services: Record<string, { image: string }>;

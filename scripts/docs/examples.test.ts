@@ -57,9 +57,11 @@ const pluginsOf = ({ file, state }: Example): unknown[] =>
 
 const EXAMPLES = [
   ...readDocuments().flatMap(({ file, text }) => codeBlocks(text).flatMap((block) => examplesIn(block, file))),
-  ...examplesIn(
-    { language: 'yaml', text: readFileSync(resolve(ROOT, 'kong/kubernetes/plugins.yaml'), 'utf8') },
-    'kong/kubernetes/plugins.yaml',
+  // Of Kubernetes' other resources nothing is known here (kong/kubernetes/charts.test.ts).
+  ...['kong/kubernetes/base.yaml', 'kong/kubernetes/example.yaml'].flatMap((file) =>
+    examplesIn({ language: 'yaml', text: readFileSync(resolve(ROOT, file), 'utf8') }, file).filter(
+      ({ kind }) => kind === 'Kubernetes',
+    ),
   ),
 ];
 

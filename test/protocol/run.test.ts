@@ -112,6 +112,14 @@ it('leaves those to Kong that Kong starts', async () => {
   expect(output).toContain('kong-genesys-cloud: no plugin server to start: ');
 });
 
+it('leaves those to another container that has them', async () => {
+  const ended = start(['--conf', write(), ...kong], { GENESYS_PLUGIN_SERVERS: 'elsewhere' });
+  await printed('up\n');
+  expect(processesServing(socket)).toEqual([]);
+  child?.kill('SIGQUIT');
+  expect(await ended).toBe(7);
+});
+
 it('says what is wrong, and starts no Kong, if a plugin server cannot listen', async () => {
   const missing = join(folder, 'missing/s');
   const query = `${process.execPath} ${ROOT}/dist/bin/genesys-quota.js --socket ${missing} --dump`;

@@ -13,6 +13,7 @@ export const RUN_USAGE = `usage: kong-genesys-cloud run [--conf FILE] [-- COMMAN
   starts the plugin servers that Kong is configured with and does not start itself (--processes outside), waits until
   they listen, and starts COMMAND; ends them when it has ended. SIGQUIT, SIGTERM, SIGINT and SIGHUP go to COMMAND.
   --conf   Kong's settings (/etc/kong/kong.conf or /etc/kong.conf, if there is one); variables KONG_... come before them
+  GENESYS_PLUGIN_SERVERS=elsewhere in the environment: another container has them, COMMAND alone is started
   COMMAND  such as kong docker-start in Kong's images; without one, the plugin servers run alone until SIGTERM`;
 
 /** Where Kong looks for its settings. */
@@ -31,7 +32,8 @@ const SIGNALS = ['SIGQUIT', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 export async function runCommand(args: readonly string[]): Promise<{ text: string; exitCode: number }> {
   const { conf, command } = readArguments(args);
   const settings = withEnvironment(readKongConf(conf === undefined ? '' : readFileSync(conf, 'utf8')), process.env);
-  const servers = configuredServers(settings).filter(({ isKongs }) => !isKongs);
+  const isElsewhere = process.env.GENESYS_PLUGIN_SERVERS === 'elsewhere';
+  const servers = isElsewhere ? [] : configuredServers(settings).filter(({ isKongs }) => !isKongs);
   if (command.length === 0 && servers.length === 0)
     throw new Error(`no plugin server to start: ${conf ?? 'the environment'} names none, or Kong starts them`);
   let kong: ChildProcess | undefined;
