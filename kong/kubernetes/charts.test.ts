@@ -122,8 +122,11 @@ describe.skipIf(MISSING)(`kong/kubernetes${MISSING ? ` (${MISSING})` : ''}`, () 
 
     it('has the socket in a volume of both containers, the secret in one', () => {
       const mounts = (container: Container): string[] => container.volumeMounts.map(({ mountPath }) => mountPath);
-      const socket = plugins.volumeMounts.find(({ name }) => name === 'genesys-sockets');
+      const socket = plugins.volumeMounts.find(({ name }) => name === 'kong-run');
       expect(proxy.volumeMounts).toContainEqual(socket);
+      // What Kong puts into files, such as long bodies of requests, has the same path for the plugins.
+      const prefix = proxy.env?.find(({ name }) => name === 'KONG_PREFIX')?.value;
+      expect(prefix).toMatch(new RegExp(`^${socket?.mountPath}/.`));
       expect([mounts(plugins).includes('/etc/genesys'), mounts(proxy).includes('/etc/genesys')]).toEqual([true, false]);
       expect(plugins).toMatchObject({ image: proxy.image, restartPolicy: 'Always' });
       const volumes = pod.volumes.map(({ name }) => name);

@@ -40,7 +40,6 @@ export function readPodValues(): PodValues {
 export const CHART_ENV = {
   KONG_KIC: 'on',
   KONG_NGINX_WORKER_PROCESSES: '2',
-  KONG_PREFIX: '/kong_prefix/',
   KONG_PROXY_ERROR_LOG: '/dev/stderr',
   KONG_ROUTER_FLAVOR: 'traditional',
   KONG_NGINX_DAEMON: 'off',
@@ -87,7 +86,6 @@ export async function createPod(secrets: Record<string, string>): Promise<Pod> {
   chmodSync(folder, 0o755);
   const paths = {
     '/run/kong-genesys-cloud': volume('sockets', 0o777),
-    '/kong_prefix': volume('prefix', 0o777),
     '/etc/genesys': volume('secret', 0o750),
     '/usr/local/lib/kong-genesys-cloud': ROOT,
     '/usr/local/bin/node': process.execPath,
@@ -112,9 +110,13 @@ export async function createPod(secrets: Record<string, string>): Promise<Pod> {
     // Its standard output belongs to its user, as a container runtime has it.
     const output = openSync(logs[container], 'a');
     if (isRoot) chownSync(logs[container], uid, gid);
+    // Each has its volumes, and its output; all others are empty. The chart mounts /tmp for Kong, and the rest is below it.
+    const mounts =
+      container === 'plugins'
+        ? [paths['/run/kong-genesys-cloud'], logs.plugins].map((path) => `mount --bind ${path} ${path}`)
+        : [`mount --bind ${tmpdir()} ${tmpdir()}`, `mount -t tmpfs none ${paths['/etc/genesys']}`];
     const script = [
-      // The chart mounts /tmp; the other volumes are below it here.
-      `mount --bind ${tmpdir()} ${tmpdir()}`,
+      ...mounts,
       'mount -o remount,ro,bind /',
       `exec setpriv --reuid ${uid} --regid ${gid} --clear-groups --bounding-set=-all --no-new-privs "$@"`,
     ].join(' && ');
@@ -139,7 +141,6 @@ export async function createPod(secrets: Record<string, string>): Promise<Pod> {
       Object.entries(values.env).map(([name, value]) => [`KONG_${name.toUpperCase()}`, here(value)]),
     ),
     ...Object.fromEntries(Object.entries(values.customEnv).map(([name, value]) => [name.toUpperCase(), value])),
-    KONG_PREFIX: paths['/kong_prefix'],
     KONG_PROXY_LISTEN: `127.0.0.1:${proxyPort}`,
     KONG_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
     KONG_STATUS_LISTEN: `127.0.0.1:${statusPort}`,
@@ -161,8 +162,9 @@ export async function createPod(secrets: Record<string, string>): Promise<Pod> {
       await waitFor('startupProbe of the plugins', () => isOk(`${pod.pluginsUrl}/ready`));
     },
     async startProxy() {
-      // In the foreground, by KONG_NGINX_DAEMON.
-      children.proxy = run('proxy', [KONG, 'start'], kongEnv);
+      // By the image's command, and in the foreground, by KONG_NGINX_DAEMON.
+      const image = [process.execPath, join(ROOT, 'dist/bin/kong-genesys-cloud.js'), 'run', '--'];
+      children.proxy = run('proxy', [...image, KONG, 'start'], kongEnv);
       await waitFor(
         'livenessProbe of Kong',
         () => {
@@ -190,7 +192,7 @@ export async function createPod(secrets: Record<string, string>): Promise<Pod> {
       return { proxy: code, plugins: await end };
     },
     async remove() {
-      if (children.proxy?.exitCode === null) spawnSync(KONG, ['stop', '--prefix', paths['/kong_prefix']]);
+      if (children.proxy?.exitCode === null) spawnSync(KONG, ['stop', '--prefix', here(values.env.prefix ?? '')]);
       for (const child of [children.proxy, children.plugins]) {
         const end = ended(child);
         child?.kill('SIGKILL');
