@@ -1,8 +1,7 @@
 /** Sends batches of lines by HTTP POST, in the formats that receivers of logs accept. */
-import type { Agent, IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { parseRetryAfter } from '../../shared/retry-after.js';
+import { createPoster, type PostAnswer } from '../../shared/http/post.js';
 import type { Secret } from '../../shared/secret.js';
 import type { Line } from '../entry/line.js';
 import { reasonOf, SendFailure, type Transport } from './transport.js';
@@ -24,26 +23,22 @@ export interface HttpSettings {
 
 const compress = promisify(gzip);
 const MAX_BATCH_BYTES = 1024 * 1024;
-/** The rest of a longer answer is discarded. */
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 export function createHttpTransport(settings: HttpSettings): Transport {
-  let agent: Promise<Agent> | undefined;
+  const poster = createPoster(settings);
   return {
     maxLines: settings.batchEntries,
     maxBytes: MAX_BATCH_BYTES,
     lingerMs: settings.flushMs,
     async send(lines) {
-      agent ??= makeAgent(settings);
       const text = frame(lines, settings.framing);
       const body = settings.gzip ? await compress(text) : Buffer.from(text);
-      const answer = await post(settings, body, await agent);
+      const answer = await poster.post(body, headersOf(settings)).catch((error: unknown) => {
+        throw new SendFailure(`the receiver cannot be reached (${reasonOf(error)})`);
+      });
       judge(answer, lines, settings.framing);
     },
-    close() {
-      void agent?.then((made) => made.destroy());
-      agent = undefined;
-    },
+    close: poster.close,
   };
 }
 
@@ -67,16 +62,10 @@ export function frame(lines: readonly Line[], framing: Framing): string {
   }
 }
 
-interface Answer {
-  status: number;
-  retryAfterMs: number;
-  body: string;
-}
-
 /** Checks the answer to a batch. @throws SendFailure unless everything was taken */
-function judge({ status, retryAfterMs, body }: Answer, lines: readonly Line[], framing: Framing): void {
+function judge({ status, retryAfterMs, body }: PostAnswer, lines: readonly Line[], framing: Framing): void {
   if (status >= 200 && status < 300) {
-    if (framing === 'elasticsearch_bulk') judgeBulk(body, lines);
+    if (framing === 'elasticsearch_bulk') judgeBulk(body.toString('utf8'), lines);
     return;
   }
   // 401 and 403 are transient, because credentials may be in a file that is about to change.
@@ -109,48 +98,11 @@ function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 429;
 }
 
-/** Creates the agent. Loads modules with the first batch only, because a process must start small. */
-async function makeAgent({ url, ca }: HttpSettings): Promise<Agent> {
-  const options = { keepAlive: true, maxSockets: 1 };
-  if (url.protocol === 'http:') return new (await import('node:http')).Agent(options);
-  const { rootCertificates } = await import('node:tls');
-  const authorities = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
-  return new (await import('node:https')).Agent({ ...options, ...authorities });
-}
-
-async function post(settings: HttpSettings, body: Buffer, agent: Agent): Promise<Answer> {
-  const { url, headers, framing, timeoutMs } = settings;
-  const { request } = url.protocol === 'http:' ? await import('node:http') : await import('node:https');
+function headersOf({ framing, gzip, headers }: HttpSettings): Record<string, string> {
   const isLines = framing === 'ndjson' || framing === 'elasticsearch_bulk';
-  const own = {
-    'Content-Type': isLines ? 'application/x-ndjson' : 'application/json',
-    'Content-Length': String(body.length),
-    ...(settings.gzip ? { 'Content-Encoding': 'gzip' } : {}),
-    ...Object.fromEntries(headers.map(({ name, value }) => [name, value.current()])),
-  };
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void =>
-      reject(new SendFailure(`the receiver cannot be reached (${reasonOf(error)})`));
-    const sent = request(url, { method: 'POST', headers: own, agent }, (response) => {
-      readAnswer(response).then(resolve, fail);
-    });
-    const timer = setTimeout(() => sent.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })), timeoutMs);
-    sent.on('error', fail);
-    sent.on('close', () => clearTimeout(timer));
-    sent.end(body);
-  });
-}
-
-async function readAnswer(response: IncomingMessage): Promise<Answer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length <= MAX_ANSWER_BYTES) chunks.push(chunk);
-  }
   return {
-    status: response.statusCode ?? 0,
-    retryAfterMs: parseRetryAfter(response.headers['retry-after'] ?? null, Date.now()) ?? 0,
-    body: Buffer.concat(chunks).toString('utf8'),
+    'Content-Type': isLines ? 'application/x-ndjson' : 'application/json',
+    ...(gzip ? { 'Content-Encoding': 'gzip' } : {}),
+    ...Object.fromEntries(headers.map(({ name, value }) => [name, value.current()])),
   };
 }
