@@ -3,7 +3,7 @@
  * around them but its own dependencies, and under which licences those come.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -46,6 +46,18 @@ const PRODUCTION = Object.entries(lock.packages).flatMap(([path, { dev }]) => (p
 /** What `kong-genesys-cloud render` and the page on the operator's port read. */
 const CONFIGURATION = ['kong/config', 'kong/failover.yml', 'kong/page', 'kong/stages'];
 
+/** What people read. The rest of what README.md names needs a checkout. */
+const DOCUMENTS = [
+  'CHANGELOG.md',
+  'docs',
+  'examples',
+  'kong/kong.conf',
+  'kong/kong.yml',
+  'kong/kubernetes',
+  'kong/observability',
+];
+const NEEDS_A_CHECKOUT = ['kong/Dockerfile', 'CONTRIBUTING.md'];
+
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
 const installed = join(folder, 'lib/node_modules', manifest.name);
 let files: string[];
@@ -58,7 +70,14 @@ beforeAll(() => {
     cwd: ROOT,
   });
   for (const name of ['package.json', 'README.md', 'LICENSE']) copyFileSync(join(ROOT, name), join(stage, name));
-  for (const name of CONFIGURATION) cpSync(join(ROOT, name), join(stage, name), { recursive: true });
+  const notOfSite = (path: string): boolean => !path.endsWith('docs/site');
+  for (const name of [...CONFIGURATION, ...DOCUMENTS]) {
+    cpSync(join(ROOT, name), join(stage, name), { recursive: true, filter: notOfSite });
+  }
+  for (const name of PLUGIN_NAMES) {
+    const page = `plugins/${name}/README.md`;
+    cpSync(join(ROOT, page), join(stage, page));
+  }
   for (const path of PRODUCTION.filter((name) => name.lastIndexOf('node_modules/') === 0)) {
     cpSync(join(ROOT, path), join(stage, path), { recursive: true });
   }
@@ -114,8 +133,23 @@ describe('the package', () => {
     const page = ['dom', 'page', 'panels', 'requests', 'rules'].map((name) => `kong/page/${name}.js`);
     const looks = ['icon.svg', 'index.html', 'page.css'].map((name) => `kong/page/${name}`);
     const other = ['kong/failover.yml', 'LICENSE', 'README.md', 'package.json'];
-    const expected = [...sources, ...single, ...configuration, ...stages, ...page, ...looks, ...other];
+    const below = (name: string): string[] =>
+      statSync(join(ROOT, name)).isFile()
+        ? [name]
+        : readdirSync(join(ROOT, name))
+            .filter((file) => file !== 'site')
+            .flatMap((file) => below(`${name}/${file}`));
+    const pages = [...PLUGIN_NAMES.map((name) => `plugins/${name}`), 'kong/page'].map((each) => `${each}/README.md`);
+    const documents = [...DOCUMENTS.flatMap(below).filter((file) => !file.endsWith('.ts')), ...pages];
+    const expected = [...sources, ...single, ...configuration, ...stages, ...page, ...looks, ...documents, ...other];
     expect([...files].sort()).toEqual(expected.sort());
+  });
+
+  it('holds what its README links to, but what needs a checkout', () => {
+    const readme = readFileSync(join(installed, 'README.md'), 'utf8');
+    const links = [...readme.matchAll(/\]\(([^):#]+)(?:#[^)]*)?\)/g)].map(([, link = '']) => link);
+    expect(links.length).toBeGreaterThan(20);
+    expect(links.filter((link) => !files.includes(link) && !NEEDS_A_CHECKOUT.includes(link))).toEqual([]);
   });
 
   it('holds no module that no command leads to, but types', () => {
