@@ -309,7 +309,7 @@ function partTwice(context: RuleContext): Fault[] {
     );
 }
 
-/** A process of the plugin server seldom lives as long as a week: a reload ends it. */
+/** A process of the plugin server seldom lives as long as a week, and a file is of one machine. */
 function lostCounts(context: RuleContext): Fault[] {
   return pluginsOf(context).flatMap((plugin) => {
     const [prefix, settings] = partOf(plugin, 'quota') ?? [];
@@ -318,7 +318,7 @@ function lostCounts(context: RuleContext): Fault[] {
     return settings.limits.flatMap((limit: unknown, index) => {
       const window = valueIn(limit, 'window');
       if (window !== 'week' && window !== 'month') return [];
-      const message = `is ${window}, and policy: local begins at zero with each restart; policy: redis keeps the count`;
+      const message = `is ${window}, and policy: local begins at zero with each restart without --state-dir; policy: redis keeps the count`;
       return [faultOf(plugin, `${prefix}limits[${index}].window`, message)];
     });
   });

@@ -72,6 +72,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
   }
 
   async function decide(request: RequestFacts): Promise<Verdict> {
+    if (namespace.saved?.loading !== undefined) await namespace.saved.loading;
     const { upstreamUri, consumer = NO_CONSUMER } = request;
     const refusal = enforces ? refusalOf(request) : undefined;
     if (refusal !== undefined) return refused(refusal);
@@ -115,13 +116,13 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
 }
 
 /** Returns log lines: problems with Redis and with the file of use, each once, what limits in report mode would have refused, and warnings. */
-function lines({ name, shared, reports, warnings, usage }: Namespace): Effect[] {
+function lines({ name, shared, saved, reports, warnings, usage }: Namespace): Effect[] {
   const effects: Effect[] = [];
   const line = reports.takeLine();
   if (line !== undefined) effects.push(log('notice', `genesys-quota: report on ${name}: ${line}`));
   const warning = warnings.takeLine();
   if (warning !== undefined) effects.push(log('warn', `genesys-quota: ${name}: ${warning}`));
-  const kept = usage.takeNotice();
+  const kept = usage.takeNotice() ?? saved?.takeNotice();
   if (kept !== undefined) effects.push(log(kept.level, `genesys-quota: ${kept.message}`));
   const fault = shared?.faults.take();
   if (fault !== undefined) effects.push(log('err', `genesys-quota: Redis refuses to count: ${fault}`));

@@ -17,6 +17,7 @@ import { createLeases, type Leases } from './limits/leases.js';
 import { createLocalCounters, type LocalCounters } from './limits/local-counters.js';
 import { createRedisCounters, type RedisCounters } from './limits/redis-counters.js';
 import { createRedisFaults } from './limits/redis-faults.js';
+import { openSavedWindows, type SavedWindows } from './limits/saved-windows.js';
 import { createReports, type Reports } from './reports.js';
 import { createUsage, type Usage } from './usage.js';
 import { createWarnings, type Warnings } from './warnings.js';
@@ -25,6 +26,8 @@ export interface Namespace {
   name: string;
   /** This node's counters. With Redis, they are used while it is away. */
   local: LocalCounters;
+  /** Weeks and months that survive the process; undefined with Redis, or if nothing does. */
+  saved: SavedWindows | undefined;
   /** Undefined with `policy: local`. */
   shared: Shared | undefined;
   closures: Closures;
@@ -70,9 +73,9 @@ export async function giveBack({ leases, counters }: Shared, all: boolean): Prom
 
 /**
  * Makes the namespaces of a process. Different Redis settings in one namespace mean separate counters.
- * @param file where use is kept without Redis; undefined: in memory
+ * @param file where use is kept without Redis, and weeks and months of limits; undefined: in memory
  */
-export function createNamespaces(openRedis: OpenRedis, file?: CountFile) {
+export function createNamespaces(openRedis: OpenRedis, file?: CountFile, windowFile?: CountFile) {
   const namespaces = new Map<string, Namespace>();
   // The machine's clock at the start, monotonic from then on. A clock set forward by mistake would open a window early;
   // set back again, it would keep a window from ending for as long.
@@ -92,10 +95,12 @@ export function createNamespaces(openRedis: OpenRedis, file?: CountFile) {
     // Counters of removed configurations get no more requests, so they never expire by themselves.
     for (const { local } of namespaces.values()) local.dropIdle();
     const shared = settings && open(settings, name);
-    const local = createLocalCounters(clockUs);
+    const saved = shared === undefined && windowFile ? openSavedWindows(name, windowFile, clockUs() / 1000) : undefined;
+    const local = createLocalCounters(clockUs, saved);
     return {
       name,
       local,
+      saved,
       shared,
       flights: createFlights({ local, shared }),
       closures: createClosures(),

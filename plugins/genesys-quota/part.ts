@@ -24,8 +24,8 @@ export const part = definePart({
     },
   },
   readConfig,
-  start({ openRedis, countFile }) {
-    const namespaces = createNamespaces(openRedis, countFile);
+  start({ openRedis, countFile, windowFile }) {
+    const namespaces = createNamespaces(openRedis, countFile, windowFile);
     const holds = createHolds();
     return {
       stepsOf(config) {
@@ -36,8 +36,8 @@ export const part = definePart({
       operations: createOperations(namespaces.all),
       async shutdown() {
         await Promise.all(
-          namespaces.all().map(async ({ usage, shared }) => {
-            await Promise.all([usage.flush(), shared && giveBack(shared, true)]);
+          namespaces.all().map(async ({ usage, saved, shared }) => {
+            await Promise.all([usage.flush(), saved?.flush(), shared && giveBack(shared, true)]);
           }),
         );
       },

@@ -3,7 +3,7 @@
  * plugin server that is killed, without Redis, and is set next to Genesys' own report.
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -137,5 +137,33 @@ describe.skipIf(GATEWAY_KIND === 'docker' || process.env.PROCESSES === 'each')('
     expect(text).toMatch(/^genesys-client-id +Client genesys-client-id +4321/m);
     expect(text).toContain('4321 requests in all, of 4000 in the allocation: 3.21 for what is beyond');
     expect(await run({ GENESYS_CLIENT_ID: '', GENESYS_CLIENT_SECRET: '' })).toContain('Genesys was not asked');
+  });
+
+  it('of a month that a limit counts survives the plugin server, too', async () => {
+    const limits = [{ name: 'monthly', limit: 5, window: 'month', by: 'consumer' }];
+    await setup.reconfigure((config) => {
+      for (const route of config.services.flatMap(({ routes }) => routes)) {
+        for (const plugin of route.plugins) if (plugin.name === QUOTA) plugin.config = { namespace: 'monthly', limits };
+      }
+      for (const consumer of config.consumers ?? []) delete consumer.plugins;
+    });
+    const statuses = async (requests: number): Promise<number[]> => {
+      const seen: number[] = [];
+      while (seen.length < requests) {
+        const response = await setup.get('/api/v2/users?pageSize=1').catch(() => undefined);
+        await response?.arrayBuffer();
+        // 500 while there is no plugin server.
+        if (response !== undefined && response.status !== 500) seen.push(response.status);
+      }
+      return seen;
+    };
+    expect(await statuses(3)).toEqual([200, 200, 200]);
+    const file = join(folder, 'state', 'genesys-windows.json');
+    await waitFor('the count to be on disk', () => existsSync(file));
+    const pid = setup.gateway.pluginServerPid(QUOTA);
+    if (pid === undefined) throw new Error('no plugin server runs');
+    process.kill(pid, 'SIGKILL');
+    await waitFor('the next plugin server', () => setup.gateway.pluginServerPid(QUOTA) !== pid);
+    expect(await statuses(4)).toEqual([200, 200, 429, 429]);
   });
 });

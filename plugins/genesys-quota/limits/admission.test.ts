@@ -33,6 +33,7 @@ function setUp(changes: Partial<AdmissionSettings> = {}, shared?: RedisCounters)
   const namespace: Namespace = {
     name: `n${names}`,
     local: createLocalCounters(() => Date.now() * 1000),
+    saved: undefined,
     shared: shared && { counters: shared, redis, faults, leases: createLeases(() => performance.now()), trips: 0 },
     closures: createClosures(),
     hints: createHints(),

@@ -16,6 +16,7 @@ import {
   type Reading,
 } from './counting.js';
 import { createInFlight } from './in-flight.js';
+import type { SavedWindows } from './saved-windows.js';
 import { keptOf } from './shares.js';
 
 /** The id of the counter that all identities without a place share. No identity has it (request.ts). */
@@ -57,8 +58,12 @@ export interface LocalCounters {
 /**
  * Makes the counters of one namespace.
  * @param clockUs microseconds since 1970, so that windows begin at the same time on all nodes
+ * @param saved weeks and months of processes before this one
  */
-export function createLocalCounters(clockUs: () => number): LocalCounters {
+export function createLocalCounters(
+  clockUs: () => number,
+  saved?: Pick<SavedWindows, 'countOf' | 'note'>,
+): LocalCounters {
   const families = new Map<string, Family>();
   const flying = createInFlight();
   let latestUs = 0;
@@ -98,7 +103,8 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
   }
 
   function slotOf(check: Check, nowUs: number): Slot {
-    if (check.kind !== 'concurrent') return countedSlotOf(familyOf(check, Math.floor(nowUs / 1000)), check, nowUs);
+    if (check.kind !== 'concurrent')
+      return countedSlotOf(familyOf(check, Math.floor(nowUs / 1000)), check, nowUs, saved);
     return { family: undefined, id: check.id, counter: counterOf(check, flying.count(check, nowUs), 0) };
   }
 
@@ -109,7 +115,9 @@ export function createLocalCounters(clockUs: () => number): LocalCounters {
       if (id !== OVERFLOW && !isAlive(family, id)) family.identities += 1;
       idleAtMs = Math.max(idleAtMs, nowUs / 1000 + 2 * generationMs(family.check));
       family.current.set(id, counted.kind === 'spike' ? counted.tatUs : counted.current);
-      if (counted.kind === 'window' && counted.kept !== undefined) family.kept.set(id, counted.kept);
+      if (counted.kind !== 'window') return counted;
+      if (counted.kept !== undefined) family.kept.set(id, counted.kept);
+      if (counted.check.isBudget) saved?.note(counted.check, id, counted.check.cost, nowUs / 1000);
     }
     return counted;
   }
@@ -144,11 +152,17 @@ interface Slot {
 }
 
 /** Returns an identity's own counter, or the shared one if there are too many identities. */
-function countedSlotOf(family: Family, check: CountedCheck, nowUs: number): Slot {
+function countedSlotOf(
+  family: Family,
+  check: CountedCheck,
+  nowUs: number,
+  saved: Pick<SavedWindows, 'countOf'> | undefined,
+): Slot {
   const { id: own, maxIdentities } = check;
   const hasPlace = maxIdentities === 0 || family.identities < maxIdentities || isAlive(family, own);
   const id = hasPlace ? own : OVERFLOW;
-  const [current, previous] = [family.current.get(id) ?? 0, family.previous.get(id) ?? 0];
+  const before = check.kind !== 'spike' && check.isBudget ? saved?.countOf(check, id, family.generation) : 0;
+  const [current, previous] = [family.current.get(id) ?? before ?? 0, family.previous.get(id) ?? 0];
   if (check.kind === 'spike' || check.reserved === undefined) {
     return { family, id, counter: counterOf(check, current, previous) };
   }

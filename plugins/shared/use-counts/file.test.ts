@@ -15,7 +15,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { realClock } from '../clock.js';
 import { createBook, parseBook } from './book.js';
 import { createUseCounts, type UseCounts } from './counts.js';
-import { createCountFile } from './file.js';
+import { createCountFile, USE_FILE } from './file.js';
 import { DAY_MS, dayOf, readSpan, type Span, spanOfMonth } from './span.js';
 
 let folder: string;
@@ -30,7 +30,7 @@ const path = (): string => join(folder, 'genesys-use.json');
 
 /** A process: its counts of a section, and its file. */
 function start(section = 'a'): UseCounts & Pick<ReturnType<typeof createCountFile>, 'takeNotice'> {
-  const file = createCountFile(folder, realClock);
+  const file = createCountFile(folder, USE_FILE, realClock);
   return { ...createUseCounts(file.section(section)), takeNotice: file.takeNotice };
 }
 
@@ -93,7 +93,7 @@ it('are kept in memory while the file cannot be written, which is said once, and
   // A file in the folder's place: root may write everywhere else.
   const inner = join(folder, 'inner');
   writeFileSync(inner, '');
-  const file = createCountFile(inner, realClock);
+  const file = createCountFile(inner, USE_FILE, realClock);
   const counts = createUseCounts(file.section('a'));
   counts.count('crm', 1, TODAY);
   await counts.flush();

@@ -5,7 +5,7 @@
  */
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sleep } from '../clock.js';
+import { type Clock, sleep } from '../clock.js';
 import { errorCode } from '../error-code.js';
 import { property } from '../property.js';
 import { type Book, createBook, parseBook } from './book.js';
@@ -18,22 +18,21 @@ export interface CountFile {
   takeNotice(): { level: 'err' | 'notice'; message: string } | undefined;
 }
 
-const NAME = 'genesys-use.json';
-/** A year of 100 consumers takes about 500 KB. */
-const MAX_BYTES = 4 * 1024 * 1024;
+/** Use by consumer and by OAuth client. A year of 100 consumers takes about 500 KB. */
+export const USE_FILE = { name: 'genesys-use.json', maxBytes: 4 * 1024 * 1024 };
+/** Weeks and months of limits: 10,000 counters and more. */
+export const WINDOWS_FILE = { name: 'genesys-windows.json', maxBytes: 1024 * 1024 };
+
 /** Longer than any write takes: a process that died has left the lock. */
 const LOCK_DIED_MS = 10_000;
 const LOCK_WAIT_MS = 2_000;
 const LOCK_POLL_MS = 20;
 
-interface Timing {
-  nowMs(): number;
-  startTimer(ms: number, run: () => void): () => void;
-}
+type Timing = Pick<Clock, 'nowMs' | 'wallClockMs' | 'startTimer'>;
 
 /** @param folder is made if it is not there */
-export function createCountFile(folder: string, timing: Timing): CountFile {
-  const path = join(folder, NAME);
+export function createCountFile(folder: string, { name, maxBytes }: typeof USE_FILE, timing: Timing): CountFile {
+  const path = join(folder, name);
   const notices: { level: 'err' | 'notice'; message: string }[] = [];
   let isBroken = false;
   /** Ends when nothing of this process works on the file any more. */
@@ -52,10 +51,10 @@ export function createCountFile(folder: string, timing: Timing): CountFile {
       throw error;
     });
     if (text === undefined) return createBook();
-    const book = text.length > MAX_BYTES ? undefined : parseBook(text);
+    const book = text.length > maxBytes ? undefined : parseBook(text);
     if (book !== undefined) return book;
     await rename(path, `${path}.unreadable`);
-    notices.push({ level: 'err', message: `${path} was not readable, is ${NAME}.unreadable now: counts begin anew` });
+    notices.push({ level: 'err', message: `${path} was not readable, is ${name}.unreadable now: counts begin anew` });
     return createBook();
   }
 
@@ -81,7 +80,7 @@ export function createCountFile(folder: string, timing: Timing): CountFile {
     try {
       const book = await readBook();
       book.add(section, day, counts);
-      book.tidy(Date.now(), MAX_BYTES);
+      book.tidy(timing.wallClockMs(), maxBytes);
       await write(book.write());
     } finally {
       await unlock();
@@ -100,11 +99,11 @@ export function createCountFile(folder: string, timing: Timing): CountFile {
   }
 
   return {
-    section: (name) => ({
+    section: (section) => ({
       kind: 'file',
       add: (batch) =>
         alone(() =>
-          add(name, batch).then(
+          add(section, batch).then(
             () => tell(undefined),
             (error) => {
               tell(error);
@@ -112,7 +111,7 @@ export function createCountFile(folder: string, timing: Timing): CountFile {
             },
           ),
         ),
-      read: (span) => alone(async () => (await readBook()).read(name, span)),
+      read: (span) => alone(async () => (await readBook()).read(section, span)),
     }),
     takeNotice: () => notices.shift(),
   };
