@@ -58,7 +58,7 @@ async function pictures(): Promise<void> {
     for (const { command } of started.steps) await run('sh', ['-c', command]);
     await tab.open('http://127.0.0.1:8070/');
     await tab.waitUntil('the requests', "document.querySelectorAll('#request-list button').length > 20");
-    await tab.waitUntil('the trial', "document.getElementById('rules-result').innerText.includes('values leave')");
+    await tab.waitUntil('the trial', "document.getElementById('rules-summary').innerText.includes('values leave')");
     // Another page, to be the newest.
     await run('sh', ['-c', started.steps[0]?.command ?? '']);
     const newest = "document.querySelector('#request-list button')";

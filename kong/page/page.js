@@ -8,15 +8,20 @@ import { startRequests, updateRequests } from './requests.js';
 import { startRules } from './rules.js';
 
 const EVERY_MS = 500;
+/** The panels move more slowly than requests come. */
+const PANELS_EVERY_MS = 1000;
 /** After a failure: not at once, and soon. */
 const AGAIN_MS = 1000;
 
 let isPaused = false;
+let panelsAtMs = Number.NEGATIVE_INFINITY;
 
 async function round() {
   if (document.hidden || isPaused) return EVERY_MS;
   try {
-    await Promise.all([updateRequests(), updatePanels()]);
+    const isTimeForPanels = performance.now() - panelsAtMs >= PANELS_EVERY_MS;
+    if (isTimeForPanels) panelsAtMs = performance.now();
+    await Promise.all([updateRequests(), isTimeForPanels ? updatePanels() : undefined]);
     // Meanwhile somebody may have paused.
     if (!isPaused) setState('live', false);
     return EVERY_MS;

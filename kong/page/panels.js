@@ -2,11 +2,14 @@
 import { ask, byId, make, seconds, show, terms } from './dom.js';
 import { serviceNames } from './requests.js';
 
+/** A gateway may have thousands of OAuth clients: those are shown that were used last. */
+const SHOWN = 50;
+
 /** Asks for all panels, and shows those that the process has. */
 export async function updatePanels() {
   await Promise.all([
     update('budgets', ['/budgets'], ([budgets]) => budgets.budgets.map(budgetOf)),
-    update('tokens', ['/tokens', '/credentials'], ([tokens, credentials]) => [
+    update('tokens', [`/tokens?limit=${SHOWN}`, `/credentials?limit=${SHOWN}`], ([tokens, credentials]) => [
       ...tokens.tokens.map(tokenOf),
       ...credentials.credentials.map(credentialOf),
     ]),

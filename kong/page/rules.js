@@ -29,7 +29,11 @@ export async function startRules(ask) {
     const answer = await ask(`/try/${what}`, request).catch(() => undefined);
     // The trial before this one still runs, or somebody else's.
     if (answer?.status === 429) return soon();
-    show(byId('rules-result'), answer === undefined ? [problem('The gateway does not answer.')] : resultOf(answer));
+    const isDone = answer?.status === 200;
+    const summary = byId('rules-summary');
+    summary.textContent = isDone ? answer.body.summary : (answer?.body.message ?? 'The gateway does not answer.');
+    summary.classList.toggle('bad', !isDone);
+    show(byId('rules-result'), isDone ? resultOf(answer.body) : []);
   }
 
   let timer = 0;
@@ -95,14 +99,8 @@ function auditConfig() {
   };
 }
 
-/** @param {string} text */
-function problem(text) {
-  return make('p', { class: 'bad' }, text);
-}
-
-/** @param {{ status: number, body: any }} answer */
-function resultOf({ status, body }) {
-  if (status !== 200) return [problem(body.message)];
+/** @param {any} body what was tried */
+function resultOf(body) {
   const values = /** @type {{ pointer: string, passes: boolean, why: string }[]} */ (body.values);
   const rows = values
     .slice(0, VALUES_SHOWN)
@@ -117,7 +115,6 @@ function resultOf({ status, body }) {
     );
   const head = make('tr', {}, ...['', 'value', 'why'].map((name) => make('th', { scope: 'col' }, name)));
   return [
-    make('h3', {}, body.summary),
     ...(body.result === null ? [] : [make('pre', { tabindex: '0' }, body.result)]),
     make('table', {}, make('thead', {}, head), make('tbody', {}, ...rows)),
   ];

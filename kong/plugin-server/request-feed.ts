@@ -43,7 +43,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 export function createRequestFeed(nowMs: () => number): RequestFeed {
   /** Tells this process from the one before it, whose numbers mean nothing here. */
   const run = randomBytes(8).toString('hex');
-  let entries: string[] = [];
+  /** As Kong has written them until somebody looks, since most are never looked at. */
+  let entries: (string | SeenRequest | undefined)[] = [];
   /** How many entries came before those that are kept. */
   let dropped = 0;
   let watchedUntilMs = Number.NEGATIVE_INFINITY;
@@ -68,7 +69,9 @@ export function createRequestFeed(nowMs: () => number): RequestFeed {
         watchedUntilMs = nowMs() + WATCHED_MS;
         const next = dropped + entries.length;
         const after = query.get('run') === run ? Number(query.get('after')) || 0 : 0;
-        const fresh = entries.slice(Math.max(0, after - dropped)).flatMap((json) => readEntry(json) ?? []);
+        // What is not told is not kept either.
+        entries = entries.map((entry) => (typeof entry === 'string' ? readEntry(entry) : entry));
+        const fresh = entries.slice(Math.max(0, after - dropped)).filter((entry) => entry !== undefined);
         const skipped = Math.max(0, dropped - after);
         return { status: 200, body: { run, next, skipped: after === 0 ? 0 : skipped, bodies: false, requests: fresh } };
       },

@@ -1,13 +1,14 @@
 /**
  * A headless Chromium, driven by the DevTools protocol over a pipe: tests open the gateway's page in it, and scripts take
- * pictures. Needs `CHROMIUM_BIN`, or `chromium` on PATH (Debian: package `chromium`).
+ * pictures. Needs `CHROMIUM_BIN`, or `chromium` or `google-chrome` on PATH (Debian: package `chromium`).
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { runs } from './runs.js';
 import { waitFor } from './wait-for.js';
 
 /** A page that is open. */
@@ -35,16 +36,18 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-const BINARY = process.env.CHROMIUM_BIN ?? 'chromium';
+const { CHROMIUM_BIN } = process.env;
+
+/** Chrome is one, too. */
+const BINARIES = CHROMIUM_BIN === undefined ? ['chromium', 'google-chrome'] : [CHROMIUM_BIN];
 
 /** Returns undefined if there is a Chromium, otherwise why none can be started. */
 export function browserMissing(): string | undefined {
-  try {
-    execFileSync(BINARY, ['--version'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return `no Chromium: neither CHROMIUM_BIN nor chromium on PATH (${BINARY}) runs`;
-  }
+  return findBinary() === undefined ? `no Chromium: ${BINARIES.join(', ')}` : undefined;
+}
+
+function findBinary(): string | undefined {
+  return BINARIES.find((binary) => runs(binary, '--version'));
 }
 
 /** Messages of the protocol end with a null byte. */
@@ -68,8 +71,10 @@ export async function startBrowser(): Promise<Browser> {
   const flags = ['--headless=new', '--disable-gpu', '--no-first-run', '--disable-dev-shm-usage'];
   // As root, Chromium's sandbox does not work. It opens nothing but our own pages.
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const binary = findBinary();
+  if (binary === undefined) throw new Error(browserMissing());
   const child = spawn(
-    BINARY,
+    binary,
     [...flags, ...sandbox, '--disable-background-networking', '--remote-debugging-pipe', `--user-data-dir=${profile}`],
     { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },
   );

@@ -24,39 +24,42 @@ export function createOperations(broker: TokenBroker): Operations {
     max: MAX_STATIC,
   });
 
-  const staticCredentials = (): Promise<unknown[]> =>
+  const staticCredentials = (limit: number): Promise<unknown[]> =>
     Promise.all(
-      [...statics.entries()].map(async ([headerValue, use]) => {
+      [...statics.entries()].slice(0, limit).map(async ([headerValue, use]) => {
         use.fingerprint ??= credentialFingerprint(headerValue);
         const fingerprint = await use.fingerprint;
         return { fingerprint, uses: use.uses, last_used_seconds: seconds(performance.now() - use.usedAtMs) };
       }),
     );
 
-  const tokens = (): unknown =>
-    broker.states().map(({ client, held, maxIdleMs, failure }) => ({
-      client_id: client.clientId,
-      token_host: client.tokenHost,
-      slot: client.slot,
-      ...(client.scope === undefined ? {} : { scope: client.scope }),
-      drained: drained.has(client.clientId),
-      max_idle_seconds: maxIdleMs === undefined ? null : seconds(maxIdleMs),
-      token:
-        held === undefined
-          ? null
-          : {
-              ref: held.ref,
-              age_seconds: seconds(held.ageMs),
-              expires_in_seconds: seconds(held.expiresInMs),
-              renews_in_seconds: seconds(held.renewsInMs),
-              uses: held.uses,
-              uses_in_window: held.recentUses,
-              idle_seconds: seconds(held.idleMs),
-              refused: held.refused,
-            },
-      last_error:
-        failure === undefined ? null : { reason: failure.reason, retry_in_seconds: seconds(failure.retryInMs) },
-    }));
+  const tokens = (limit = Number.POSITIVE_INFINITY): unknown =>
+    broker
+      .states()
+      .slice(0, limit)
+      .map(({ client, held, maxIdleMs, failure }) => ({
+        client_id: client.clientId,
+        token_host: client.tokenHost,
+        slot: client.slot,
+        ...(client.scope === undefined ? {} : { scope: client.scope }),
+        drained: drained.has(client.clientId),
+        max_idle_seconds: maxIdleMs === undefined ? null : seconds(maxIdleMs),
+        token:
+          held === undefined
+            ? null
+            : {
+                ref: held.ref,
+                age_seconds: seconds(held.ageMs),
+                expires_in_seconds: seconds(held.expiresInMs),
+                renews_in_seconds: seconds(held.renewsInMs),
+                uses: held.uses,
+                uses_in_window: held.recentUses,
+                idle_seconds: seconds(held.idleMs),
+                refused: held.refused,
+              },
+        last_error:
+          failure === undefined ? null : { reason: failure.reason, retry_in_seconds: seconds(failure.retryInMs) },
+      }));
 
   /** Returns whether a query names a client. A query without `client_id` names all. */
   const named =
@@ -90,9 +93,9 @@ export function createOperations(broker: TokenBroker): Operations {
       {
         method: 'GET',
         path: '/credentials',
-        run: async () => ({ status: 200, body: { credentials: await staticCredentials() } }),
+        run: async (query) => ({ status: 200, body: { credentials: await staticCredentials(limitOf(query)) } }),
       },
-      { method: 'GET', path: '/tokens', run: () => ({ status: 200, body: { tokens: tokens() } }) },
+      { method: 'GET', path: '/tokens', run: (query) => ({ status: 200, body: { tokens: tokens(limitOf(query)) } }) },
       {
         method: 'POST',
         path: '/tokens/purge',
@@ -102,6 +105,12 @@ export function createOperations(broker: TokenBroker): Operations {
       { method: 'POST', path: '/tokens/undrain', run: setDrained(false) },
     ],
   };
+}
+
+/** How many are wanted, those that were used last: `limit=50`. Without, all. */
+function limitOf(query: URLSearchParams): number {
+  const limit = Number(query.get('limit') ?? '');
+  return Number.isInteger(limit) && limit > 0 ? limit : Number.POSITIVE_INFINITY;
 }
 
 function seconds(ms: number): number {
