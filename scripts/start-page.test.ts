@@ -41,16 +41,54 @@ function exchange(n: number, more: Partial<Exchange> = {}): Exchange {
   };
 }
 
+/** What the operator port would say of a bad day, with hostile text in each name. */
+const BAD_DAY: Readonly<Record<string, unknown>> = {
+  '/tokens': {
+    tokens: [
+      {
+        client_id: MARKUP,
+        token_host: 'login.example',
+        slot: 0,
+        drained: true,
+        token: { ref: 'r', age_seconds: 7300, renews_in_seconds: 60, uses: 1234, uses_in_window: 299, refused: true },
+        last_error: { reason: `login answered ${MARKUP}`, retry_in_seconds: 3 },
+      },
+    ],
+  },
+  '/credentials': { credentials: [{ fingerprint: 'f1', uses: 5, last_used_seconds: 3 }] },
+  '/budgets': { budgets: [{ namespace: 'n', limit: MARKUP, who: MARKUP, used: 9, of: 10, resets_in_seconds: 12 }] },
+  '/regions': {
+    groups: [
+      {
+        forced: 'eu',
+        regions: [
+          { name: MARKUP, upstream: 'u', state: 'lost', failures_in_a_row: 3, served: 7, probe_in_seconds: 9 },
+          { name: 'eu', upstream: 'v', state: 'up', failures_in_a_row: 0, served: 70 },
+        ],
+      },
+    ],
+  },
+  '/breakers': { breakers: [{ service_id: 's', state: 'open', failures_in_a_row: 5 }] },
+  '/log': {
+    entries: { logged: 40, sampled_out: 2, failed: 1, dropped: 3 },
+    sinks: [{ name: MARKUP, sent: 30, waiting: 10, dropped: 3, spilled: 1, failures: 4, lastFailure: 'ECONNREFUSED' }],
+  },
+};
+
 describe('the page of npm start', unless(SKIPPED), () => {
   const folder = mkdtempSync(join(tmpdir(), 'start-page-'));
   const auditPath = join(folder, 'audit.log');
   let operator: Server;
+  let isBadDay = false;
   let page: StartPage;
   let browser: Browser;
 
   beforeAll(async () => {
     writeFileSync(auditPath, '');
-    operator = createServer((_, response) => response.writeHead(404).end('{}'));
+    operator = createServer(({ url = '' }, response) => {
+      const body = isBadDay ? BAD_DAY[url.replace(/\?.*/, '')] : undefined;
+      response.writeHead(body === undefined ? 404 : 200).end(JSON.stringify(body ?? {}));
+    });
     await new Promise<void>((resolve) => operator.listen(0, '127.0.0.1', resolve));
     const operatorUrl = `http://127.0.0.1:${(operator.address() as AddressInfo).port}`;
     page = await startPage({ port: 0, operatorUrl, auditPath, hasBodies: true });
@@ -143,6 +181,33 @@ describe('the page of npm start', unless(SKIPPED), () => {
     expect(text.split('<img src=x onerror=').length - 1).toBe(10);
     expect(await tab.evaluate('window.ran')).toBeUndefined();
     expect(await tab.evaluate("document.querySelectorAll('main img, body script').length")).toBe(0);
+    expect(tab.problems).toEqual([]);
+  });
+
+  it('shows lost regions, open breakers, full budgets and sinks that fail', async () => {
+    isBadDay = true;
+    page.note(exchange(0xdef));
+    const tab = await openTab();
+    await tab.waitUntil('the panels', "document.getElementById('sinks').innerText.includes('waiting')");
+    await tab.waitUntil(
+      'the name of the service',
+      "document.getElementById('regions').innerText.includes('Breaker of genesys')",
+    );
+    const textOf = (id: string): Promise<string> => tab.evaluate(`document.getElementById('${id}').innerText`);
+    const regions = await textOf('regions');
+    expect(regions).toMatch(/ lost\s+requests\s+7\s+failures in a row\s+3\s+next probe\s+in 9 s/);
+    expect(regions).toMatch(/eu up\s+requests\s+70\s+chosen by hand\s+yes/);
+    expect(regions).toMatch(/Breaker of genesys open/);
+    expect(await textOf('budgets')).toMatch(/: 9 of 10, 12 s to go/);
+    expect(await textOf('tokens')).toMatch(/age\s+2 h\s+next renewal\s+in 60 s\s+requests that shared it\s+1234/);
+    expect(await textOf('tokens')).toMatch(/state\s+drained\s+last error\s+login answered/);
+    expect(await textOf('sinks')).toMatch(
+      /waiting\s+10\s+dropped\s+3\s+spilled\s+1\s+failed attempts\s+4\s+last failure\s+ECONN/,
+    );
+    const all = await tab.evaluate<string>("document.querySelector('.panels').innerText");
+    // Client, error, limit, consumer, region, sink.
+    expect(all.split(MARKUP).length - 1).toBe(6);
+    expect(await tab.evaluate('window.ran')).toBeUndefined();
     expect(tab.problems).toEqual([]);
   });
 });
