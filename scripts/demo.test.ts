@@ -93,6 +93,12 @@ it.each(['demo', 'page', 'rules'])('docs/pictures/%s.svg loads and runs nothing,
   expect(picture).not.toMatch(/<script|<image|<link|\bhref=|\bsrc=|\bon\w+=|url\(|@import|eyJ[\w-]{9}/);
 });
 
+it('docs/pictures/demo.svg is the picture of docs/pictures/demo.cast', () => {
+  const { outputs, size } = fromCast(readFileSync(join(ROOT, 'docs/pictures/demo.cast'), 'utf8'));
+  const picture = readFileSync(join(ROOT, 'docs/pictures/demo.svg'), 'utf8');
+  expect(picture).toBe(toPicture(outputs, size, 'Genesys Cloud behind a gateway, in six commands'));
+});
+
 describe('npm run demo', unless(runs('curl', '--version') ? undefined : 'no curl'), () => {
   it('plays all of it, and each step shows what it says', async () => {
     const [cast, picture] = [join(folder, 'demo.cast'), join(folder, 'demo.svg')];
