@@ -227,8 +227,8 @@ function remarksOn(api: Api, chosen: readonly Operation[], keep: KeepSettings): 
           `Scopes, for clients that have any (client credentials have roles instead): ${scopes.join(', ') || 'none'}`,
         ]
       : [
-          'Unknown without --api: which permissions and scopes the OAuth client needs, which values parameters of paths may have,',
-          'and whether a POST that looks like a query asks for more than a permission to view.',
+          'Unknown without --api: which permissions and scopes the OAuth client needs, which values parameters of paths ' +
+            'may have, and whether a POST that looks like a query asks for more than a permission to view.',
         ]),
     ...(keep.mode === 'safe'
       ? ['The response filter leaves ids, states, types, times and counts; add to `keep` what is needed more.']

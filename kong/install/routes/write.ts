@@ -88,7 +88,7 @@ export function withRoutes(
   if (!isMap(document.contents)) throw new Error('gateway.yml: expected a mapping');
   document.set('services', document.createNode(services));
   withoutOthers(document);
-  document.commentBefore = settings.remarks.map((line) => (line === '' ? '' : ` ${line}`)).join('\n');
+  document.commentBefore = settings.remarks.map(wrapped).join('\n');
   const [version] = document.contents.items;
   document.contents.commentBefore = null;
   if (isScalar(version?.key)) version.key.commentBefore = null;
@@ -165,18 +165,12 @@ const MOST_NAMED = 40;
 
 function namesOf(operations: readonly Operation[]): string {
   const ids = operations.map(({ id }) => id);
-  return ids.length > MOST_NAMED ? ` ${ids.length} operations, ${ids[0]} to ${ids.at(-1)}` : wrapped(ids);
+  return ids.length > MOST_NAMED ? ` ${ids.length} operations, ${ids[0]} to ${ids.at(-1)}` : wrapped(ids.join(', '));
 }
 
-/** Returns the lines of a comment. */
-function wrapped(words: readonly string[]): string {
-  return words
-    .reduce((text, word) => {
-      const lineLength = text.length - text.lastIndexOf('\n') + word.length;
-      return `${text}${text.endsWith(':') ? '' : ','}${lineLength > 110 ? '\n' : ''} ${word}`;
-    })
-    .replace(/^/gm, ' ')
-    .replace(/^ {2}/gm, ' ');
+/** Breaks a comment into lines. */
+function wrapped(text: string): string {
+  return text.replace(/(?! )(.{1,110})(?: +|$)/gm, ' $1\n').trimEnd();
 }
 
 /** One rule for each operation; words come before ids. What has no rule does not leave. */
@@ -189,7 +183,7 @@ function filterFor(document: Document, route: PlannedRoute, api: Api, keep: Keep
       if (skeleton === undefined) return [];
       const rule = document.createNode({ paths: [operation.path], keep: skeleton.keep });
       rule.flow = true;
-      if (skeleton.others.length > 0) rule.commentBefore = wrapped(['Left out:', ...skeleton.others]);
+      if (skeleton.others.length > 0) rule.commentBefore = wrapped(`Left out: ${skeleton.others.join(', ')}`);
       return [rule];
     });
   // A filter has one rule at least. This one is for no request of the route.
