@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Api, Operation } from '../../kong/install/routes/api.js';
 import { readApi } from '../../kong/install/routes/source.js';
-import { developmentConfig, type KongConfig } from '../../kong/testbed/development-config.js';
+import { developmentConfig, developmentEnv, type KongConfig } from '../../kong/testbed/development-config.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
@@ -46,7 +46,11 @@ beforeAll(async () => {
   gateway = await startGateway({
     config: await made(sweep),
     plugins: PLUGINS,
-    env: { GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId, GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret },
+    env: {
+      ...developmentEnv(),
+      GENESYS_CLIENT_ID: DEFAULT_CLIENT.clientId,
+      GENESYS_CLIENT_SECRET: DEFAULT_CLIENT.clientSecret,
+    },
   });
 }, 60_000);
 afterAll(async () => {
@@ -203,6 +207,33 @@ describe('one operation alone', () => {
     expect(await status('GET', '/api/v2/users')).toBe(200);
     expect(await status('HEAD', '/api/v2/users')).toBe(200);
     expect(await status('POST', '/api/v2/users')).toBe(403);
+  });
+});
+
+describe('a tool that logs in at the gateway', () => {
+  it('reaches what is chosen, and its logout is its own', async () => {
+    await gateway.reconfigure(
+      await made(['--keep', 'none', '--login', '--operations', 'getUsers,postUsers,getAuthorizationDivision']),
+    );
+    const login = await fetch(`${gateway.url}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'client_credentials' }),
+      headers: { Authorization: `Basic ${btoa('demo-client:demo-secret')}` },
+    });
+    const { access_token: token } = (await login.json()) as { access_token: string };
+    const status = async (method: string, path: string, authorization = `Bearer ${token}`): Promise<number> =>
+      (await rawRequest(`${gateway.url}${path}`, { method, headers: { Authorization: authorization } })).status;
+    expect(await status('GET', '/api/v2/users')).toBe(200);
+    expect(await status('POST', '/api/v2/users')).toBe(200);
+    expect(await status('GET', `/api/v2/authorization/divisions/${ID}`)).toBe(200);
+    genesys.control.reset();
+    expect(await status('GET', '/api/v2/authorization/divisions/home')).toBe(404);
+    expect(await status('GET', `/api/v2/users/${ID}`)).toBe(404);
+    expect(await status('GET', '/api/v2/tokens/me')).toBe(404);
+    expect(await status('GET', '/api/v2/users', 'Bearer eyJhbGciOiJub25lIn0.e30.')).toBe(401);
+    expect(await status('DELETE', '/api/v2/tokens/me')).toBeLessThan(300);
+    expect(await status('GET', '/api/v2/users')).toBe(401);
+    expect(genesys.control.requests({ kind: 'api' })).toEqual([]);
   });
 });
 

@@ -7,6 +7,8 @@ import { parse } from 'yaml';
 import { DESCRIPTION } from '../../../test/support/api-description.js';
 import { runRoutes } from '../../../test/support/routes.js';
 import { check } from '../../config-check/command.js';
+import { ROOT } from '../../testbed/plugin-server.js';
+import { renderCommand } from '../render/command.js';
 import { readApi } from './source.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'routes-'));
@@ -47,6 +49,11 @@ describe('a file', () => {
     ],
     ['of a description', ['--api', api, '--tag', 'Users,Routing,ExternalContacts', '--host', 'api.example.com']],
     ['without a filter', ['--tag', 'Architect', '--keep', 'none', '--name', 'flows']],
+    ['for tools that log in', ['--tag', 'Users,Analytics', '--operations', 'getAuthorizationDivision', '--login']],
+    [
+      'for tools that log in, of bulk data alone',
+      ['--operations', 'getAnalyticsConversationsDetails', '--login', '--form', 'combined'],
+    ],
     ['with whole models', ['--tag', 'Conversations', '--keep', 'model']],
   ])('%s passes the check', async (_, args) => {
     const file = written('kong.yml', (await run(...args)).text);
@@ -123,6 +130,28 @@ describe('a file', () => {
     expect(pluginsOf(await made(...args, '--keep', 'none'), 'exposed-reads').has('genesys-response-filter')).toBe(
       false,
     );
+  });
+
+  it('has what ships around it', async () => {
+    const shipped = parse(renderCommand([], ROOT).text, { merge: true }) as Record<string, unknown>;
+    const own = parse((await run('--operations', 'getUsers', '--login')).text, { merge: true });
+    for (const kind of ['upstreams', 'plugins', 'consumers', 'ca_certificates']) {
+      expect(own[kind], kind).toEqual(shipped[kind]);
+    }
+  });
+
+  it('lets tools log in if it is asked to, and has each route for their tokens too', async () => {
+    const { services } = await made('--operations', 'getUsers,getAuthorizationDivision', '--login');
+    expect(services.map(({ name }) => name)).toEqual(['exposed-reads', 'genesys-login']);
+    expect(services[0]?.routes.map(({ name }) => name)).toEqual([
+      'exposed-reads',
+      'exposed-reads-bearer',
+      'exposed-closed-gets-1',
+      'exposed-closed-gets-1-bearer',
+      'exposed-logout-bearer',
+    ]);
+    const without = await made('--operations', 'getUsers');
+    expect(JSON.stringify(without)).not.toMatch(/login|bearer/);
   });
 
   it('may be for some hosts only', async () => {

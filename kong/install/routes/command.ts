@@ -38,6 +38,7 @@ export const ROUTES_USAGE = `usage: kong-genesys-cloud routes CHOICE... [--api F
   --keep          what the response filter leaves: \`safe\` (default; ids, states, types, times, counts), \`model\` (every field of
                   the answer's model) or \`none\` (no filter)
   --shape         NAME=SHAPE, may be repeated: what a parameter of paths looks like: uuid, id, number, date, text
+  --login         also for Genesys' SDKs, CLI and CX as Code, which log in at the gateway and send its tokens
   --host          hosts of these routes, with commas; without it, any
   --name          begins the names of services and routes (exposed)`;
 
@@ -79,6 +80,7 @@ export async function routes(
       host: list,
       api: { type: 'string' },
       list: { type: 'boolean', default: false },
+      login: { type: 'boolean', default: false },
       diff: list,
       openapi: list,
       keep: { type: 'string', default: 'safe' },
@@ -122,7 +124,7 @@ export async function routes(
   if (chosen.length === 0) throw new Error(`${found.join('; ')}: nothing to make routes to`);
   const plan = planRoutes(api, chosen, shapes);
   const remarks = remarksOn(api, chosen, keep);
-  const settings = { name, hosts: words(values.host), keep, remarks };
+  const settings = { name, hosts: words(values.host), keep, login: values.login, remarks };
   const command = `kong-genesys-cloud ${['routes', ...withoutOutput(args)].join(' ')}`;
   const { text } = renderValues(values, packageFolder, command, (gateway) => withRoutes(gateway, api, plan, settings));
   return { text, notes: [...found, ...(values.output === undefined ? [] : remarks)] };

@@ -5,6 +5,7 @@
 import {
   Alias,
   type Document,
+  isAlias,
   isMap,
   isNode,
   isScalar,
@@ -26,6 +27,8 @@ export interface RouteSettings {
   /** The only hosts that the routes are for; empty: any. */
   hosts: readonly string[];
   keep: KeepSettings;
+  /** Whether Genesys' tools may log in at the gateway, and use its tokens. */
+  login: boolean;
   /** Lines for the beginning of the file. */
   remarks: readonly string[];
 }
@@ -56,21 +59,36 @@ export function withRoutes(
 ): string {
   const document = parseDocument(gateway, { merge: true });
   const shipped = anchored(document);
-  const shared = new SharedNodes(document);
+  const shared = new SharedNodes();
   const operations = routes.flatMap((route) => (route.kind === undefined ? [] : route.operations));
   const quota = quotaFor(shipped('quota'), operations);
-  const pluginsOf = (route: PlannedRoute): Node[] => {
-    if (route.kind === undefined) return [shared.use('closed', CLOSED)];
-    const isBulk = route.kind === 'bulk';
-    const groups = route.kind === 'write' ? 'writers' : 'readers';
-    const names = ['key-auth', groups, 'correlation-id', isBulk ? 'audit-unbuffered' : 'audit'];
-    const filter = isBulk || settings.keep.mode === 'none' ? [] : filterFor(document, route, api, settings.keep);
-    return [
-      ...names.map((name) => shared.use(name, shipped(name))),
-      shared.use('quota', quota),
-      shared.use('token-manager', shipped('token-manager')),
-      ...filter,
+  const use = (name: string): Node => shared.use(name, () => document.createNode(shipped(name), VALUES));
+  const quotaNode = (): Node => shared.use('quota', () => document.createNode(quota, VALUES));
+  const filterOf = (route: PlannedRoute): Node[] => {
+    const hasFilter = route.kind !== 'bulk' && settings.keep.mode !== 'none';
+    const node = hasFilter ? filterFor(document, route, api, settings.keep) : undefined;
+    return node === undefined ? [] : [shared.use(`${route.name}-filter`, () => node)];
+  };
+  const pluginsOf = (route: PlannedRoute, caller: Caller): Node[] => {
+    if (route.kind === undefined) return [shared.use('closed', () => document.createNode(CLOSED, VALUES))];
+    const names = [
+      caller.authentication,
+      route.kind === 'write' ? 'writers' : 'readers',
+      'correlation-id',
+      route.kind === 'bulk' ? 'audit-unbuffered' : 'audit',
     ];
+    return [...names.map(use), quotaNode(), use('token-manager'), ...filterOf(route)];
+  };
+  const callers = settings.login ? [BY_KEY, BY_TOKEN] : [BY_KEY];
+  const toNode = (route: PlannedRoute, caller: Caller): YAMLMap => {
+    const node = toRoute(document, route, caller, settings);
+    const paths = shared.use(`${route.name}-paths`, () => document.createNode(route.paths));
+    node.set('paths', paths);
+    if (caller.headers !== undefined) node.set('headers', use(caller.headers));
+    if (route.priority > 0) node.set('regex_priority', route.priority);
+    node.set('strip_path', false);
+    node.set('plugins', document.createNode(pluginsOf(route, caller)));
+    return node;
   };
   const host = shipped('genesys');
   const services = SERVICES.flatMap(({ end, kinds, like }) => {
@@ -79,15 +97,21 @@ export function withRoutes(
     );
     if (own.length === 0) return [];
     const service: YAMLMap = document.createNode({ name: `${settings.name}-${end}`, ...host, ...like });
-    service.set(
-      'routes',
-      document.createNode(own.map((route) => toRoute(document, route, settings, pluginsOf(route)))),
-    );
+    const nodes = own.flatMap((route) => callers.map((caller) => toNode(route, caller)));
+    service.set('routes', document.createNode(nodes));
     return [service];
   });
+  // In the order of the file: an anchor comes before its aliases.
+  const last = services.at(-1);
+  if (settings.login && last !== undefined) {
+    const plugins = ['jwt', 'correlation-id', 'audit-unbuffered'].map(use);
+    last.addIn(['routes'], logout(document, settings, use('bearer'), [...plugins, quotaNode(), use('token-manager')]));
+  }
+  const login = settings.login ? [loginService(document, use)] : [];
   if (!isMap(document.contents)) throw new Error('gateway.yml: expected a mapping');
-  document.set('services', document.createNode(services));
-  withoutOthers(document);
+  document.set('services', document.createNode([...services, ...login]));
+  if (!settings.login) withoutLogin(document);
+  shared.removeUnused();
   document.commentBefore = settings.remarks.map(wrapped).join('\n');
   const [version] = document.contents.items;
   document.contents.commentBefore = null;
@@ -123,40 +147,96 @@ function anchored(document: Document): (anchor: string) => PlainObject {
   };
 }
 
-/** Values that are written once, with an anchor, and referred to afterwards. */
-class SharedNodes {
-  readonly #document: Document;
-  readonly #anchors = new Set<string>();
+/** How a client says who it is. */
+interface Caller {
+  /** The end of the route's name. */
+  end: string;
+  authentication: string;
+  /** The anchor of headers that the route asks for. */
+  headers?: string;
+}
 
-  constructor(document: Document) {
-    this.#document = document;
+const BY_KEY: Caller = { end: '', authentication: 'key-auth' };
+const BY_TOKEN: Caller = { end: '-bearer', authentication: 'jwt', headers: 'bearer' };
+
+/** Values that mean the same are still written twice, unless they have an anchor. */
+const VALUES = { aliasDuplicateObjects: false };
+
+/** Nodes that are written once, with an anchor, and referred to afterwards. */
+class SharedNodes {
+  readonly #nodes = new Map<string, Node>();
+  readonly #used = new Set<string>();
+
+  /** Returns a node, made the first time, and an alias of it later. */
+  use(anchor: string, make: () => Node): Node {
+    if (this.#nodes.has(anchor)) {
+      this.#used.add(anchor);
+      return new Alias(anchor);
+    }
+    const node = make();
+    (node as YAMLMap).anchor = anchor;
+    this.#nodes.set(anchor, node);
+    return node;
   }
 
-  use(anchor: string, value: PlainObject): Node {
-    if (this.#anchors.has(anchor)) return new Alias(anchor);
-    this.#anchors.add(anchor);
-    const node = this.#document.createNode(value, { aliasDuplicateObjects: false });
-    node.anchor = anchor;
-    return node;
+  /** Removes the anchors that nothing refers to. */
+  removeUnused(): void {
+    for (const [anchor, node] of this.#nodes) if (!this.#used.has(anchor)) delete (node as YAMLMap).anchor;
   }
 }
 
-function toRoute(document: Document, route: PlannedRoute, settings: RouteSettings, plugins: readonly Node[]): Node {
+function toRoute(document: Document, route: PlannedRoute, caller: Caller, settings: RouteSettings): YAMLMap {
   const node: YAMLMap = document.createNode({
-    name: `${settings.name}-${route.name}`,
+    name: `${settings.name}-${route.name}${caller.end}`,
     protocols: ['http', 'https'],
     ...(settings.hosts.length > 0 && { hosts: settings.hosts }),
     methods: route.methods,
-    paths: route.paths,
-    ...(route.priority > 0 && { regex_priority: route.priority }),
-    strip_path: false,
   });
-  for (const name of ['protocols', 'hosts', 'methods']) {
-    const list = node.get(name, true) as unknown;
+  inOneLine(node);
+  node.commentBefore = caller === BY_KEY ? namesOf(route.operations) : ' The same with a token of the gateway.';
+  return node;
+}
+
+function inOneLine(route: YAMLMap): void {
+  for (const name of ['protocols', 'hosts', 'methods', 'paths']) {
+    const list = route.get(name, true) as unknown;
     if (isSeq(list)) list.flow = true;
   }
-  node.set('plugins', document.createNode(plugins));
-  node.commentBefore = namesOf(route.operations);
+}
+
+/** The shipped service at which Genesys' tools log in. */
+function loginService(document: Document, use: (anchor: string) => Node): Node {
+  const services = document.get('services');
+  const found = isSeq<Node>(services)
+    ? services.items.find((item) => isMap(item) && item.get('name') === LOGIN)
+    : undefined;
+  if (found === undefined) throw new Error(`gateway.yml: has no service ${LOGIN}`);
+  visit(found, {
+    Alias(_, { source }) {
+      const node = use(source);
+      return isAlias(node) ? undefined : node;
+    },
+  });
+  return found;
+}
+
+const LOGIN = 'genesys-login';
+
+/** The logout of a tool, whoever it is: genesys-token-manager answers it, and it concerns that tool's token alone. */
+function logout(document: Document, settings: RouteSettings, headers: Node, plugins: readonly Node[]): Node {
+  const node: YAMLMap = document.createNode({
+    name: `${settings.name}-logout-bearer`,
+    protocols: ['http', 'https'],
+    ...(settings.hosts.length > 0 && { hosts: settings.hosts }),
+    methods: ['DELETE'],
+    paths: ['~/api/v2/tokens/me$'],
+  });
+  inOneLine(node);
+  node.set('headers', headers);
+  node.set('strip_path', false);
+  const acl = { name: 'acl', config: { allow: ['readers', 'writers'], hide_groups_header: true } };
+  const [authentication, ...others] = plugins;
+  node.set('plugins', document.createNode([authentication, document.createNode(acl), ...others]));
   return node;
 }
 
@@ -174,8 +254,8 @@ function wrapped(text: string): string {
 }
 
 /** One rule for each operation; words come before ids. What has no rule does not leave. */
-function filterFor(document: Document, route: PlannedRoute, api: Api, keep: KeepSettings): Node[] {
-  if (route.operations.every(({ answer }) => answer === 'none')) return [];
+function filterFor(document: Document, route: PlannedRoute, api: Api, keep: KeepSettings): Node | undefined {
+  if (route.operations.every(({ answer }) => answer === 'none')) return undefined;
   const rules = [...route.operations]
     .sort((a, b) => compare(a.path, b.path))
     .flatMap((operation) => {
@@ -191,7 +271,7 @@ function filterFor(document: Document, route: PlannedRoute, api: Api, keep: Keep
   none.commentBefore = ' Nothing is known of these answers: they are blocked until a rule says what may leave.';
   const filter: YAMLMap = document.createNode({ name: 'genesys-response-filter', config: {} });
   filter.setIn(['config', 'rules'], document.createNode(rules.length > 0 ? rules : [none]));
-  return [filter];
+  return filter;
 }
 
 /** The shipped limits that concern the operations, and one for pages. */
@@ -224,7 +304,7 @@ function quotaFor(entry: PlainObject, operations: readonly Operation[]): PlainOb
 }
 
 /** The consumer as whom a login is refused is for a route that is not there. */
-function withoutOthers(document: Document): void {
+function withoutLogin(document: Document): void {
   const consumers = document.get('consumers');
   if (!isSeq<Node>(consumers)) return;
   consumers.items = consumers.items.filter((item) => !(isMap(item) && item.get('username') === 'login-refused'));
