@@ -61,11 +61,16 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     const { ROUTES_USAGE, routes } = await import('../kong/install/routes/command.js');
     const { KEPT_FIELDS } = await import('../plugins/genesys-pii-log/mask/genesys-models.js');
     const { PAGING_FIELDS } = await import('../plugins/genesys-response-filter/rule/filter.js');
+    const { createRefusals, isRefused } = await import('../plugins/genesys-token-manager/own-token.js');
     const { parsePath } = await import('../plugins/genesys-response-filter/rule/path.js');
     const around = {
       packageFolder: PACKAGE_FOLDER,
       safeFields: [...KEPT_FIELDS, ...PAGING_FIELDS],
       documents: { readPath: parsePath, pagingFields: new Set<string>(PAGING_FIELDS) },
+      refusals(further: readonly string[]) {
+        const list = createRefusals(further);
+        return (method: string, path: string) => isRefused(list.on(path), method);
+      },
     };
     return { usage: ROUTES_USAGE, run: () => routes(args, around) };
   },

@@ -77,6 +77,13 @@ describe('a file', () => {
     expect(text).toMatch(/# Scopes, .*: routing:readonly, users\n/);
   });
 
+  it('names operations that genesys-token-manager refuses', async () => {
+    expect((await run('--tag', 'Tokens', '--keep', 'none')).text).toMatch(
+      /# genesys-token-manager refuses these.*\n?.*deleteTokensMe/,
+    );
+    expect((await run('--operations', 'getUsers')).text).not.toContain('refuses these');
+  });
+
   it('says what is not known without a description', async () => {
     expect((await run('--operations', 'getUsers')).text).toContain('# Unknown without --api: which permissions');
   });

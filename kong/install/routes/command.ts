@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { readText } from '../read-text.js';
 import { COMMON_OPTIONS, renderValues, withoutOutput } from '../render/command.js';
 import type { Api, Operation } from './api.js';
-import type { Exposure } from './exposure.js';
+import type { Exposure, Refusals } from './exposure.js';
 import { type KeepSettings, skeletonOf } from './keep.js';
 import { kindOf } from './kind.js';
 import type { Called } from './log.js';
@@ -56,6 +56,7 @@ export interface Surroundings {
   /** Names of fields that say nothing of a person. */
   safeFields: readonly string[];
   documents: DocumentSettings;
+  refusals: Refusals;
 }
 
 /**
@@ -64,7 +65,7 @@ export interface Surroundings {
  */
 export async function routes(
   args: readonly string[],
-  { packageFolder, safeFields, documents }: Surroundings,
+  { packageFolder, safeFields, documents, refusals }: Surroundings,
 ): Promise<RoutesOutcome> {
   const list = { type: 'string', multiple: true, default: [] as string[] } as const;
   const { values } = parseArgs({
@@ -100,7 +101,7 @@ export async function routes(
   const logs = values['from-log'];
   const packages = [process.cwd(), packageFolder];
   if (values.openapi.length > 0) {
-    const text = await documentOf(await readApi(values.api, packages), values.openapi, documents);
+    const text = await documentOf(await readApi(values.api, packages), values.openapi, documents, refusals);
     return put(values.output, text, []);
   }
   if ([...Object.values(selection), logs].every((choice) => choice.length === 0)) {
@@ -118,12 +119,12 @@ export async function routes(
     return put(values.output, listOf(chosen, countOf), found);
   }
   if (values.diff.length > 0) {
-    const text = await differences(api, chosen, values.diff);
+    const text = await differences(api, chosen, values.diff, refusals);
     return { ...put(values.output, text, found), exitCode: text === '' ? 0 : 1 };
   }
   if (chosen.length === 0) throw new Error(`${found.join('; ')}: nothing to make routes to`);
   const plan = planRoutes(api, chosen, shapes);
-  const remarks = remarksOn(api, chosen, keep);
+  const remarks = remarksOn(api, chosen, keep, refusals);
   const settings = { name, hosts: words(values.host), keep, login: values.login, remarks };
   const command = `kong-genesys-cloud ${['routes', ...withoutOutput(args)].join(' ')}`;
   const { text } = renderValues(values, packageFolder, command, (gateway) => withRoutes(gateway, api, plan, settings));
@@ -149,8 +150,13 @@ function put(output: string | undefined, text: string, notes: string[]): RoutesO
 }
 
 /** What a configuration lets through, compared to what was chosen. */
-async function differences(api: Api, chosen: readonly Operation[], files: readonly string[]): Promise<string> {
-  const open = await exposures(api, files);
+async function differences(
+  api: Api,
+  chosen: readonly Operation[],
+  files: readonly string[],
+  refusals: Refusals,
+): Promise<string> {
+  const open = await exposures(api, files, refusals);
   const isOpen = new Set(open.map(({ operation }) => operation));
   const named = new Set(chosen);
   const line = (sign: string, { id, method, path }: Operation, more = ''): string =>
@@ -165,15 +171,20 @@ async function differences(api: Api, chosen: readonly Operation[], files: readon
   ].join('');
 }
 
-async function documentOf(api: Api, files: readonly string[], settings: DocumentSettings): Promise<string> {
+async function documentOf(
+  api: Api,
+  files: readonly string[],
+  settings: DocumentSettings,
+  refusals: Refusals,
+): Promise<string> {
   const { toOpenApi } = await import('./openapi.js');
-  return `${JSON.stringify(toOpenApi(api, await exposures(api, files), settings), null, 2)}\n`;
+  return `${JSON.stringify(toOpenApi(api, await exposures(api, files, refusals), settings), null, 2)}\n`;
 }
 
-async function exposures(api: Api, files: readonly string[]): Promise<Exposure[]> {
+async function exposures(api: Api, files: readonly string[], refusals: Refusals): Promise<Exposure[]> {
   const { readStateFile } = await import('../../config-check/documents.js');
   const { exposedBy } = await import('./exposure.js');
-  return exposedBy(api, files.map(readStateFile));
+  return exposedBy(api, files.map(readStateFile), refusals);
 }
 
 /** One operation a line, as `--operations @FILE` takes it. */
@@ -210,7 +221,7 @@ function remarksOnLog({ file, entries, otherLines, notSent, operations, unknown 
 }
 
 /** What the OAuth client needs, and what the reader should know. */
-function remarksOn(api: Api, chosen: readonly Operation[], keep: KeepSettings): string[] {
+function remarksOn(api: Api, chosen: readonly Operation[], keep: KeepSettings, refusals: Refusals): string[] {
   const { permissions, oneOf, scopes } = needsOf(chosen);
   const unknown = chosen.filter(
     (operation) =>
@@ -219,6 +230,8 @@ function remarksOn(api: Api, chosen: readonly Operation[], keep: KeepSettings): 
       kindOf(operation) !== 'bulk' &&
       skeletonOf(operation, api.models, keep) === undefined,
   );
+  const isRefused = refusals([]);
+  const refused = chosen.filter(({ method, path }) => isRefused(method, path));
   const names = (operations: readonly Operation[]): string => operations.map(({ id }) => id).join(', ');
   return [
     `Routes to ${chosen.length} operations, from ${api.source}. Everything else is 404.`,
@@ -234,6 +247,9 @@ function remarksOn(api: Api, chosen: readonly Operation[], keep: KeepSettings): 
         ]),
     ...(keep.mode === 'safe'
       ? ['The response filter leaves ids, states, types, times and counts; add to `keep` what is needed more.']
+      : []),
+    ...(refused.length > 0
+      ? [`genesys-token-manager refuses these, since they act on the token that all clients share: ${names(refused)}`]
       : []),
     ...(unknown.length > 0
       ? [`Nothing of these answers is known that may leave, so they are blocked: ${names(unknown)}`]

@@ -6,7 +6,7 @@
 import { compilePathPattern } from '../../../plugins/shared/path-pattern.js';
 import { isPlainObject, type PlainObject } from '../../../plugins/shared/plain-object.js';
 import { type Document, type Entity, listEntities, ownerOf } from '../../config-check/entities.js';
-import { partOf } from '../../config-check/parts.js';
+import { type Part, partOf } from '../../config-check/parts.js';
 import { sortRoutes } from '../../local-gateway/router.js';
 import type { Api, Operation } from './api.js';
 
@@ -29,6 +29,12 @@ export interface FilterRule {
   rule: PlainObject;
   collection: string;
 }
+
+/**
+ * Returns what says whether genesys-token-manager refuses an operation, since it acts on the token that all clients share.
+ * @param further operations that its configuration refuses, too
+ */
+export type Refusals = (further: readonly string[]) => (method: string, path: string) => boolean;
 
 /** A route, with its expressions compiled. */
 interface KnownRoute {
@@ -60,7 +66,7 @@ const EXAMPLES = {
  * Finds the operations that a configuration lets through: each once for each path by which clients reach it.
  * @param documents its files, as decK merges them
  */
-export function exposedBy(api: Api, documents: readonly Document[]): Exposure[] {
+export function exposedBy(api: Api, documents: readonly Document[], refusals: Refusals): Exposure[] {
   const routes = routesOf(listEntities(documents));
   // With a header a request may take another route to the same place; without it is what most clients send.
   const [plain, withHeaders] = [routes.filter((one) => !one.hasHeaders), routes.filter((one) => one.hasHeaders)];
@@ -68,7 +74,7 @@ export function exposedBy(api: Api, documents: readonly Document[]): Exposure[] 
     const example = exampleOf(operation);
     const found = find(plain, operation.method, example);
     return (found.length > 0 ? found : find(withHeaders, operation.method, example))
-      .filter(({ route }) => !route.plugins.has('request-termination'))
+      .filter(({ route }) => !route.plugins.has('request-termination') && !isRefused(route, operation, refusals))
       .map((one) => exposureOf(operation, one));
   });
 }
@@ -230,15 +236,26 @@ function pluginsOf(route: Entity, service: Entity | undefined, entities: readonl
   );
 }
 
+function isRefused({ plugins }: KnownRoute, { method, path }: Operation, refusals: Refusals): boolean {
+  const settings = settingsOf(plugins, 'token_manager');
+  return settings !== undefined && refusals(textsIn(settings.refuse_operations))(method, path);
+}
+
+/** Returns the settings of a part, by itself or in genesys-gateway. */
+function settingsOf(plugins: KnownRoute['plugins'], part: Part): PlainObject | undefined {
+  for (const [name, config] of plugins) {
+    const found = partOf(
+      { kind: 'plugins', file: '', path: '', at: [], value: { name, config }, outer: undefined },
+      part,
+    );
+    if (found !== undefined) return found[1];
+  }
+  return undefined;
+}
+
 /** The first rule that matches method, path and a success, as the filter chooses it. */
 function filterOf({ plugins }: KnownRoute, { method, path }: Operation): Exposure['filter'] {
-  const [settings] = [...plugins].flatMap(([name, config]): PlainObject[] => {
-    const part = partOf(
-      { kind: 'plugins', file: '', path: '', at: [], value: { name, config }, outer: undefined },
-      'response_filter',
-    );
-    return part === undefined ? [] : [part[1]];
-  });
+  const settings = settingsOf(plugins, 'response_filter');
   if (settings === undefined || settings.mode === 'report') return 'none';
   const rules = Array.isArray(settings.rules) ? settings.rules.filter(isPlainObject) : [];
   const rule = rules.find(

@@ -38,6 +38,17 @@ it('are operations, sorted, with all that is said of them', () => {
   expect(operation('getName')?.answer).toBeUndefined();
 });
 
+it.each([
+  [{ default: { description: 'done' }, 400: { description: 'no' } }, 'none'],
+  [{ 204: { description: 'done' } }, 'none'],
+  [{ 202: { description: 'done', schema: { type: 'string' } } }, { type: 'string' }],
+  [{ 200: { description: 'done', schema: {} } }, undefined],
+  [{}, undefined],
+])('answers %j', (responses, answer) => {
+  const description = { swagger: '2.0', paths: { '/api/v2/x': { get: { operationId: 'getX', responses } } } };
+  expect(readSwagger(JSON.stringify(description), 'api.json').operations[0]?.answer).toEqual(answer);
+});
+
 it('are models, whose references are those of OpenAPI 3', () => {
   expect(api.models.get('User')).toEqual({
     type: 'object',

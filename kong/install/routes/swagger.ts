@@ -85,20 +85,16 @@ function toParameter(parameter: PlainObject): Parameter[] {
   ];
 }
 
-/** Statuses without a body. */
-const BODILESS = new Set(['204', '205', '304']);
-
-/** The body of the first answer that is a success. An answer that is no schema has none. */
+/** The body of the first answer that is a success; Genesys calls one without a body `default`. */
 function answerOf(responses: PlainObject): Operation['answer'] {
-  const found = Object.entries(responses).filter(([status]) => /^2\d\d$/.test(status));
-  const withBody = found.find(([, response]) => isPlainObject(response) && response.schema !== undefined);
-  if (withBody !== undefined) {
-    const schema = toSchema((withBody[1] as PlainObject).schema);
-    return Object.keys(schema).length === 0 ? undefined : schema;
-  }
-  return found.length > 0 && found.every(([status, response]) => BODILESS.has(status) || isPlainObject(response))
-    ? 'none'
-    : undefined;
+  const successes = Object.entries(responses).filter(([status]) => /^2\d\d$/.test(status));
+  const found = successes.length > 0 ? successes : Object.entries(responses).filter(([status]) => status === 'default');
+  const bodies = found.flatMap(([, response]) =>
+    isPlainObject(response) && response.schema !== undefined ? [toSchema(response.schema)] : [],
+  );
+  const [body] = bodies;
+  if (body !== undefined) return Object.keys(body).length === 0 ? undefined : body;
+  return found.length > 0 ? 'none' : undefined;
 }
 
 function permissionsOf(value: unknown): Permissions | undefined {
