@@ -42,7 +42,12 @@ beforeAll(async () => {
     config: configuration(),
     plugins: PLUGINS.map((plugin) => ({
       ...plugin,
-      args: ['--stdout', audit.path, '--metrics', `127.0.0.1:${port}`],
+      // With a process for each plugin, one of them can have the port.
+      args: [
+        '--stdout',
+        audit.path,
+        ...(plugin.name === 'genesys-user-token' ? ['--metrics', `127.0.0.1:${port}`] : []),
+      ],
     })),
   });
 });
