@@ -303,8 +303,8 @@ describe("a user's token", () => {
 
 describe('unknown tokens', () => {
   it('are checked once, however many requests bring one', { timeout: 60_000 }, async () => {
-    await gateway.reconfigure(configuration({ cache_seconds: 60 }));
-    // Most requests arrive while it is checked.
+    await gateway.reconfigure(configuration({ cache_seconds: 60, timeout_ms: 20_000 }));
+    // Most requests arrive while it is checked, and keep this process busy, which plays Genesys too.
     genesys.control.setFault('api', { latencyMs: 3000, path: '/api/v2/tokens/me', times: 1 });
     const send = () => rawRequest(`${gateway.url}/api/v2/users/me`, { headers: { authorization: 'Bearer made-up' } });
     const all = await Promise.all(Array.from({ length: 1000 }, send));
