@@ -14,11 +14,13 @@ import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { openAuditLog } from '../support/audit-log.js';
 import { rawBytes, rawRequest } from '../support/raw-request.js';
-import { type Gateway, startGateway } from './gateway.js';
+import { GATEWAY_KIND, type Gateway, startGateway } from './gateway.js';
 
 const OTHER_APP = { ...APP_CLIENT, clientId: 'genesys-other-app-id' };
 const KEY = 'key-of-the-service';
 const PER_USER = 5;
+/** The local gateway, which is in this process, cuts some of a thousand connections that come at once. */
+const CONCURRENT = GATEWAY_KIND === 'local' ? 300 : 1000;
 
 let genesys: GenesysCloud;
 let gateway: Gateway;
@@ -307,7 +309,7 @@ describe('unknown tokens', () => {
     // Most requests arrive while it is checked, and keep this process busy, which plays Genesys too.
     genesys.control.setFault('api', { latencyMs: 3000, path: '/api/v2/tokens/me', times: 1 });
     const send = () => rawRequest(`${gateway.url}/api/v2/users/me`, { headers: { authorization: 'Bearer made-up' } });
-    const all = await Promise.all(Array.from({ length: 1000 }, send));
+    const all = await Promise.all(Array.from({ length: CONCURRENT }, send));
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([401]));
     expect(genesys.control.counts()).toMatchObject({ apiRequests: 1, unauthorized: 1 });
     await gateway.reconfigure(configuration());
