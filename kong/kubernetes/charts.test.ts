@@ -44,6 +44,7 @@ const RELEASES: [string, string, string[]][] = [
   ['kong/ingress', 'ingress', ['values-ingress.yaml']],
   ['kong/kong with a file', 'kong', ['values.yaml', 'values-dbless.yaml']],
   ['a data plane of Konnect', 'kong', ['values.yaml', 'values-konnect.yaml']],
+  ['Kong Enterprise', 'kong', ['values.yaml', 'values-enterprise.yaml']],
 ];
 
 describe.skipIf(MISSING)(`kong/kubernetes${MISSING ? ` (${MISSING})` : ''}`, () => {
