@@ -114,7 +114,7 @@ it('leaves those to Kong that Kong starts', async () => {
 
 it('leaves those to another container that has them', async () => {
   const ended = start(['--conf', write(), ...kong()], { GENESYS_PLUGIN_SERVERS: 'elsewhere' });
-  await printed('up\n');
+  await printed('too early\n');
   expect(processesServing(socket)).toEqual([]);
   child?.kill('SIGQUIT');
   expect(await ended).toBe(7);
