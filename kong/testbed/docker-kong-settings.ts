@@ -6,10 +6,12 @@
  * would have to be rewritten, and genesys-token-manager would refuse the result.
  */
 import { statSync } from 'node:fs';
-import { environmentOf, settingsOf } from '../install/plugin-server-settings.js';
+import { join } from 'node:path';
+import { environmentOf, settingsOf, withoutStart } from '../install/plugin-server-settings.js';
 import { PLUGIN_NAMES } from '../plugin-list.js';
+import type { PluginServerCommands } from '../plugin-server-commands.js';
 import type { NativeKongOptions } from './native-kong.js';
-import { type ExternalPlugin, PLUGINS, pluginServerCommands } from './plugin-servers.js';
+import { type ExternalPlugin, PLUGINS, pluginServerCommands, THIS_MACHINE } from './plugin-servers.js';
 
 /** The path of the configuration in the container. */
 export const DECLARATIVE_CONFIG = '/tmp/kong.json';
@@ -20,16 +22,17 @@ const IMAGE = { node: '/usr/local/bin/node', dist: '/usr/local/lib/kong-genesys-
 /** Kong's prefix if the container runs as another user than the image's, who does not own /usr/local/kong. */
 const PREFIX = '/tmp/kong';
 
-/** The file that plugin servers print to: the container's log, which has Kong's own lines too. */
-const LOG = '/proc/1/fd/2';
+/** The folder of the sockets then. It is there before Kong makes its prefix. */
+const SOCKETS = '/tmp';
+
+/** What plugin servers of tests consist of. They are not in the image. */
+const OF_TESTS = [THIS_MACHINE.dist, join(THIS_MACHINE.dist, '../node_modules')];
 
 /** Files of test/e2e that are left out, and why. They run with `--gateway local` and `--gateway kong`. */
 export const NOT_IN_A_CONTAINER: Readonly<Record<string, string>> = {
   'chaos.test.ts': 'sends signals to plugin servers and to nginx workers',
-  'credentials.test.ts': 'the probe plugin server is not in the image',
-  'pdk.test.ts': 'the probe plugin server is not in the image',
-  'phases.test.ts': 'the probe plugin servers are not in the image',
-  'plugin-server-failures.test.ts': 'sends signals to plugin servers, and has one that is not in the image',
+  'phases.test.ts': 'kong-js-pluginserver is not in the image',
+  'plugin-server-failures.test.ts': 'sends signals to plugin servers',
 };
 
 export interface ContainerSettings {
@@ -50,10 +53,10 @@ export interface ContainerPorts {
  * Returns the settings of a container. If a test needs only the plugins as they ship, plugin servers, user and prefix
  * are the image's, so that these are tested. If a test has its own arguments, plugin servers get those. They then run
  * as the user who runs the tests, who has to read what they write.
- * @throws Error of one line, if a plugin server is not in the image
+ * @throws Error of one line, if a plugin server needs another program than Node
  */
 export function containerSettings(
-  { plugins, env = {}, workers = 1 }: NativeKongOptions,
+  { plugins, env = {}, workers = 1, pluginServerTimeoutMs }: NativeKongOptions,
   ports: ContainerPorts,
   testUser: string | undefined,
 ): ContainerSettings {
@@ -68,20 +71,36 @@ export function containerSettings(
     KONG_ANONYMOUS_REPORTS: 'off',
     KONG_ADMIN_ACCESS_LOG: 'off',
     KONG_NGINX_WORKER_PROCESSES: String(workers),
+    ...(pluginServerTimeoutMs && { KONG_NGINX_HTTP_LUA_SOCKET_READ_TIMEOUT: `${pluginServerTimeoutMs}ms` }),
   };
-  const missing = plugins.find((plugin) => !isInImage(plugin));
-  if (missing !== undefined)
-    throw new Error(`the plugin server ${missing.name} (${missing.script}) is not in the image`);
+  const foreign = plugins.find(({ commands }) => commands !== undefined);
+  if (foreign !== undefined) throw new Error(`the plugin server ${foreign.name} is not in the image`);
   if (plugins.every(isAsShipped)) return { environment, folders: [] };
   return {
     environment: {
       ...environment,
       KONG_PREFIX: PREFIX,
-      ...environmentOf(settingsOf(pluginServerCommands(plugins, PREFIX, IMAGE), LOG)),
+      // Otherwise Kong's workers would be another user's, who may not connect to the sockets.
+      ...(testUser?.startsWith('0:') && { KONG_NGINX_USER: 'root root' }),
+      ...environmentOf(settingsOf(commandsIn(plugins).map(withoutStart))),
     },
     ...(testUser === undefined ? {} : { user: testUser }),
-    folders: [...new Set(plugins.flatMap(({ args = [] }) => args.filter(isFolder)))],
+    folders: [
+      ...new Set(plugins.flatMap(({ args = [] }) => args.filter(isFolder))),
+      ...(plugins.every(isInImage) ? [] : OF_TESTS),
+    ],
   };
+}
+
+/** The image's plugin servers, and those of tests with the image's Node. */
+function commandsIn(plugins: readonly ExternalPlugin[]): PluginServerCommands[] {
+  const shipped = pluginServerCommands(plugins.filter(isInImage), SOCKETS, IMAGE);
+  const probes = pluginServerCommands(
+    plugins.filter((plugin) => !isInImage(plugin)),
+    SOCKETS,
+    { node: IMAGE.node, dist: THIS_MACHINE.dist },
+  );
+  return [...shipped, ...probes];
 }
 
 /** Returns a Dockerfile's `ARG` defaults. testcontainers reads `FROM ${...}` only with arguments that it is given. */
@@ -89,8 +108,8 @@ export function dockerfileArguments(dockerfile: string): Record<string, string> 
   return Object.fromEntries([...dockerfile.matchAll(/^ARG (\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]));
 }
 
-function isInImage({ script, commands }: ExternalPlugin): boolean {
-  return commands === undefined && PLUGIN_NAMES.some((name) => script === `bin/${name}.js`);
+function isInImage({ script }: ExternalPlugin): boolean {
+  return PLUGIN_NAMES.some((name) => script === `bin/${name}.js`);
 }
 
 function isAsShipped({ name, script, args = [] }: ExternalPlugin): boolean {

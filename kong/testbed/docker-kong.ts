@@ -58,6 +58,7 @@ export async function startDockerKong(options: NativeKongOptions): Promise<Docke
   let ended = false;
   const definition = new GenericContainer(IMAGE)
     .withNetworkMode('host')
+    .withSecurityOpt('no-new-privileges:true')
     .withEnvironment(environment)
     // Readable to Kong's user, whose number is the image's. It holds test data only.
     .withCopyContentToContainer([{ content: JSON.stringify(declarative), target: DECLARATIVE_CONFIG, mode: 0o644 }])
@@ -68,7 +69,10 @@ export async function startDockerKong(options: NativeKongOptions): Promise<Docke
         ended = true;
       });
     });
-  const container = await (user === undefined ? definition : definition.withUser(user)).start();
+  if (user !== undefined) definition.withUser(user);
+  // As docker-compose.yml runs it. Kong itself changes owners of files when it is root.
+  if (!user?.startsWith('0:')) definition.withDroppedCapabilities('ALL');
+  const container = await definition.start();
   const giveUpAt = performance.now() + START_TIMEOUT_MS;
   while (!(await isReady(`http://127.0.0.1:${ports.status}`))) {
     if (ended || performance.now() > giveUpAt) {

@@ -39,23 +39,32 @@ describe('the settings of a container', () => {
     const { environment, user, folders } = settings([QUOTA, { ...QUOTA, name: 'genesys-quota-b', args }]);
     rmSync(folder, { recursive: true });
     const node = '/usr/local/bin/node --max-semi-space-size=2 /usr/local/lib/kong-genesys-cloud/dist/bin';
-    const first = `${node}/genesys-plugins.js --socket /tmp/kong/genesys-plugins.socket --plugins genesys-quota`;
-    const second = `${node}/genesys-quota.js --socket /tmp/kong/genesys-quota-b.socket ${args.join(' ')}`;
+    const first = `${node}/genesys-plugins.js --socket /tmp/genesys-plugins.socket --plugins genesys-quota`;
+    const second = `${node}/genesys-quota.js --socket /tmp/genesys-quota-b.socket ${args.join(' ')}`;
     expect({ user, folders }).toEqual({ user: '501:20', folders: [folder] });
     expect(environment).toMatchObject({
       KONG_PREFIX: '/tmp/kong',
       KONG_PLUGINS: 'bundled,genesys-quota,genesys-quota-b',
       KONG_PLUGINSERVER_NAMES: 'genesys-quota,genesys-quota-b',
-      KONG_PLUGINSERVER_GENESYS_QUOTA_START_CMD: `${first} >> /proc/1/fd/2 2>&1`,
-      KONG_PLUGINSERVER_GENESYS_QUOTA_B_SOCKET: '/tmp/kong/genesys-quota-b.socket',
+      KONG_PLUGINSERVER_GENESYS_QUOTA_QUERY_CMD: `${first} --dump --plugin genesys-quota`,
+      KONG_PLUGINSERVER_GENESYS_QUOTA_B_SOCKET: '/tmp/genesys-quota-b.socket',
       KONG_PLUGINSERVER_GENESYS_QUOTA_B_QUERY_CMD: `${second} --dump`,
     });
   });
 
-  it('refuse what is not in the image', () => {
-    expect(() => settings([...PLUGINS, PROBE])).toThrow(
-      'the plugin server probe (test/support/probe-server.js) is not',
+  it("run a test's own plugin server from the machine's folders, with the image's Node", () => {
+    const { environment, folders } = settings([...PLUGINS, PROBE]);
+    const dist = join(ROOT, 'dist');
+    expect(folders).toEqual([dist, join(ROOT, 'node_modules')]);
+    expect(environment.KONG_PLUGINSERVER_PROBE_QUERY_CMD).toBe(
+      `/usr/local/bin/node --max-semi-space-size=2 ${dist}/test/support/probe-server.js --socket /tmp/probe.socket --dump`,
     );
+    expect(environment.KONG_PLUGINSERVER_GENESYS_QUOTA_QUERY_CMD).toContain('/usr/local/lib/kong-genesys-cloud/dist/');
+  });
+
+  it('refuse what Node does not run', () => {
+    const foreign = { ...PROBE, commands: () => ({ socket: '/s', queryCommand: 'python3' }) };
+    expect(() => settings([foreign])).toThrow('the plugin server probe is not in the image');
   });
 });
 
