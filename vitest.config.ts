@@ -3,14 +3,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     exclude: ['node_modules/**', 'dist/**'],
-    globalSetup: [
-      'kong/testbed/build.ts',
-      ...(process.env.GATEWAY === 'docker' ? ['kong/testbed/docker-image.ts'] : []),
-    ],
+    globalSetup: ['kong/testbed/build.ts'],
     reporters: ['default', './test/support/left-out.ts'],
     // Against hanging, not against slowness: a busy machine is several times slower.
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    hookTimeout: process.env.GATEWAY === 'docker' ? 180_000 : 60_000,
     // Test files start real processes; two cores run two files at a time.
     maxWorkers: 2,
     projects: [

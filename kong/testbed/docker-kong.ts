@@ -19,7 +19,7 @@ export interface DockerKong {
 
 /** The image of this run. Its tag lets the next run reuse the layers. */
 const IMAGE = 'kong-genesys-cloud-e2e:latest';
-const START_TIMEOUT_MS = 50_000;
+const START_TIMEOUT_MS = 150_000;
 const STOP_TIMEOUT_MS = 40_000;
 
 /** Returns undefined if this machine has a container engine, otherwise why no container can run. */
