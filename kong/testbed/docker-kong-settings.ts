@@ -6,7 +6,7 @@
  * would have to be rewritten, and genesys-token-manager would refuse the result.
  */
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { environmentOf, settingsOf, withoutStart } from '../install/plugin-server-settings.js';
 import { PLUGIN_NAMES } from '../plugin-list.js';
 import type { PluginServerCommands } from '../plugin-server-commands.js';
@@ -24,6 +24,9 @@ const PREFIX = '/tmp/kong';
 
 /** The folder of the sockets then. It is there before Kong makes its prefix. */
 const SOCKETS = '/tmp';
+
+/** What plugin servers that Kong starts print to: the container's log, which has Kong's own lines too. */
+const LOG = '/proc/1/fd/2';
 
 /** What plugin servers of tests consist of. They are not in the image. */
 const OF_TESTS = [THIS_MACHINE.dist, join(THIS_MACHINE.dist, '../node_modules')];
@@ -82,19 +85,19 @@ export function containerSettings(
       KONG_PREFIX: PREFIX,
       // Otherwise Kong's workers would be another user's, who may not connect to the sockets.
       ...(testUser?.startsWith('0:') && { KONG_NGINX_USER: 'root root' }),
-      ...environmentOf(settingsOf(commandsIn(plugins).map(withoutStart))),
+      ...environmentOf(settingsOf(commandsIn(plugins), LOG)),
     },
     ...(testUser === undefined ? {} : { user: testUser }),
     folders: [
-      ...new Set(plugins.flatMap(({ args = [] }) => args.filter(isFolder))),
+      ...new Set(plugins.flatMap(({ args = [] }) => args.flatMap(folderOf))),
       ...(plugins.every(isInImage) ? [] : OF_TESTS),
     ],
   };
 }
 
-/** The image's plugin servers, and those of tests with the image's Node. */
+/** The image's plugin servers, and those of tests with the image's Node: Kong starts these, as the image knows only its own. */
 function commandsIn(plugins: readonly ExternalPlugin[]): PluginServerCommands[] {
-  const shipped = pluginServerCommands(plugins.filter(isInImage), SOCKETS, IMAGE);
+  const shipped = pluginServerCommands(plugins.filter(isInImage), SOCKETS, IMAGE).map(withoutStart);
   const probes = pluginServerCommands(
     plugins.filter((plugin) => !isInImage(plugin)),
     SOCKETS,
@@ -116,12 +119,11 @@ function isAsShipped({ name, script, args = [] }: ExternalPlugin): boolean {
   return args.length === 0 && PLUGINS.some((shipped) => shipped.name === name && shipped.script === script);
 }
 
-function isFolder(argument: string): boolean {
-  if (!argument.startsWith('/')) return false;
-  try {
-    return statSync(argument).isDirectory();
-  } catch {
-    // Not a folder of this machine, such as the container's /proc/1/fd/1.
-    return false;
-  }
+/** Returns the folder that an argument names, or the one of the file that it names. */
+function folderOf(argument: string): string[] {
+  // /proc/1/fd/1 is the container's.
+  if (!argument.startsWith('/') || argument.startsWith('/proc/')) return [];
+  const found = statSync(argument, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return [argument];
+  return found?.isFile() ? [dirname(argument)] : [];
 }

@@ -56,9 +56,10 @@ describe('the settings of a container', () => {
     const { environment, folders } = settings([...PLUGINS, PROBE]);
     const dist = join(ROOT, 'dist');
     expect(folders).toEqual([dist, join(ROOT, 'node_modules')]);
-    expect(environment.KONG_PLUGINSERVER_PROBE_QUERY_CMD).toBe(
-      `/usr/local/bin/node --max-semi-space-size=2 ${dist}/test/support/probe-server.js --socket /tmp/probe.socket --dump`,
+    expect(environment.KONG_PLUGINSERVER_PROBE_START_CMD).toBe(
+      `/usr/local/bin/node --max-semi-space-size=2 ${dist}/test/support/probe-server.js --socket /tmp/probe.socket >> /proc/1/fd/2 2>&1`,
     );
+    expect(Object.keys(environment).filter((name) => name.endsWith('_START_CMD'))).toHaveLength(1);
     expect(environment.KONG_PLUGINSERVER_GENESYS_QUOTA_QUERY_CMD).toContain('/usr/local/lib/kong-genesys-cloud/dist/');
   });
 
