@@ -103,6 +103,8 @@ export interface Config {
   warnHeader: boolean;
   limits: readonly Limit[];
   concurrent: readonly Concurrent[];
+  /** Whether any limit concerns certain paths. */
+  usesPaths: boolean;
   spike: Spike | undefined;
   maxWaitMs: number;
   /** Who may wait otherwise. The first that names a consumer is its own. */
@@ -163,6 +165,7 @@ export function readConfig(raw: unknown, host: Host): Config {
     warnHeader: config.warn_header,
     limits,
     concurrent,
+    usesPaths: [...limits, ...concurrent].some(({ paths }) => paths !== undefined),
     spike: config.spike_arrest && readSpike(config.spike_arrest),
     maxWaitMs: config.max_wait_ms,
     priorities: (config.priority ?? []).map(

@@ -3,6 +3,7 @@
  * freed goes through Kong's `ctx.shared`, so that another process may free it: after a reload, or a crash.
  */
 import { randomBytes } from 'node:crypto';
+import { GO_ON, type Step, step } from '../runtime/step.js';
 import type { PdkValue } from '../shared/pdk.js';
 import type { Places } from './limits/in-flight.js';
 import type { Namespace } from './namespaces.js';
@@ -34,6 +35,18 @@ export function createFlights({ local, shared }: Pick<Namespace, 'local' | 'shar
       await shared?.counters.free(places).catch(() => {});
     },
   };
+}
+
+/** Makes the step of the log phase that frees places. A step of its own, so that configurations without it read nothing. */
+export function freeStep({ name, flights }: Namespace): Step {
+  const key = flightKey(name);
+  return step(
+    async (event) => parsePlaces(await event.ctx.shared.get(key)),
+    async (places) => {
+      if (places !== undefined) await flights.end(places);
+      return GO_ON;
+    },
+  );
 }
 
 /** Returns the key in `ctx.shared` of what a request is to free. Two plugins on one request have two namespaces. */

@@ -1,6 +1,6 @@
 /**
- * The log phase. It frees places of requests in flight, records what Genesys has refused, and takes requests that never
- * reached Genesys off a consumer's use. It runs for every request, even if Kong itself answered, so it usually reads the status alone. It reads more
+ * The log phase. It records what Genesys has refused, and takes requests that never reached Genesys off a consumer's
+ * use. It runs for every request, even if Kong itself answered, so it usually reads the status alone. It reads more
  * after an error, and now and then the token and what Genesys says about it.
  */
 import { readLimitScope } from '../runtime/limit-scope.js';
@@ -10,12 +10,10 @@ import { parseLogEntry } from '../shared/log-entry.js';
 import type { ResponseSource } from '../shared/pdk.js';
 import { parseTokenMark, REFUSED_MARK, TOKEN_MARK, type TokenMark, USER_MARK } from '../shared/token-mark.js';
 import type { Config } from './config.js';
-import { flightKey, parsePlaces } from './flights.js';
 import { type Closure, EVERY_TOKEN } from './genesys-limits/closures.js';
 import type { RateLimitHint } from './genesys-limits/hints.js';
 import { routeKey } from './genesys-limits/route-key.js';
 import { shareClosure } from './genesys-limits/shared-closures.js';
-import type { Places } from './limits/in-flight.js';
 import type { Namespace } from './namespaces.js';
 import { type Consumer, NO_CONSUMER } from './usage.js';
 
@@ -26,8 +24,6 @@ interface Facts {
   /** The request's token and what Genesys says about it; undefined if it was not read or is not ours. */
   use: { mark: TokenMark; hint: RateLimitHint } | undefined;
   failure: Failure | undefined;
-  /** What the request counts in among those in flight. */
-  places: Places | undefined;
 }
 
 type Failure =
@@ -37,32 +33,29 @@ type Failure =
   | { kind: 'closed'; closure: Closure };
 
 /** Makes the step of one configuration. */
-export function logStep({ followUpstream, maxWaitMs, priorities, concurrent }: Config, namespace: Namespace): Step {
+export function logStep({ followUpstream, maxWaitMs, priorities }: Config, namespace: Namespace): Step {
   const { closures, hints } = namespace;
-  const placesKey = concurrent.length > 0 ? flightKey(namespace.name) : undefined;
   // Hints only matter if requests may wait.
   const usesHints = maxWaitMs > 0 || priorities.some((one) => one.maxWaitMs > 0);
 
   async function read(event: Reader): Promise<Facts> {
     const looks = usesHints || (followUpstream && closures.wantsToSee(performance.now()));
     const hint = (name: string) => (looks ? event.response.getHeader(`inin-ratelimit-${name}`) : undefined);
-    const [status, value, count, allowed, resetSeconds, places] = await Promise.all([
+    const [status, value, count, allowed, resetSeconds] = await Promise.all([
       event.response.getStatus(),
       looks ? event.ctx.shared.get(TOKEN_MARK) : null,
       hint('count'),
       hint('allowed'),
       hint('reset'),
-      placesKey === undefined ? null : event.ctx.shared.get(placesKey),
     ]);
     const mark = parseTokenMark(value);
     return {
       use: mark && { mark, hint: { count, allowed, resetSeconds } },
       failure: status >= 400 ? await readFailure(event, status, followUpstream) : undefined,
-      places: parsePlaces(places),
     };
   }
 
-  function learn({ use, failure }: Facts): Verdict | Promise<Verdict> {
+  return step(read, ({ use, failure }) => {
     if (use !== undefined) {
       const nowMs = performance.now();
       closures.saw(use.mark, nowMs);
@@ -71,11 +64,6 @@ export function logStep({ followUpstream, maxWaitMs, priorities, concurrent }: C
     if (failure?.kind === 'closed') return close(namespace, failure.closure);
     if (failure?.kind === 'not sent') namespace.usage.count(failure.consumer, -1, Date.now());
     return GO_ON;
-  }
-
-  return step(read, (facts) => {
-    const verdict = learn(facts);
-    return facts.places === undefined ? verdict : namespace.flights.end(facts.places).then(() => verdict);
   });
 }
 

@@ -2,6 +2,7 @@
 import { definePart } from '../runtime/part.js';
 import { accessStep } from './access.js';
 import { readConfig } from './config.js';
+import { freeStep } from './flights.js';
 import { createHolds } from './limits/hold.js';
 import { logStep } from './log.js';
 import { createMetrics } from './metrics.js';
@@ -30,7 +31,11 @@ export const part = definePart({
     return {
       stepsOf(config) {
         const namespace = namespaces.open(config);
-        return { access: accessStep(config, namespace, holds), log: logStep(config, namespace) };
+        const log = logStep(config, namespace);
+        return {
+          access: accessStep(config, namespace, holds),
+          log: config.concurrent.length > 0 ? [log, freeStep(namespace)] : log,
+        };
       },
       metrics: createMetrics(namespaces.all),
       operations: createOperations(namespaces.all),

@@ -72,9 +72,10 @@ export async function admit(
   checks: readonly Check[],
   upstreamUri: string,
   settings: AdmissionSettings,
-  { maxWaitMs, level }: Patience = { maxWaitMs: settings.maxWaitMs, level: 0 },
+  patience?: Patience,
 ): Promise<Admission> {
-  const hold = settings.holds.start(maxWaitMs, level);
+  const level = patience?.level ?? 0;
+  const hold = settings.holds.start((patience ?? settings).maxWaitMs, level);
   try {
     return await admitOrHold(checks, upstreamUri, settings, level, hold);
   } finally {
@@ -92,7 +93,7 @@ async function admitOrHold(
   const { namespace, followUpstream } = settings;
   const spreadMs = hold === undefined ? 0 : namespace.hints.delayMs(performance.now(), hold.leftMs());
   if (spreadMs > 0) await hold?.sleep(spreadMs);
-  const refusal = await giveWay(checks, settings, level, hold);
+  const refusal = settings.holds.areWaiting() ? await giveWay(checks, settings, level, hold) : undefined;
   if (refusal !== undefined) return refusal;
   let mode: ClosureMode = followUpstream ? 'report' : 'ignore';
   for (;;) {
@@ -125,7 +126,6 @@ async function giveWay(
   level: number,
   hold: Hold | undefined,
 ): Promise<Admission | undefined> {
-  if (!holds.areWaiting()) return undefined;
   const ahead = checks.find((check) => holds.isBehind(queueOf(check, namespace.name), level));
   if (ahead === undefined) return undefined;
   if (await hold?.wait(queueOf(ahead, namespace.name), hold.leftMs())) return undefined;

@@ -87,9 +87,9 @@ export interface Reading {
 /** Makes a counter from what is stored for this window and for the previous one, or from the requests in flight. */
 export function counterOf(check: Check, current: number, previous: number, kept?: readonly number[]): Counter {
   if (check.kind === 'concurrent') return { kind: 'concurrent', check, inFlight: current };
-  return check.kind === 'spike'
-    ? { kind: 'spike', check, tatUs: Math.max(current, previous) }
-    : { kind: 'window', check, current, previous, ...(kept && { kept }) };
+  if (check.kind === 'spike') return { kind: 'spike', check, tatUs: Math.max(current, previous) };
+  if (kept === undefined) return { kind: 'window', check, current, previous };
+  return { kind: 'window', check, current, previous, kept };
 }
 
 /** Returns whether a request may go on now, or after a spike arrest's delay of at most `maxDelayUs`. */
@@ -103,9 +103,10 @@ export function fits(counter: Counter, nowUs: number, maxDelayUs: number): boole
 export function countUp(counter: Counter, nowUs: number): Counter {
   if (counter.kind === 'spike') return { ...counter, tatUs: Math.max(counter.tatUs, nowUs) + counter.check.emissionUs };
   if (counter.kind === 'concurrent') return { ...counter, inFlight: counter.inFlight + 1 };
-  const { check, current, kept } = counter;
-  const { cost, reserved } = check;
-  return { ...counter, current: current + cost, ...(reserved && kept && { kept: draw(reserved, cost, kept) }) };
+  const { check, kept } = counter;
+  const current = counter.current + check.cost;
+  if (kept === undefined || check.reserved === undefined) return { ...counter, current };
+  return { ...counter, current, kept: draw(check.reserved, check.cost, kept) };
 }
 
 /** A check whose counters are kept in generations. */

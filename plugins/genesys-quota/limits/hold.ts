@@ -88,7 +88,7 @@ export function createHolds(): Holds {
             const woken = new Promise<void>((resolve) => {
               waiter.wake = resolve;
             });
-            await Promise.race([woken, sleep(realClock, Math.max(0, untilMs - performance.now()))]);
+            await Promise.race([woken, sleep(realClock, Math.ceil(Math.max(0, untilMs - performance.now())))]);
             // One of a higher level may have come before it meanwhile.
           } while (queue[0] !== waiter && leftMs() > 0);
           return (queue[0]?.level ?? level) <= level;

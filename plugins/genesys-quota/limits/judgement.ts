@@ -62,9 +62,10 @@ function judgeAdmitted(counters: readonly Counter[], nowUs: number): Judgement {
     const leftMs = windowLeftMs(check, nowUs);
     const remaining = windowRemaining(check, counter, leftMs);
     const window = { limit: check.limit, remaining, resetMs: leftMs };
-    const { reserved } = check;
-    const forIt = reserved && counter.kept ? leftFor(reserved, remaining, counter.kept) : remaining;
-    if (tightest === undefined || forIt < tightest.remaining) tightest = { ...window, remaining: forIt };
+    const left = check.reserved && counter.kept ? leftFor(check.reserved, remaining, counter.kept) : remaining;
+    if (tightest === undefined || left < tightest.remaining) {
+      tightest = left === remaining ? window : { ...window, remaining: left };
+    }
     if (check.warn === undefined && !check.isBudget) continue;
     const use: WindowUse = { ...window, check, generation: generationOf(check, nowUs / 1000) };
     if (check.isBudget) budgets.push(use);

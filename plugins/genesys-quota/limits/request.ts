@@ -90,15 +90,10 @@ export function checksOf(
 ): Check[] {
   const { limits, concurrent, maxIdentities } = config;
   const spike = config.mode === mode ? config.spike : undefined;
-  const needsPath = ({ paths }: Scope): boolean => paths !== undefined;
-  const path = limits.some(needsPath) || concurrent.some(needsPath) ? servicePath(request.upstreamUri) : '';
-  const applies = (limit: Scope): boolean =>
-    (config.mode === 'report' ? 'report' : limit.mode) === mode &&
-    isFor(limit, request.consumer) &&
-    concerns(limit, request.method, path);
+  const path = config.usesPaths ? servicePath(request.upstreamUri) : '';
   const checks: Check[] = [];
   for (const limit of limits) {
-    if (!applies(limit)) continue;
+    if (!applies(limit, config.mode, mode, request, path)) continue;
     const reserved = reservedOf(limit, request.consumer);
     const cost = costOf(limit, request.query);
     checks.push({
@@ -118,7 +113,7 @@ export function checksOf(
     });
   }
   for (const limited of concurrent) {
-    if (!applies(limited)) continue;
+    if (!applies(limited, config.mode, mode, request, path)) continue;
     const { name, group, limit, ttlMs } = limited;
     checks.push({
       kind: 'concurrent',
@@ -139,6 +134,18 @@ export function checksOf(
     checks.push({ kind: 'spike', name: 'spike arrest', group, id, maxIdentities: most, who, emissionUs, burst });
   }
   return checks;
+}
+
+/** Returns whether a limit is of a mode, and concerns a request. */
+function applies(
+  limit: Scope,
+  configured: Config['mode'],
+  mode: Config['mode'],
+  { consumer, method }: RequestFacts,
+  path: string,
+): boolean {
+  const own = configured === 'report' ? 'report' : limit.mode;
+  return own === mode && isFor(limit, consumer) && concerns(limit, method, path);
 }
 
 /** Returns how a request may wait, if its consumer is named. */
