@@ -318,6 +318,25 @@ describe('requests in flight', () => {
   });
 });
 
+it('shares that are reserved in report mode refuse nobody, and say whom they would refuse', async () => {
+  const reserved = [{ consumers: ['svc-other'], share: 50 }];
+  const whole = { name: 'whole', limit: 4, window_seconds: 2_592_000, by: 'global', algorithm: 'fixed' };
+  for (const [index, mode] of [{ mode: 'report' }, { limits: [{ ...whole, mode: 'report', reserved }] }].entries()) {
+    const quota = plugin({
+      namespace: `planned-${index}`,
+      report_header: true,
+      limits: [{ ...whole, reserved }],
+      ...mode,
+    });
+    calls = [];
+    for (let n = 0; n < 6; n++) await quota.access(fakeKong());
+    const told = calls.flatMap(([name, headers]) => (name === 'setHeaders' ? [headers] : []));
+    // The last request of a share is kept until the window ends, at least.
+    expect(told.length).toBeGreaterThanOrEqual(3);
+    expect(told.every((one) => (one as Record<string, string>)['X-Genesys-Quota-Report'] === 'whole')).toBe(true);
+  }
+});
+
 describe('without its log phase', () => {
   const WithoutLog = variants['without-log'] ?? expect.fail('no such variant');
 

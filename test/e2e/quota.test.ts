@@ -114,9 +114,14 @@ describe.each(policies)('policy %s', (_, policy) => {
     const quota = {
       ...policy(),
       mode: 'report',
-      limits: [{ name: 'share', limit: 2, window: 'hour' }],
+      limits: [
+        { name: 'share', limit: 2, window: 'hour' },
+        { name: 'whole', limit: 10, by: 'global', reserved: [{ consumers: ['svc-other'], share: 90 }] },
+      ],
+      concurrent: [{ name: 'jobs', limit: 1 }],
       spike_arrest: { rate: '1pm' },
       max_wait_ms: 2000,
+      priority: [{ consumers: ['svc-other'], level: 'high' }],
     };
     await useQuota(quota, (config) => {
       for (const route of config.services.flatMap(({ routes }) => routes)) {
