@@ -6,6 +6,7 @@ import { type Effect, log, serialize, setClientHeaders, share } from '../runtime
 import { refused } from '../runtime/refused.js';
 import { type Step, step, type Verdict } from '../runtime/step.js';
 import { refusalOf } from '../shared/http/request-guard.js';
+import type { Timeline } from '../shared/timeline.js';
 import type { Config } from './config.js';
 import { flightKey, formatPlaces } from './flights.js';
 import { type Admission, admit } from './limits/admission.js';
@@ -71,7 +72,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
     return decision === 'admitted' ? [] : [setClientHeaders({ [REPORT_HEADER]: decision })];
   }
 
-  async function decide(request: RequestFacts): Promise<Verdict> {
+  async function decide(request: RequestFacts, timeline?: Timeline): Promise<Verdict> {
     if (namespace.saved?.loading !== undefined) await namespace.saved.loading;
     const { upstreamUri, consumer = NO_CONSUMER } = request;
     const refusal = enforces ? refusalOf(request) : undefined;
@@ -84,7 +85,7 @@ export function accessStep(config: Config, namespace: Namespace, holds: Holds): 
       return { effects: [...effects, ...marks(reported)] };
     }
     const checks = checksOf(config, request, 'enforce', place);
-    const admission = await admit(checks, upstreamUri, settings, priorityOf(config, request));
+    const admission = await admit(checks, upstreamUri, settings, priorityOf(config, request), timeline);
     const decision = admission.kind === 'refused' ? admission.limit : admission.kind;
     namespace.decisions.set(decision, (namespace.decisions.get(decision) ?? 0) + 1);
     noteUse(admission);

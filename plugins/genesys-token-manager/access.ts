@@ -46,7 +46,7 @@ export function accessStep(access: Access): Step {
     ]);
     return { ...gated, serviceId: service?.id ?? '' };
   };
-  return step(read, (facts) => {
+  return step(read, (facts, timeline) => {
     const refusal = gate.judge(facts);
     if (refusal !== undefined) return refusal;
     const waitMs = breaker?.enter(facts.serviceId) ?? 0;
@@ -54,7 +54,7 @@ export function accessStep(access: Access): Step {
     if ('kind' in credential) {
       return inject(access, facts.headers, credential.headerValue(), STATIC_MARK, [credential.takeWarning()]);
     }
-    const taken = credential.take(credential.dependsOnRoute() ? routeOf(facts.upstreamUri) : undefined);
+    const taken = credential.take(credential.dependsOnRoute() ? routeOf(facts.upstreamUri) : undefined, timeline);
     const give = (outcome: PoolOutcome): Verdict =>
       outcome.kind === 'token' ? injectToken(access, facts.headers, credential, outcome) : refuse(credential, outcome);
     return taken instanceof Promise ? taken.then(give) : give(taken);

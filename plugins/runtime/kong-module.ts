@@ -8,6 +8,7 @@ import type { Fields } from '../shared/kong-schema/field.js';
 import type { Kong } from '../shared/pdk.js';
 import type { Phase, PluginClass, PluginInstance, PluginModule } from '../shared/plugin.js';
 import { createServices, type Services } from '../shared/services.js';
+import type { Timeline } from '../shared/timeline.js';
 import { VERSION } from '../shared/version.js';
 import type { Part, RunningPart } from './part.js';
 import { runLogPhase, runPhase } from './run-phase.js';
@@ -66,9 +67,9 @@ function pluginClass<Config>(
   check: (config: Config) => void,
 ): PluginClass {
   class Plugin implements PluginInstance {
-    access?(kong: Kong): Promise<void>;
-    response?(kong: Kong): Promise<void>;
-    log?(kong: Kong): Promise<void>;
+    access?(kong: Kong, timeline?: Timeline): Promise<void>;
+    response?(kong: Kong, timeline?: Timeline): Promise<void>;
+    log?(kong: Kong, timeline?: Timeline): Promise<void>;
     readonly steps: Readonly<Record<string, readonly Step[]>>;
 
     constructor(config: unknown, host: Host = BARE_HOST) {
@@ -82,8 +83,8 @@ function pluginClass<Config>(
   for (const phase of phases) {
     const run = phase === 'log' ? runLogPhase : runPhase;
     Object.defineProperty(Plugin.prototype, phase, {
-      value(this: Plugin, kong: Kong): Promise<void> {
-        return run(this.steps[phase] ?? [], kong);
+      value(this: Plugin, kong: Kong, timeline?: Timeline): Promise<void> {
+        return run(this.steps[phase] ?? [], kong, timeline);
       },
     });
   }

@@ -15,6 +15,7 @@
 import type { GatewayErrorCode } from '../shared/gateway-error.js';
 import type { AnswerOptions } from '../shared/http/answer.js';
 import type { HeaderValues, Kong } from '../shared/pdk.js';
+import type { Timeline } from '../shared/timeline.js';
 import type { Effect } from './effects.js';
 
 /** What a step may ask Kong: getters, and `setUpstream`, whose result decides what comes next. */
@@ -51,7 +52,7 @@ export interface Verdict {
 }
 
 /** Starts to read. The returned function decides, when it is this step's turn. */
-export type Step = (event: Reader) => () => Verdict | Promise<Verdict>;
+export type Step = (event: Reader, timeline?: Timeline) => () => Verdict | Promise<Verdict>;
 
 /** Lets the request go on unchanged. */
 export const GO_ON: Verdict = { effects: [] };
@@ -61,17 +62,17 @@ const ignore = (): void => {};
 /**
  * Makes a step from its two halves.
  * @param read asks Kong; a second tick of reads may depend on the first
- * @param decide decides by what was read and by the part's own state
+ * @param decide decides by what was read and by the part's own state, and notes what it waits for
  */
 export function step<Facts>(
   read: (event: Reader) => Facts | Promise<Facts>,
-  decide: (facts: Facts) => Verdict | Promise<Verdict>,
+  decide: (facts: Facts, timeline?: Timeline) => Verdict | Promise<Verdict>,
 ): Step {
-  return (event) => {
+  return (event, timeline) => {
     const facts = read(event);
-    if (!(facts instanceof Promise)) return () => decide(facts);
+    if (!(facts instanceof Promise)) return () => decide(facts, timeline);
     // An earlier step may end the event. Then nothing awaits these facts.
     facts.catch(ignore);
-    return () => facts.then(decide);
+    return () => facts.then((read) => decide(read, timeline));
   };
 }

@@ -6,15 +6,19 @@ import type { Host } from './host.js';
 import type { Fields } from './kong-schema/field.js';
 import type { Kong } from './pdk.js';
 import type { Services } from './services.js';
+import type { Timeline } from './timeline.js';
 
 /** The phases that our plugin server runs. Kong has more, but in none of those can an external plugin fail closed. */
 export type Phase = 'access' | 'response' | 'log';
 
-/** An instance: one configuration of a plugin in the plugin server. Its handlers are methods of its class. */
+/**
+ * An instance: one configuration of a plugin in the plugin server. Its handlers are methods of its class. Only our plugin
+ * server passes a timeline, and only if it traces.
+ */
 export interface PluginInstance {
-  access?(kong: Kong): Promise<void>;
-  response?(kong: Kong): Promise<void>;
-  log?(kong: Kong): Promise<void>;
+  access?(kong: Kong, timeline?: Timeline): Promise<void>;
+  response?(kong: Kong, timeline?: Timeline): Promise<void>;
+  log?(kong: Kong, timeline?: Timeline): Promise<void>;
 }
 
 /** An operation that an operator can call on the metrics port of the running process. */

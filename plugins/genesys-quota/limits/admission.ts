@@ -4,6 +4,7 @@
  */
 import { routeOf } from '../../shared/genesys-route.js';
 import { RedisUnavailable } from '../../shared/redis/connection.js';
+import { type Timeline, timed } from '../../shared/timeline.js';
 import type { Config } from '../config.js';
 import { routeKey } from '../genesys-limits/route-key.js';
 import type { Namespace, Shared } from '../namespaces.js';
@@ -73,14 +74,25 @@ export async function admit(
   upstreamUri: string,
   settings: AdmissionSettings,
   patience?: Patience,
+  timeline?: Timeline,
 ): Promise<Admission> {
   const level = patience?.level ?? 0;
-  const hold = settings.holds.start((patience ?? settings).maxWaitMs, level);
+  const hold = withTimes(settings.holds.start((patience ?? settings).maxWaitMs, level), timeline);
   try {
-    return await admitOrHold(checks, upstreamUri, settings, level, hold);
+    return await admitOrHold(checks, upstreamUri, settings, level, hold, timeline);
   } finally {
     hold?.end();
   }
+}
+
+/** Notes how long a request was held. */
+function withTimes(hold: Hold | undefined, timeline: Timeline | undefined): Hold | undefined {
+  if (hold === undefined || timeline === undefined) return hold;
+  return {
+    ...hold,
+    sleep: (ms) => timed(timeline, 'wait', () => hold.sleep(ms)),
+    wait: (name, ms) => timed(timeline, 'wait', () => hold.wait(name, ms)),
+  };
 }
 
 async function admitOrHold(
@@ -89,6 +101,7 @@ async function admitOrHold(
   settings: AdmissionSettings,
   level: number,
   hold: Hold | undefined,
+  timeline: Timeline | undefined,
 ): Promise<Admission> {
   const { namespace, followUpstream } = settings;
   const spreadMs = hold === undefined ? 0 : namespace.hints.delayMs(performance.now(), hold.leftMs());
@@ -103,7 +116,7 @@ async function admitOrHold(
     const maxDelayUs = hold === undefined ? 0 : Math.floor(hold.leftMs() * 1000);
     const attempt: Attempt = closedMs
       ? { kind: 'blocked', refusal: { kind: 'closed', waitMs: closedMs }, waitMs: closedMs }
-      : await count({ checks, maxDelayUs, mode }, settings);
+      : await count({ checks, maxDelayUs, mode }, settings, timeline);
     switch (attempt.kind) {
       case 'decided':
         if (attempt.delayMs > 0) await hold?.sleep(attempt.delayMs);
@@ -145,13 +158,22 @@ function closedForMs(upstreamUri: string, { closures }: AdmissionSettings['names
 }
 
 /** Counts where `policy` says. While Redis is away, does what `on_redis_error` says. */
-async function count(ask: Ask, { namespace, onRedisError, leasePercent }: AdmissionSettings): Promise<Attempt> {
+async function count(
+  ask: Ask,
+  { namespace, onRedisError, leasePercent }: AdmissionSettings,
+  timeline: Timeline | undefined,
+): Promise<Attempt> {
   const { local, shared, closures } = namespace;
   if (shared === undefined) return judged(local.admit(ask.checks, ask.maxDelayUs), namespace);
   if (ask.checks.length === 0 && ask.mode === 'ignore') return UNCOUNTED;
   const leased = leasePercent > 0 ? shared.leases.spend(ask.checks) : undefined;
   if (leased !== undefined) return judged(leased, namespace);
-  const answer = await askRedis(ask, shared, leasePercent);
+  const answer = await timed(
+    timeline,
+    'redis',
+    () => askRedis(ask, shared, leasePercent),
+    (result) => result === undefined,
+  );
   if (answer === undefined) return countAlone(ask, shared, onRedisError, namespace);
   for (const closure of answer.closures) closures.close(closure, performance.now());
   if (answer.kind === 'reported') return { kind: 'informed' };

@@ -7,6 +7,7 @@ import { type Effect, log, serialize, setClientHeaders, share } from '../../runt
 import { type Reader, type Step, step, type Verdict } from '../../runtime/step.js';
 import type { Clock } from '../../shared/clock.js';
 import { routeOf } from '../../shared/genesys-route.js';
+import type { Timeline } from '../../shared/timeline.js';
 import { type Injection, injectToken, refuse } from '../access.js';
 import { answered } from '../answers.js';
 import type { Gate, GateFacts } from '../gate.js';
@@ -80,11 +81,11 @@ export function regionalAccessStep(access: RegionalAccess): Step {
       },
     };
   };
-  return step(read, (facts) => access.gate.judge(facts) ?? sendSomewhere(access, facts));
+  return step(read, (facts, timeline) => access.gate.judge(facts) ?? sendSomewhere(access, facts, timeline));
 }
 
 /** Tries regions until one has a token or none is left. */
-async function sendSomewhere(access: RegionalAccess, facts: Facts): Promise<Verdict> {
+async function sendSomewhere(access: RegionalAccess, facts: Facts, timeline?: Timeline): Promise<Verdict> {
   const { regions, states, effects: clock } = access;
   const tried = new Set<number>();
   const effects: Effect[] = [];
@@ -94,7 +95,7 @@ async function sendSomewhere(access: RegionalAccess, facts: Facts): Promise<Verd
   while (choice !== undefined) {
     const region = regions[choice.index];
     if (region === undefined) throw new Error('there is no such region');
-    const taken = await takeToken(access, facts, region, choice, tried);
+    const taken = await takeToken(access, facts, region, choice, tried, timeline);
     if (taken.kind === 'token') {
       return after(effects, send(access, region, choice, injectToken(access, facts.headers, region.pool, taken)));
     }
@@ -126,9 +127,13 @@ async function takeToken(
   { upstream, pool }: ServingRegion,
   choice: Choice,
   tried: ReadonlySet<number>,
+  timeline: Timeline | undefined,
 ): Promise<Taken> {
   if (!(await setUpstream(upstream))) return { kind: 'unknown upstream' };
-  const taken = pool.take(pool.dependsOnRoute() ? routeOf(upstreamUri) : undefined);
+  const taken = pool.take(
+    pool.dependsOnRoute() ? routeOf(upstreamUri) : undefined,
+    choice.isProbe ? undefined : timeline,
+  );
   if (!(taken instanceof Promise)) return taken;
   if (choice.isProbe) {
     void taken.then((late) => {

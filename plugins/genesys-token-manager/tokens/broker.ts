@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { sleep } from '../../shared/clock.js';
+import { type Timeline, timed } from '../../shared/timeline.js';
 import type { Effects, TokenOrigin } from '../effects.js';
 import type { FetchPolicy, OauthClient } from '../login/client.js';
 import { requestToken } from '../login/request.js';
@@ -94,8 +95,14 @@ export interface TokenBroker {
    * Gets a token. Returns it at once if a valid one is in memory, and so a failure that is remembered. Otherwise
    * returns a promise that never rejects and settles within `FLIGHT_DEADLINE_MS`. A flight uses the policy of the
    * request that started it.
+   * @param timeline of a request that waits for the promise
    */
-  get(client: OauthClient, policy: FetchPolicy, store?: TokenStore): TokenOutcome | Promise<TokenOutcome>;
+  get(
+    client: OauthClient,
+    policy: FetchPolicy,
+    store?: TokenStore,
+    timeline?: Timeline,
+  ): TokenOutcome | Promise<TokenOutcome>;
   /** Returns the token in memory if it is valid, not refused, and not idle for too long. Never starts a flight. */
   peek(client: OauthClient): UsableToken | undefined;
   /** Reports a token that the service refused. Unless it is replaced, the next use replaces it, or once it is old enough. */
@@ -137,6 +144,12 @@ interface HeldFailure {
   told: boolean;
 }
 
+interface Flight {
+  outcome: Promise<TokenOutcome>;
+  /** Of the requests that wait. */
+  timelines: Timeline[];
+}
+
 interface Entry {
   client: OauthClient;
   idle: IdleTimeout;
@@ -152,17 +165,23 @@ export function createTokenBroker(effects: Effects): TokenBroker {
     max: MAX_CLIENTS,
     dispose: ({ token }) => void (token && keyByRef.delete(token.ref)),
   });
-  const flights = new Map<string, Promise<TokenOutcome>>();
+  const flights = new Map<string, Flight>();
 
-  function get(client: OauthClient, policy: FetchPolicy, store?: TokenStore): TokenOutcome | Promise<TokenOutcome> {
+  function get(
+    client: OauthClient,
+    policy: FetchPolicy,
+    store?: TokenStore,
+    timeline?: Timeline,
+  ): TokenOutcome | Promise<TokenOutcome> {
     const now = effects.nowMs();
     const { token, failure, idle } = entries.get(client.key) ?? {};
     const holdOff = failure !== undefined && now < failure.retryAtMs ? failure : undefined;
     if (token === undefined || now >= token.expiresAtMs) {
-      return holdOff === undefined ? fly(client, policy, store) : none(holdOff, now);
+      return holdOff === undefined ? fly(client, policy, store, timeline) : none(holdOff, now);
     }
     if (holdOff === undefined) {
-      if (now >= token.refusedAtMs || idle?.mayBeDead(token.allowance, now)) return fly(client, policy, store);
+      if (now >= token.refusedAtMs || idle?.mayBeDead(token.allowance, now))
+        return fly(client, policy, store, timeline);
       if (store !== undefined && idle?.timeoutMs !== undefined) tellUse(client, token, store, now);
       if (now >= token.renewAtMs) void fly(client, policy, store);
     }
@@ -179,18 +198,30 @@ export function createTokenBroker(effects: Effects): TokenBroker {
   }
 
   /** Joins the flight of this client, or starts one. */
-  function fly(client: OauthClient, policy: FetchPolicy, store: TokenStore | undefined): Promise<TokenOutcome> {
+  function fly(
+    client: OauthClient,
+    policy: FetchPolicy,
+    store: TokenStore | undefined,
+    timeline?: Timeline,
+  ): Promise<TokenOutcome> {
     const running = flights.get(client.key);
-    if (running !== undefined) return running;
+    if (running !== undefined) {
+      if (timeline !== undefined) running.timelines.push(timeline);
+      return running.outcome;
+    }
+    const timelines = timeline === undefined ? [] : [timeline];
+    const noteAll: Timeline = (stretch) => {
+      for (const note of timelines) note(stretch);
+    };
     const { token, idle } = entries.get(client.key) ?? {};
     const maxIdleMs = (idle ?? createIdleTimeout(client.maxIdleMs)).deadAfterMs;
     const known = knownToken(token, idle, effects.nowMs());
-    const flight = obtainToken(client, policy, store, { known, maxIdleMs }, effects).then((result) => {
+    const outcome = obtainToken(client, policy, store, { known, maxIdleMs }, effects, noteAll).then((result) => {
       flights.delete(client.key);
       return result.kind === 'held' ? keepToken(client, result) : keepFailure(client, result);
     });
-    flights.set(client.key, flight);
-    return flight;
+    flights.set(client.key, { outcome, timelines });
+    return outcome;
   }
 
   function keepToken(client: OauthClient, token: HeldToken): UsableToken {
@@ -328,14 +359,17 @@ async function obtainToken(
   store: TokenStore | undefined,
   before: Before,
   effects: Effects,
+  timeline: Timeline,
 ): Promise<HeldToken | Fault> {
   const deadlineMs = effects.nowMs() + FLIGHT_DEADLINE_MS;
   for (let attempt = 1; ; attempt++) {
-    const claim = await claimToken(client, policy, store, before, deadlineMs, effects);
+    const claim = await claimToken(client, policy, store, before, deadlineMs, effects, timeline);
     if (claim.kind !== 'lock') return claim;
     const sentAtMs = effects.nowMs();
     const timeoutMs = Math.min(policy.timeoutMs, deadlineMs - sentAtMs);
-    const result = grantToken(await requestToken(client, timeoutMs, effects), sentAtMs, policy, effects.nowMs());
+    const request = () => requestToken(client, timeoutMs, effects);
+    const answer = await timed(timeline, 'login', request, ({ kind }) => kind === 'fault');
+    const result = grantToken(answer, sentAtMs, policy, effects.nowMs());
     effects.countTokenRequest?.(result.kind === 'held' ? 'granted' : result.retryable ? 'failed' : 'refused');
     if (result.kind === 'held') {
       const { value, ref, lifetimeMs } = result;
@@ -349,7 +383,7 @@ async function obtainToken(
     if (attempt >= policy.maxAttempts || !inTime) {
       return { ...result, reason: `${result.reason} (attempt ${attempt} of ${policy.maxAttempts})` };
     }
-    await sleep(effects, delayMs);
+    await timed(timeline, 'wait', () => sleep(effects, delayMs));
   }
 }
 
@@ -361,11 +395,13 @@ async function claimToken(
   { known, maxIdleMs }: Before,
   deadlineMs: number,
   effects: Effects,
+  timeline: Timeline,
 ): Promise<HeldToken | Fault | { kind: 'lock'; lock: Lock }> {
   if (store === undefined) return { kind: 'lock', lock: ALONE };
   for (let round = 0; ; round++) {
     const askedAtMs = effects.nowMs();
-    const claim = await store.claim(client.key, known, policy.timeoutMs, maxIdleMs);
+    const ask = () => store.claim(client.key, known, policy.timeoutMs, maxIdleMs);
+    const claim = await timed(timeline, 'redis', ask);
     if (claim.kind === 'lock') return claim;
     if (claim.kind === 'token') {
       const { token, remainingMs, unusedMs } = claim;
@@ -378,7 +414,7 @@ async function claimToken(
     if (effects.nowMs() + waitMs + SHORTEST_ATTEMPT_MS >= deadlineMs) {
       return trouble('another node was asking login, and had no token in time');
     }
-    await sleep(effects, waitMs);
+    await timed(timeline, 'wait', () => sleep(effects, waitMs));
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import type { Timeline } from '../../shared/timeline.js';
 import type { Effects } from '../effects.js';
 import type { ClientSource, FetchPolicy, OauthClient } from '../login/client.js';
 import type { SharedMarks } from '../marks.js';
@@ -26,8 +27,9 @@ export interface TokenPool {
    * Takes a token for one request and counts its use. Returns it at once if it is in memory, otherwise as a promise
    * that never rejects.
    * @param route the request's route, if `dependsOnRoute` returned true
+   * @param timeline notes what the promise waits for
    */
-  take(route?: string): PoolOutcome | Promise<PoolOutcome>;
+  take(route?: string, timeline?: Timeline): PoolOutcome | Promise<PoolOutcome>;
   /** Returns whether the choice depends on the request's route. The route is read only then. */
   dependsOnRoute(): boolean;
   /** Records a 429 about no token in particular. @returns whether the route is closed for all tokens of the pool */
@@ -60,10 +62,10 @@ export function createTokenPool(
   const slots = sources.map((source) => createSlot(source, policy, store, broker));
   const key = poolKey(sources);
 
-  function take(route?: string): PoolOutcome | Promise<PoolOutcome> {
+  function take(route?: string, timeline?: Timeline): PoolOutcome | Promise<PoolOutcome> {
     const closedMs = route === undefined ? 0 : closures.waitMs(key, route);
     if (closedMs > 0) return { kind: 'exhausted', retryAfterMs: closedMs };
-    const outcomes = slotsInUse().map((slot) => slot.get());
+    const outcomes = slotsInUse().map((slot) => slot.get(timeline));
     const chosen = choose(outcomes.filter(isToken), route);
     if (chosen?.kind === 'token') {
       countTokenUse?.('memory', chosen.clientId);
@@ -172,7 +174,7 @@ function soonest(outcomes: TokenOutcome[]): TokenOutcome {
 
 interface Slot {
   client(): OauthClient;
-  get(): TokenOutcome | Promise<TokenOutcome>;
+  get(timeline?: Timeline): TokenOutcome | Promise<TokenOutcome>;
   /** Returns the token in memory. */
   peek(): UsableToken | undefined;
 }
@@ -191,14 +193,14 @@ function createSlot(
   let previous: OauthClient | undefined;
   let warnedOf: OauthClient | undefined;
 
-  function get(): TokenOutcome | Promise<TokenOutcome> {
+  function get(timeline?: Timeline): TokenOutcome | Promise<TokenOutcome> {
     const current = source.current();
     if (current !== newest) {
       // After several changes in a row, falls back on the last secret that got a token.
       if (previous === undefined || broker.peek(newest) !== undefined) previous = newest;
       newest = current;
     }
-    const outcome = broker.get(newest, policy, store);
+    const outcome = broker.get(newest, policy, store, timeline);
     if (previous === undefined) return outcome;
     const old = previous;
     if (outcome instanceof Promise) {
