@@ -2,7 +2,9 @@
  * The process's metrics in Prometheus' text format: how long events take, the state of the event loop, and the plugins'
  * own metrics. Created only if there is a port for them.
  */
+import type { Metric } from 'prom-client';
 import type { MetricFamily, MetricSample, Phase } from '../../plugins/shared/plugin.js';
+import { createDurations, EVENT_DURATION } from './durations.js';
 import type { RunningModule } from './hosted-plugin.js';
 
 /** How an event ended: normally, with an answer of the plugin, or with a failure. */
@@ -11,21 +13,21 @@ export type EventOutcome = 'ended' | 'exit' | 'failed';
 /** @param plugin its name in Kong */
 export type ObserveEvent = (plugin: string, phase: Phase, outcome: EventOutcome, milliseconds: number) => void;
 
-export interface Metrics {
-  observeEvent: ObserveEvent;
-  render(): Promise<{ contentType: string; text: string }>;
+/** A metric with its present values, as prom-client has it. */
+export interface CollectedMetric {
+  name: string;
+  help: string;
+  type: string;
+  /** `metricName` is that of a sample of a histogram, such as `x_bucket`. */
+  values: readonly { labels: Readonly<Record<string, string | number>>; value: number; metricName?: string }[];
 }
 
-/** The plugin server's metric for every plugin, next to prom-client's metrics of the process. */
-export const EVENT_DURATION = {
-  name: 'kong_plugin_event_duration_seconds',
-  help: 'From the arrival of an event of Kong to its end (ended, exit, failed), waiting for Kong and others included.',
-  type: 'histogram',
-  labels: ['phase', 'outcome'],
-} as const;
-
-/** From a tenth of a millisecond, which is usual, to the default deadline. */
-const DURATION_BUCKETS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5, 30];
+export interface Metrics {
+  observeEvent: ObserveEvent;
+  /** Returns the present values. */
+  collect(): Promise<CollectedMetric[]>;
+  render(): Promise<{ contentType: string; text: string }>;
+}
 
 /**
  * Makes the metrics of a process. Each has a label `plugin`: the plugin's name in Kong, or of what belongs to the process
@@ -33,19 +35,16 @@ const DURATION_BUCKETS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
  */
 export async function createMetrics(processName: string, modules: readonly RunningModule[]): Promise<Metrics> {
   // Loaded on first use: a process without the port saves the memory.
-  const { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } = await import('prom-client');
+  const { Counter, collectDefaultMetrics, Gauge, Registry } = await import('prom-client');
   const ofProcess = new Registry();
   // Default labels, as prom-client measures the lag with none before the first answer.
   ofProcess.setDefaultLabels({ plugin: processName });
   collectDefaultMetrics({ register: ofProcess });
   const registry = new Registry();
-  const durations = new Histogram({
-    name: EVENT_DURATION.name,
-    help: EVENT_DURATION.help,
-    labelNames: [...EVENT_DURATION.labels, 'plugin'],
-    buckets: DURATION_BUCKETS_SECONDS,
-    registers: [registry],
-  });
+  const durations = createDurations();
+  // A metric of prom-client is what has a name, and answers this.
+  const asMetric = { name: EVENT_DURATION.name, get: async () => durations.read() };
+  registry.registerMetric(asMetric as unknown as Metric);
   for (const { family, read } of familiesOf(modules)) {
     const { name, help, type, labels } = family;
     const common = { name, help, labelNames: [...labels, 'plugin'], registers: [registry] };
@@ -67,11 +66,18 @@ export async function createMetrics(processName: string, modules: readonly Runni
       });
     }
   }
+  const refresh = async (): Promise<void> => {
+    await Promise.all(modules.map((module) => module.refresh?.()));
+  };
   return {
-    observeEvent: (plugin, phase, outcome, milliseconds) =>
-      durations.observe({ phase, outcome, plugin }, milliseconds / 1000),
+    observeEvent: durations.observe,
+    async collect() {
+      await refresh();
+      const all = await Promise.all([ofProcess.getMetricsAsJSON(), registry.getMetricsAsJSON()]);
+      return all.flat() as unknown as CollectedMetric[];
+    },
     async render() {
-      await Promise.all(modules.map((module) => module.refresh?.()));
+      await refresh();
       return {
         contentType: registry.contentType,
         text: `${await ofProcess.metrics()}${await registry.metrics()}`,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { SUITE } from '../../kong/config-check/suite.js';
-import { EVENT_DURATION } from '../../kong/plugin-server/metrics.js';
+import { EVENT_DURATION } from '../../kong/plugin-server/durations.js';
 import { codeBlocks, readDocuments } from '../../kong/testbed/markdown.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 

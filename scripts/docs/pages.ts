@@ -4,7 +4,7 @@
  */
 import { dirname, relative } from 'node:path';
 import { SUITE, type SuitePlugin } from '../../kong/config-check/suite.js';
-import { EVENT_DURATION } from '../../kong/plugin-server/metrics.js';
+import { EVENT_DURATION } from '../../kong/plugin-server/durations.js';
 import { eachField, type Field, type Fields } from '../../plugins/shared/kong-schema/field.js';
 import { REDIS_FIELDS } from '../../plugins/shared/redis/schema.js';
 import { renderFields } from './fields.js';
