@@ -10,15 +10,18 @@ import { type PluginModule, VARIANTS } from '../../plugins/shared/plugin.js';
 import { DEFAULT_DEADLINE_SECONDS } from './deadline.js';
 import { describePlugin } from './dump.js';
 import { hostedPlugin, namesOf, type PluginChoice, readPluginName, readPlugins } from './hosted-plugin.js';
+import { OTLP_OPTIONS, OTLP_USAGE, type OtlpFlags, readOtlpFlags } from './otlp/settings.js';
 import { type ProcessSettings, serve } from './process.js';
 
 const USAGE_OF_ONE = `usage: NAME --socket PATH [--socket-mode 0600|0660] [--deadline SECONDS] [--name NAME]
             [--secrets-dir DIR]... [--log-dir DIR]... [--state-dir DIR] [--stdout PATH] [--metrics HOST:PORT]
+            ${OTLP_USAGE}
             [--without-bodies | --without-log]
        NAME --dump [--socket PATH] [--name NAME] [--without-bodies | --without-log]`;
 
 const USAGE_OF_ALL = `usage: NAME --socket PATH [--plugins PLUGIN,...] [--socket-mode 0600|0660] [--deadline SECONDS]
             [--secrets-dir DIR]... [--log-dir DIR]... [--state-dir DIR] [--stdout PATH] [--metrics HOST:PORT]
+            ${OTLP_USAGE}
        NAME --dump --plugin NAME [--socket PATH] [--plugins PLUGIN,...]
        a PLUGIN is a name, as in genesys-quota; with a phase left out, as in genesys-quota:without-log; or
        under another name in Kong, as in unbuffered=genesys-pii-log:without-bodies`;
@@ -49,6 +52,7 @@ const COMMON_OPTIONS = {
   'state-dir': { type: 'string' },
   stdout: { type: 'string' },
   metrics: { type: 'string' },
+  ...OTLP_OPTIONS,
 } as const;
 
 /**
@@ -95,7 +99,7 @@ export function parseCommandLineOfAll(args: readonly string[], { command, plugin
   return { ...readCommon(values, command), plugins, dumped: plugin };
 }
 
-interface CommonValues {
+interface CommonValues extends OtlpFlags {
   dump: boolean;
   socket: string;
   'socket-mode': string;
@@ -134,6 +138,7 @@ function readCommon(values: CommonValues, processName: string): ProcessSettings 
     stateDir: values['state-dir'],
     stdoutPath: values.stdout,
     metrics: values.metrics === undefined ? undefined : parseAddress(values.metrics),
+    otlp: readOtlpFlags(values),
   };
 }
 

@@ -16,6 +16,7 @@ import { FrameReader, FrameWriter, MAX_FRAME_BYTES } from './frames.js';
 import type { Instance, Instances } from './instances.js';
 import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
 import type { EventOutcome, ObserveEvent } from './metrics.js';
+import type { EventTrace, TraceEvent } from './otlp/trace-event.js';
 
 export interface ConnectionOptions {
   instances: Instances;
@@ -27,6 +28,8 @@ export interface ConnectionOptions {
   observeEvent?: ObserveEvent | undefined;
   /** Learns each log entry that a plugin asks Kong for. */
   observeEntry?: ((json: string) => void) | undefined;
+  /** Follows each event, if the process traces. */
+  traceEvent?: TraceEvent | undefined;
 }
 
 export interface Connection {
@@ -46,6 +49,7 @@ interface RunningEvent {
   ended: boolean;
   readonly startedMs: number;
   observed: boolean;
+  trace: EventTrace | undefined;
   onDeadline(): void;
 }
 
@@ -82,7 +86,7 @@ function failed(error: Error): Promise<never> {
 
 /** Serves Kong on a socket until it closes. Never throws: whatever goes wrong ends in an answer or a closed connection. */
 export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
-  const { instances, log, observeEvent, observeEntry } = options;
+  const { instances, log, observeEvent, observeEntry, traceEvent } = options;
   const writer = new FrameWriter();
   const reader = new FrameReader(onFrame, () => waiting[0]?.limit?.frameBytes ?? MAX_FRAME_BYTES);
   let waiting: Waiting[] = [];
@@ -182,12 +186,15 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       ended: false,
       startedMs: observeEvent === undefined ? 0 : performance.now(),
       observed: false,
+      trace: undefined,
       onDeadline: () => fail('gateway.plugin.timeout', new Error(`no end after ${options.deadlineMs} ms`)),
     };
     running = event;
     deadline.refresh();
     try {
-      const handled = plugin[phase]?.(createKong((...args) => call(event, ...args)));
+      const kong = createKong((...args) => call(event, ...args));
+      event.trace = traceEvent?.(name, phase, kong);
+      const handled = plugin[phase]?.(kong, event.trace?.timeline);
       if (handled === undefined) end(sequence, event);
       else {
         handled.then(
@@ -220,9 +227,10 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
 
   /** An event that failed ends once more when its answer is made: it counts once. */
   function observe(event: RunningEvent, outcome: EventOutcome): void {
-    if (observeEvent === undefined || event.observed) return;
+    if (event.observed) return;
     event.observed = true;
-    observeEvent(event.plugin, event.phase, outcome, performance.now() - event.startedMs);
+    event.trace?.end(outcome);
+    observeEvent?.(event.plugin, event.phase, outcome, performance.now() - event.startedMs);
   }
 
   function end(sequence: number, event: RunningEvent): void {

@@ -10,6 +10,8 @@ import type { RunningModule } from './hosted-plugin.js';
 import { createInstances } from './instances.js';
 import { createMetrics } from './metrics.js';
 import type { OperationsServer } from './operations.js';
+import type { Otlp } from './otlp/index.js';
+import type { OtlpSettings } from './otlp/settings.js';
 import { createRequestFeed } from './request-feed.js';
 import { startServer } from './server.js';
 import { startWatchdog } from './watchdog.js';
@@ -28,6 +30,8 @@ export interface ProcessSettings extends Host {
   stateDir: string | undefined;
   /** Where operators reach the process; undefined: nowhere. */
   metrics: { host: string; port: number } | undefined;
+  /** The collector of spans and metrics; undefined: none. */
+  otlp: OtlpSettings | undefined;
 }
 
 /** Serves plugins until the process is told to leave. Each has the name that it has in Kong. */
@@ -70,8 +74,16 @@ export async function serve(plugins: readonly PluginModule[], settings: ProcessS
     void leave(signal);
   };
 
-  const running = startModules(plugins, settings.stateDir);
-  const metrics = settings.metrics && (await createMetrics(processName, running));
+  const fail = (error: Error): never => {
+    log(`${processName}: ${error.message}`);
+    process.exit(1);
+  };
+
+  const otlp = await openOtlp(plugins, settings, log).catch(fail);
+  const running = [...startModules(plugins, settings.stateDir), ...(otlp === undefined ? [] : [otlp.module])];
+  const needsMetrics = settings.metrics !== undefined || settings.otlp?.sendsMetrics === true;
+  const metrics = needsMetrics ? await createMetrics(processName, running) : undefined;
+  if (metrics !== undefined && settings.otlp?.sendsMetrics === true) otlp?.sendMetrics(metrics);
   const feed = settings.metrics && createRequestFeed(() => performance.now());
   const instances = createInstances(plugins, settings);
   const server = await startServer({
@@ -82,11 +94,9 @@ export async function serve(plugins: readonly PluginModule[], settings: ProcessS
     log,
     observeEvent: metrics?.observeEvent,
     observeEntry: feed?.note,
+    traceEvent: otlp?.traceEvent,
     onTakenOver: () => void leave('the socket path leads to another process'),
-  }).catch((error: Error) => {
-    log(`${processName}: ${error.message}`);
-    process.exit(1);
-  });
+  }).catch(fail);
   let operations: OperationsServer | undefined;
   if (settings.metrics !== undefined && metrics !== undefined && feed !== undefined) {
     // Loaded with the port: Node's HTTP costs memory that a process without one need not spend.
@@ -103,6 +113,18 @@ export async function serve(plugins: readonly PluginModule[], settings: ProcessS
   process.on('SIGINT', onSignal);
   // Without the time: for its first date V8 loads 0.9 MB, which a process that prints nothing else need not spend.
   process.stderr.write(`${processName} ${plugins[0]?.Version} listens on ${settings.socketPath}\n`);
+}
+
+/** Loads OpenTelemetry if it is on: a process without it does not pay for it. @throws ConfigError */
+async function openOtlp(
+  plugins: readonly PluginModule[],
+  settings: ProcessSettings,
+  log: (line: string) => void,
+): Promise<Otlp | undefined> {
+  if (settings.otlp === undefined) return undefined;
+  const { startOtlp } = await import('./otlp/index.js');
+  const version = plugins[0]?.Version ?? '';
+  return startOtlp(settings.otlp, { name: settings.processName, version, host: settings, log });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

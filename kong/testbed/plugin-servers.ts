@@ -40,7 +40,16 @@ export const PLUGINS: readonly ExternalPlugin[] = SERVED.map(({ name, module, va
 export const LEFT_OUT_LOCALLY = ['bot-detection', 'cors', 'pre-function', 'prometheus', 'proxy-cache'];
 
 /** Flags that the plugins of a process share. */
-const FLAGS_OF_ALL = new Set(['--deadline', '--secrets-dir', '--log-dir', '--state-dir', '--metrics', '--stdout']);
+const FLAGS_OF_ALL = new Set([
+  '--deadline',
+  '--secrets-dir',
+  '--log-dir',
+  '--state-dir',
+  '--metrics',
+  '--otlp',
+  '--otlp-sample',
+  '--stdout',
+]);
 
 /** Returns the settings of plugin servers whose sockets are in `folder`. */
 export function pluginServerCommands(

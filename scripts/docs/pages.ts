@@ -5,6 +5,7 @@
 import { dirname, relative } from 'node:path';
 import { SUITE, type SuitePlugin } from '../../kong/config-check/suite.js';
 import { EVENT_DURATION } from '../../kong/plugin-server/durations.js';
+import { OTLP_METRICS } from '../../kong/plugin-server/otlp/index.js';
 import { eachField, type Field, type Fields } from '../../plugins/shared/kong-schema/field.js';
 import { REDIS_FIELDS } from '../../plugins/shared/redis/schema.js';
 import { renderFields } from './fields.js';
@@ -42,7 +43,7 @@ export const PAGES: readonly Page[] = [
     file: REDIS_PAGE,
     sections: { fields: renderFields({ type: 'record', fields: REDIS_FIELDS as unknown as Fields }, () => undefined) },
   },
-  { file: 'kong/observability/README.md', sections: { metrics: metricsOf([EVENT_DURATION]) } },
+  { file: 'kong/observability/README.md', sections: { metrics: metricsOf([EVENT_DURATION, ...OTLP_METRICS]) } },
 ];
 
 function pageOf({ name }: SuitePlugin): string {
