@@ -46,7 +46,7 @@ const SINK = {
       framing: {
         type: 'string',
         default: 'ndjson',
-        one_of: ['ndjson', 'array', 'splunk_hec', 'elasticsearch_bulk', 'loki'],
+        one_of: ['ndjson', 'array', 'splunk_hec', 'elasticsearch_bulk', 'loki', 'otlp'],
         description: 'http: how the entries of a batch stand in the body.',
       },
     },

@@ -14,6 +14,14 @@ import { type OtlpReceiver, type OtlpSpan, startOtlpReceiver, textsOf } from '..
 
 const QUOTA = { namespace: 'otlp', limits: [{ name: 'all', limit: 1_000_000, window: 'day', by: 'global' }] };
 
+/** What Kong knows of a request in its log phase. */
+const ENTRY = {
+  started_at: Date.now(),
+  request: { method: 'GET', uri: '/api/v2/users/jane.roe@example.com' },
+  response: { status: 404, headers: {} },
+  latencies: {},
+};
+
 /** What is started in a test ends with it. */
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -44,6 +52,8 @@ function requestTo(server: PluginServerProcess, headers: Record<string, string> 
     const name = typeof argument === 'string' ? argument : '';
     if (method === 'kong.nginx.get_var') return name === 'kong_request_id' ? id : '';
     if (method === 'kong.request.get_header') return headers[name] ?? '';
+    if (method === 'kong.log.serialize')
+      return JSON.stringify({ ...ENTRY, request: { ...ENTRY.request, headers, id } });
     if (method === 'kong.ctx.shared.get') return shared.get(name) ?? null;
     if (method === 'kong.ctx.shared.set') {
       const { k, v } = argument as { k: string; v: unknown };
@@ -296,6 +306,23 @@ describe('a collector', () => {
     expect(collector.headers.authorization).toBe('Bearer of-the-collector');
     await expect(serve(flags)).rejects.toThrow('--secrets-dir');
   });
+});
+
+it("gets the audit log too, with the id of its request's trace", async () => {
+  const collector = await collect();
+  const server = await serve([], 'genesys-pii-log');
+  const sink = { type: 'http', url: `${collector.url}/v1/logs`, framing: 'otlp', flush_ms: 0 };
+  const traceId = requestId();
+  for (const headers of [{}, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` }]) {
+    const request = requestTo(server, headers);
+    await request.event('genesys-pii-log', 'access', { sinks: [sink] });
+    await request.event('genesys-pii-log', 'log', { sinks: [sink] });
+    const record = await waitFor('an entry', () => collector.logs.shift());
+    expect(collector.faults).toEqual([]);
+    expect([record.traceId, record.severityNumber]).toEqual(['traceparent' in headers ? traceId : request.id, 13]);
+    expect(JSON.parse(record.body.stringValue)).toMatchObject({ request_id: request.id, status: 404 });
+  }
+  expect(collector.text).not.toContain('jane.roe');
 });
 
 it.each([

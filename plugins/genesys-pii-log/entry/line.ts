@@ -8,6 +8,8 @@ export interface Line {
   /** Milliseconds since 1970. */
   timeMs: number;
   status: number | undefined;
+  /** Of the trace that the client began, or that spans without a client's have; undefined without an id. */
+  traceId?: string | undefined;
   /** Returns the line in at most `maxBytes`: without bodies, then headers, then all but what identifies the request. */
   within(maxBytes: number): string;
 }
@@ -27,16 +29,23 @@ function stringify(value: unknown): string {
 /** Makes the line of an entry. */
 export function toLine(entry: Entry, format: Format): Line {
   // Thousands of lines may wait in queues. A native line can be shortened from its text, so the entry is not kept.
-  if (format === 'native') return nativeLine(stringify(entry), Date.parse(entry.time), entry.status);
+  const common = { timeMs: Date.parse(entry.time), status: entry.status, traceId: traceIdOf(entry) };
+  if (format === 'native') return nativeLine(stringify(entry), common);
   const json = stringify(toEcs(entry));
   const write = (shown: Entry): string => stringify(toEcs(shown));
-  const { status } = entry;
-  return { json, timeMs: Date.parse(entry.time), status, within: (bytes) => shorten(json, bytes, () => entry, write) };
+  return { json, ...common, within: (bytes) => shorten(json, bytes, () => entry, write) };
 }
 
-function nativeLine(json: string, timeMs: number, status: number | undefined): Line {
+function nativeLine(json: string, common: Pick<Line, 'timeMs' | 'status' | 'traceId'>): Line {
   const read = (): Entry => JSON.parse(json) as Entry;
-  return { json, timeMs, status, within: (bytes) => shorten(json, bytes, read, stringify) };
+  return { json, ...common, within: (bytes) => shorten(json, bytes, read, stringify) };
+}
+
+const TRACE_ID = /^(?!0{32})[\da-f]{32}$/;
+
+/** The plugin server's spans have Kong's request id as the id of the trace where the client began none. */
+function traceIdOf({ trace_id, request_id }: Entry): string | undefined {
+  return [trace_id, request_id].find((id) => id !== undefined && TRACE_ID.test(id));
 }
 
 function shorten(json: string, maxBytes: number, read: () => Entry, write: (entry: Entry) => string): string {

@@ -77,6 +77,10 @@ it.each<[Framing, string]>([
     'loki',
     '{"streams":[{"stream":{"job":"genesys-pii-log"},"values":[["1768208400000000000","{\\"n\\":1}"],["1768208400000000000","{\\"n\\":2}"]]}]}',
   ],
+  [
+    'otlp',
+    '{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"genesys-pii-log"}},{"key":"service.namespace","value":{"stringValue":"kong-genesys-cloud"}}]},"scopeLogs":[{"scope":{"name":"genesys-pii-log"},"logRecords":[{"timeUnixNano":"1768208400000000000","severityNumber":9,"body":{"stringValue":"{\\"n\\":1}"}},{"timeUnixNano":"1768208400000000000","severityNumber":9,"body":{"stringValue":"{\\"n\\":2}"}}]}]}]}',
+  ],
 ])('frames as %s', (framing, text) => {
   expect(frame([testLine(1), testLine(2)], framing)).toBe(text);
 });
@@ -127,6 +131,17 @@ describe('an answer', () => {
       refused: ['{"n":3}'],
       isTransient: true,
     });
+  });
+
+  it.each([
+    ['', 0],
+    ['{"partialSuccess":{}}', 0],
+    ['{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"too old"}}', 2],
+  ])('of a collector, %s, tells how many entries it has refused', async (body, refused) => {
+    answer = { status: 200, body };
+    if (refused === 0) return open({ framing: 'otlp' }).send([testLine(1), testLine(2), testLine(3)]);
+    const found = await failure({ framing: 'otlp' });
+    expect([found.refused.length, found.remaining, found.message]).toEqual([2, [], 'the receiver took 1 of 3 entries']);
   });
 
   it('that does not come is waited for no longer than allowed', async () => {

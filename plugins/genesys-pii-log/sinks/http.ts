@@ -7,7 +7,7 @@ import type { Line } from '../entry/line.js';
 import { reasonOf, SendFailure, type Transport } from './transport.js';
 
 /** The format of entries in the body of a request. */
-export type Framing = 'ndjson' | 'array' | 'splunk_hec' | 'elasticsearch_bulk' | 'loki';
+export type Framing = 'ndjson' | 'array' | 'splunk_hec' | 'elasticsearch_bulk' | 'loki' | 'otlp';
 
 export interface HttpSettings {
   url: URL;
@@ -59,13 +59,34 @@ export function frame(lines: readonly Line[], framing: Framing): string {
       const values = lines.map(({ json, timeMs }) => [`${timeMs}000000`, json]);
       return JSON.stringify({ streams: [{ stream: { job: 'genesys-pii-log' }, values }] });
     }
+    case 'otlp':
+      return otlpRequest(lines);
   }
+}
+
+/** SEVERITY_NUMBER_INFO, _WARN and _ERROR. */
+const SEVERITIES = { info: 9, warn: 13, error: 17 };
+
+/** Returns the entries as log records of OTLP, in JSON (opentelemetry-proto, logs/v1/logs.proto). */
+function otlpRequest(lines: readonly Line[]): string {
+  const logRecords = lines.map(({ json, timeMs, status = 0, traceId }) => ({
+    timeUnixNano: `${timeMs}000000`,
+    severityNumber: status >= 500 ? SEVERITIES.error : status >= 400 ? SEVERITIES.warn : SEVERITIES.info,
+    body: { stringValue: json },
+    ...(traceId === undefined ? {} : { traceId }),
+  }));
+  const attributes = Object.entries({ 'service.name': 'genesys-pii-log', 'service.namespace': 'kong-genesys-cloud' });
+  const resource = { attributes: attributes.map(([key, text]) => ({ key, value: { stringValue: text } })) };
+  return JSON.stringify({
+    resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 'genesys-pii-log' }, logRecords }] }],
+  });
 }
 
 /** Checks the answer to a batch. @throws SendFailure unless everything was taken */
 function judge({ status, retryAfterMs, body }: PostAnswer, lines: readonly Line[], framing: Framing): void {
   if (status >= 200 && status < 300) {
     if (framing === 'elasticsearch_bulk') judgeBulk(body.toString('utf8'), lines);
+    if (framing === 'otlp') judgeOtlp(body.toString('utf8'), lines);
     return;
   }
   // 401 and 403 are transient, because credentials may be in a file that is about to change.
@@ -92,6 +113,15 @@ function judgeBulk(body: string, lines: readonly Line[]): void {
     const taken = lines.length - remaining.length - refused.length;
     throw new SendFailure(`the receiver took ${taken} of ${lines.length} entries`, { remaining, refused });
   }
+}
+
+/** Checks what a collector has not taken of a batch. Which entries, it does not say, and they must not be sent again. */
+function judgeOtlp(body: string, lines: readonly Line[]): void {
+  const [, count] = /"rejectedLogRecords"\s*:\s*"?(\d{1,9})/.exec(body) ?? [];
+  const refused = lines.slice(0, Number(count ?? 0));
+  if (refused.length === 0) return;
+  const taken = lines.length - refused.length;
+  throw new SendFailure(`the receiver took ${taken} of ${lines.length} entries`, { remaining: [], refused });
 }
 
 function isRefusal(status: number): boolean {
