@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { SUITE } from '../../kong/config-check/suite.js';
 import { EVENT_DURATION } from '../../kong/plugin-server/durations.js';
+import { OTLP_METRICS } from '../../kong/plugin-server/otlp/index.js';
 import { codeBlocks, readDocuments } from '../../kong/testbed/markdown.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 
@@ -32,7 +33,7 @@ const CODE = CURRENT.flatMap(({ file, text }) => [
 ]);
 
 it('metrics', () => {
-  const names = [EVENT_DURATION, ...SUITE.flatMap(({ metrics }) => metrics)].map(({ name }) => name);
+  const names = [EVENT_DURATION, ...OTLP_METRICS, ...SUITE.flatMap(({ metrics }) => metrics)].map(({ name }) => name);
   const known = new Set(names.flatMap((name) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]));
   const named = CODE.flatMap(({ file, code }) =>
     [...code.matchAll(/\b(?:genesys_[a-z]\w*|kong_plugin_\w+)/g)].map(([name]) => ({ file, name })),

@@ -10,6 +10,7 @@ import { freePort } from '../../kong/testbed/native-kong.js';
 import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
 import { REDIS_MISSING, startRedis } from '../../kong/testbed/redis-server.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
+import { VERSION } from '../../plugins/shared/version.js';
 import { type OtlpReceiver, type OtlpSpan, startOtlpReceiver, textsOf } from '../support/otlp-receiver.js';
 
 const QUOTA = { namespace: 'otlp', limits: [{ name: 'all', limit: 1_000_000, window: 'day', by: 'global' }] };
@@ -107,7 +108,7 @@ describe('spans', () => {
     });
     expect(BigInt(access?.endTimeUnixNano ?? 0)).toBeGreaterThanOrEqual(BigInt(access?.startTimeUnixNano ?? 1));
     expect(Math.abs(Number(access?.startTimeUnixNano) / 1e6 - Date.now())).toBeLessThan(60_000);
-    expect(collector.resource).toMatchObject({ 'service.name': 'genesys-plugins', 'service.version': '0.1.0' });
+    expect(collector.resource).toMatchObject({ 'service.name': 'genesys-plugins', 'service.version': VERSION });
   });
 
   it('continues the trace of the client, and asks nothing that costs a round trip', async () => {
