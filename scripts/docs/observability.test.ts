@@ -26,13 +26,25 @@ const PROCESS_METRICS: Readonly<Record<string, readonly string[]>> = {
 };
 /** What Prometheus itself knows of a target. */
 const PROMETHEUS_METRICS: readonly string[] = ['up'];
+/** Kong's plugin prometheus, as kong.yml has it (3.9.3, at the status port), as far as the dashboard asks. */
+const KONG_METRICS: Readonly<Record<string, readonly string[]>> = {
+  kong_http_requests_total: ['service', 'route', 'code', 'source', 'workspace', 'consumer'],
+  ...Object.fromEntries(
+    ['request', 'kong', 'upstream'].flatMap((what) =>
+      ['bucket', 'count', 'sum'].map((suffix) => [
+        `kong_${what}_latency_ms_${suffix}`,
+        ['service', 'route', 'workspace', 'consumer', 'le'],
+      ]),
+    ),
+  ),
+};
 /** On every sample: of the plugin server, and of a scrape as in prometheus.yml. */
 const COMMON_LABELS: readonly string[] = ['plugin', 'job', 'instance', 'node'];
 
 /** Labels by metric name, a histogram under each name that its samples have. */
 const KNOWN = new Map<string, readonly string[]>();
 for (const name of PROMETHEUS_METRICS) KNOWN.set(name, []);
-for (const [name, labels] of Object.entries(PROCESS_METRICS)) KNOWN.set(name, labels);
+for (const [name, labels] of Object.entries({ ...PROCESS_METRICS, ...KONG_METRICS })) KNOWN.set(name, labels);
 for (const { metrics } of SUITE) for (const { name, labels } of metrics) KNOWN.set(name, labels);
 for (const suffix of ['bucket', 'count', 'sum']) {
   KNOWN.set(`kong_plugin_event_duration_seconds_${suffix}`, ['phase', 'outcome', 'le']);
@@ -97,6 +109,8 @@ function selectorsOf(expr: string): Selector[] {
   const bare = expr
     .replace(/"[^"]*"/g, '""')
     .replace(/\[[^\]]*\]/g, ' ')
+    // Numbers that the reader of the dashboard enters.
+    .replace(/\$\w+/g, ' ')
     .replace(/\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ');
   const names = bare.matchAll(/\b([a-zA-Z_:][\w:]*)\s*(?:\{([^}]*)\}|(\())?/g);
   return [...names].flatMap(([, metric = '', matchers, call]) => {
@@ -171,6 +185,8 @@ describe('dashboard.json', () => {
     expect(DASHBOARD.templating.list.map(({ name, type }) => [name, type])).toEqual([
       ['datasource', 'datasource'],
       ['node', 'query'],
+      ['allocation', 'textbox'],
+      ['price', 'textbox'],
     ]);
     for (const { query } of DASHBOARD.templating.list) {
       if (typeof query === 'string') continue;
