@@ -13,6 +13,7 @@ import { benchQuota } from './cases/quota.js';
 import { benchFilterAlone, benchResponseFilter } from './cases/response-filter.js';
 import type { CaseResult } from './cases/result.js';
 import { benchSuite } from './cases/suite.js';
+import { benchTelemetry } from './cases/telemetry.js';
 import { benchTokenManager } from './cases/token-manager.js';
 import { benchMemory, benchStart } from './endurance.js';
 import type { GatewayKind } from './gateways.js';
@@ -22,7 +23,18 @@ import { nginxMissing } from './static-upstream.js';
 const RESULTS = 'bench-results.json';
 /** A machine with nothing else to do has less (uptime(1)). */
 const BUSY_LOAD = 0.5;
-const USUAL_PARTS = ['server', 'filter-alone', 'mask-alone', 'token', 'quota', 'filter', 'log', 'suite', 'start'];
+const USUAL_PARTS = [
+  'server',
+  'filter-alone',
+  'mask-alone',
+  'token',
+  'quota',
+  'filter',
+  'log',
+  'suite',
+  'telemetry',
+  'start',
+];
 const PARTS = [...USUAL_PARTS, 'memory'];
 const USAGE = `usage: npm run bench -- [--gateway kong|local] [--only PART,...] [--requests N]; parts: ${PARTS.join(', ')}`;
 
@@ -109,6 +121,12 @@ async function benchOn(gateway: GatewayKind, into: Record<string, unknown>): Pro
       ratios: Object.fromEntries(ratios),
       rows: Object.fromEntries(rows),
     }));
+  }
+  if (chosen.includes('telemetry')) {
+    const telemetry = await benchTelemetry(gateway);
+    console.log('throughput with metrics and OpenTelemetry by that without, measured in turns');
+    console.table(telemetry.flatMap(({ name, rows }) => rows.map((row) => ({ case: name, ...row }))));
+    into.telemetry = telemetry;
   }
   if (chosen.includes('start')) {
     const start = Object.fromEntries(await benchStart(gateway));

@@ -52,7 +52,7 @@ export interface RowResult extends Load {
 }
 
 /** What a gateway with a case's rows takes. */
-type Setup = Pick<Case, 'rows' | 'files' | 'servers' | 'body' | 'env'>;
+export type Setup = Pick<Case, 'rows' | 'files' | 'servers' | 'body' | 'env'>;
 
 /** Runs all rows. @throws Error of a row that does not do its work */
 export function runCase(kind: GatewayKind, bench: Case): Promise<Map<string, RowResult>> {

@@ -2,7 +2,7 @@
  * One plugin module in two plugin servers of one gateway: kong-pdk's, where it keeps its own name, and ours, where it is
  * called otherwise.
  */
-
+import { join } from 'node:path';
 import type { PluginChoice } from '../../kong/plugin-server/hosted-plugin.js';
 import { commandsOfOneProcess } from '../../kong/plugin-server-commands.js';
 import { kongJsPluginServer } from '../../kong/testbed/kong-js-pluginserver.js';
@@ -25,19 +25,19 @@ export function ourServer(plugin: string, args: string[] = [], name = ourName(pl
   return { name, script: `bin/${plugin}.js`, args: ['--name', name, ...args] };
 }
 
-/** The name of a plugin in the process that all plugins share. */
-export function sharedName(plugin: string): string {
-  return `${plugin}-shared`;
+/** The name of a plugin in the process that all plugins share. @param tag tells processes with other flags apart */
+export function sharedName(plugin: string, tag = 'shared'): string {
+  return `${plugin}-${tag}`;
 }
 
 /** The name of genesys-gateway without its response phase, in that process. */
 export const COMBINED_UNBUFFERED = sharedName('genesys-gateway-unbuffered');
 
 /** One process for all of the plugins, and for their combined form. */
-export function sharedServer(plugins: readonly string[], args: string[] = []): ExternalPlugin[] {
+export function sharedServer(plugins: readonly string[], args: string[] = [], tag = 'shared'): ExternalPlugin[] {
   const choices: PluginChoice[] = [
-    ...[...plugins, COMBINED].map((module) => ({ name: sharedName(module), module, variant: undefined })),
-    { name: COMBINED_UNBUFFERED, module: COMBINED, variant: 'without-bodies' },
+    ...[...plugins, COMBINED].map((module) => ({ name: sharedName(module, tag), module, variant: undefined })),
+    { name: sharedName(`${COMBINED}-unbuffered`, tag), module: COMBINED, variant: 'without-bodies' },
   ];
   return choices.map(({ name }) => ({
     name,
@@ -46,7 +46,10 @@ export function sharedServer(plugins: readonly string[], args: string[] = []): E
       const all = commandsOfOneProcess(choices, { ...THIS_MACHINE, folder }, args);
       const own = all.find((one) => one.name === name);
       if (own === undefined) throw new Error(`no command for ${name}`);
-      return own;
+      const socket = join(folder, `${tag}.socket`);
+      const place = (command: string): string => command.replace(own.socket, socket);
+      const { startCommand, queryCommand } = own;
+      return { socket, startCommand: startCommand && place(startCommand), queryCommand: place(queryCommand) };
     },
   }));
 }

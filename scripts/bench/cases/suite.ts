@@ -96,16 +96,18 @@ function suiteOf(kind: GatewayKind, bytes: number, tokenUrl: string, folder: str
     ],
     files: { '/open': { body }, '/guarded': { body, needsToken: true } },
     servers: [...bothServers(SUITE, ['--log-dir', folder]), ...sharedServer(SUITE, ['--log-dir', folder])],
+    /** Of every plugin server. */
+    args: ['--log-dir', folder],
     roundMs: 2000,
     env: LUA_ENV,
   };
 }
 
-type Suite = Omit<Case, 'name' | 'connections' | 'rounds'>;
+type Suite = Omit<Case, 'name' | 'connections' | 'rounds'> & { args: string[] };
 
 /** What kong.yml has on every route: the two parts that read no body, so that nothing is buffered. */
 function withoutBodies(suite: Suite): Suite {
-  const parts = ['genesys-quota', 'genesys-token-manager'].map(sharedName);
+  const parts = ['genesys-quota', 'genesys-token-manager'].map((plugin) => sharedName(plugin));
   const rows = suite.rows
     .filter(({ name }) => ['no plugin', SEPARATE, 'combined'].includes(name))
     .map(({ accepts: _, ...row }): Row => {
