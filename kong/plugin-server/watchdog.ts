@@ -1,6 +1,6 @@
 /**
- * Ends the process when its event loop stands still: Kong would wait 35 s for it with every request, and starts a new one
- * within a second instead. The watcher is a thread of its own, because a loop that stands still runs no timer.
+ * Ends the process when its event loop is blocked: Kong would wait 35 s for it with every request, and starts a new one
+ * within a second instead. The watcher is a thread of its own, because a blocked loop runs no timer.
  */
 import { Worker } from 'node:worker_threads';
 

@@ -38,7 +38,7 @@ export const Schema = [
       // endlessly.
       between: [300, 86_400],
       description:
-        "How long a token is good for. Genesys' Go SDK asks anew a minute before the end, so a minute or less would make it ask for ever.",
+        "How long a token is good for. Genesys' Go SDK asks again a minute before the end, so a minute or less would make it ask for ever.",
     },
   },
 ] as const satisfies Fields;

@@ -24,7 +24,7 @@ const SINK = {
         type: 'string',
         len_min: 1,
         description:
-          'file: absolute path below a `--log-dir`: appended to, 0600, opened anew when it leads to another file (logrotate without `copytruncate`).',
+          'file: absolute path below a `--log-dir`: appended to, 0600, opened again when it leads to another file (logrotate without `copytruncate`).',
       },
     },
     {
@@ -208,7 +208,7 @@ export const Schema = [
       type: 'string',
       default: 'redact',
       one_of: ['redact', 'hash', 'partial'],
-      description: 'What stands in the place of a value: nothing of it, a keyed hash, or its last characters.',
+      description: 'What is shown instead of a value: nothing of it, a keyed hash, or its last characters.',
     },
   },
   {

@@ -284,7 +284,7 @@ export const Schema = [
       type: 'boolean',
       default: false,
       description:
-        'Tells the client in `X-Genesys-Quota-Report` which limit in report mode would have refused its request. The request then waits until it is counted.',
+        'Names, in the header `X-Genesys-Quota-Report`, the limit in report mode that would have refused the request. The request then waits until it is counted.',
     },
   },
   {
@@ -292,7 +292,7 @@ export const Schema = [
       type: 'boolean',
       default: false,
       description:
-        'Tells the client in `X-Genesys-Quota-Warning` which limits have reached `warn_at`, and what is left.',
+        'Names, in the header `X-Genesys-Quota-Warning`, the limits that have reached `warn_at`, and what is left.',
     },
   },
   {
@@ -448,10 +448,10 @@ export const Schema = [
       default: 0,
       between: [0, 100],
       description:
-        'Tells each refused client to wait up to so much longer, 60 s at most, so that a fleet does not return in one second.',
+        'Asks each refused client to wait up to so much longer, 60 s at most, so that a fleet does not return in one second.',
     },
   },
-  { hide_headers: { type: 'boolean', default: false, description: 'Leaves the RateLimit headers out.' } },
+  { hide_headers: { type: 'boolean', default: false, description: 'Sends no RateLimit headers.' } },
 ] as const satisfies Fields;
 
 /** The fields next to `config`. Only HTTP can be answered with 429. */

@@ -66,10 +66,10 @@ export const Schema = [
           {
             keep: {
               ...DATA_PATHS,
-              description: 'Paths of what may leave. Left out: everything, or what `template` refers to.',
+              description: 'Paths of what gets through. Left out: everything, or what `template` refers to.',
             },
           },
-          { remove: { ...DATA_PATHS, description: 'Paths of what may not leave.' } },
+          { remove: { ...DATA_PATHS, description: 'Paths of what is removed.' } },
           {
             rename: {
               type: 'array',
@@ -114,7 +114,7 @@ export const Schema = [
               type: 'array',
               len_min: 1,
               elements: { type: 'string', len_min: 1, len_max: 256 },
-              description: 'Headers of the response that do not leave.',
+              description: 'Headers of the response that are removed.',
             },
           },
         ],
@@ -122,7 +122,7 @@ export const Schema = [
       description: 'The first that matches method, path and status applies.',
     },
   },
-  { on_no_match: { ...BLOCK_OR_PASS, description: '`pass`: a response that no rule matches leaves as it is.' } },
+  { on_no_match: { ...BLOCK_OR_PASS, description: '`pass`: a response that no rule matches is passed on as it is.' } },
   {
     collection: {
       type: 'string',
@@ -154,14 +154,14 @@ export const Schema = [
   {
     on_error: {
       ...BLOCK_OR_PASS,
-      description: "`pass`: a body that cannot be filtered leaves **unfiltered**, with a warning in Kong's log.",
+      description: "`pass`: a body that cannot be filtered is passed on **unfiltered**, with a warning in Kong's log.",
     },
   },
   {
     non_json: {
       ...BLOCK_OR_PASS,
       description:
-        '`pass`: bodies of other types leave as they are. Types that name JSON in any way (`application/x-ndjson` too) are never among them; a missing type is JSON.',
+        '`pass`: bodies of other types are passed on as they are. Types that name JSON in any way (`application/x-ndjson` too) are never among them; a missing type is JSON.',
     },
   },
 ] as const satisfies Fields;

@@ -11,7 +11,7 @@ export type SecretValues = Readonly<Record<string, string>>;
 export interface SecretStore {
   /** For the plan and the log. */
   readonly description: string;
-  /** Whether values can be read back; without, a rotation that crashes makes the new credential anew. */
+  /** Whether values can be read back; without, a rotation that crashes makes the new credential again. */
   readonly readable: boolean;
   /** Rejects if the store could not be written. Changes nothing. */
   check(): Promise<void>;

@@ -226,7 +226,7 @@ describe("the requests of Genesys' Go SDK, as its sources make them", () => {
       access_token: string;
       expires_in: number;
     };
-    // It asks anew a minute before the end: with a minute or less it would do nothing else.
+    // It asks again a minute before the end: with a minute or less it would do nothing else.
     expect(seconds).toBeGreaterThan(60);
     const headers = { ...agent, Authorization: `Bearer ${bearer}`, 'Content-Type': 'application/json' };
     const call = async (method: string, path: string, body: unknown = null): Promise<[number, { id: string }]> => {

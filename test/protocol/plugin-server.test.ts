@@ -492,7 +492,7 @@ describe('the process', () => {
     expect(await server.exited).toBe(0);
   });
 
-  it('is ended by its watchdog when its event loop stands still', async () => {
+  it('is ended by its watchdog when its event loop is blocked', async () => {
     const server = await start();
     const event = run(await kongAt(server), 'access', [['spin', null]]);
     await expect(event).rejects.toThrow(ConnectionClosed);
