@@ -3,13 +3,24 @@
  * around them but its own dependencies, and under which licences those come.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PLUGIN_NAMES } from '../../kong/plugin-list.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
+import { DESCRIPTION } from '../support/api-description.js';
 
 /** Of licences that Apache-2.0 software may be delivered with, without conditions on its own source. */
 const ALLOWED_LICENCES = new Set([
@@ -214,6 +225,17 @@ describe('an installed command', () => {
     expect(readFileSync(file, 'utf8')).toContain('host: genesys-eu-central-1');
     expect(run(command, 'combine', file)).toContain('name: genesys-gateway');
     expect(run(command, 'check', file)).toContain('no fault');
+  });
+
+  it("kong-genesys-cloud makes routes from Genesys' description, and says what it needs without one", () => {
+    const command = join(folder, 'bin/kong-genesys-cloud');
+    const api = join(folder, 'api.json');
+    writeFileSync(api, JSON.stringify(DESCRIPTION));
+    const file = join(folder, 'routes.yml');
+    run(command, 'routes', '--api', api, '--operations', 'getUsers', '--output', file);
+    expect(run(command, 'check', file)).toContain('no fault');
+    expect(run(command, 'routes', '--api', api, '--openapi', file)).toContain('"/api/v2/users"');
+    expect(() => run(command, 'routes', '--operations', 'getUsers')).toThrow(/description nor its SDK .* --api FILE/);
   });
 
   it('kong-genesys-cloud prints settings with the paths of where it is installed', () => {

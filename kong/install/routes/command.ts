@@ -215,7 +215,9 @@ function remarksOnLog({ file, entries, otherLines, notSent, operations, unknown 
   return [
     `${name}: ${entries} requests, ${notSent} of which the gateway answered itself, of ${operations.size} operations` +
       (otherLines === 0 ? '' : `; ${otherLines} lines are no entries of a request`),
-    ...unknown.slice(0, MOST_UNKNOWN).map(([request, count]) => `${name}: of no operation, ${count} times: ${request}`),
+    ...unknown
+      .slice(0, MOST_UNKNOWN)
+      .map(([request, count]) => `${name}: of no operation, ${count} of the requests: ${request}`),
     ...(rest > 0 ? [`${name}: and ${rest} more`] : []),
   ];
 }
@@ -234,7 +236,7 @@ function remarksOn(api: Api, chosen: readonly Operation[], keep: KeepSettings, r
   const refused = chosen.filter(({ method, path }) => isRefused(method, path));
   const names = (operations: readonly Operation[]): string => operations.map(({ id }) => id).join(', ');
   return [
-    `Routes to ${chosen.length} operations, from ${api.source}. Everything else is 404.`,
+    `Routes to ${chosen.length} operation${chosen.length === 1 ? '' : 's'}, from ${api.source}. Everything else is 404.`,
     ...(api.isDescription
       ? [
           `The OAuth client needs these permissions: ${permissions.join(', ') || 'none'}`,

@@ -127,7 +127,7 @@ describe('the command', () => {
     );
     expect(all.notes).toEqual([
       `${file}: 4 requests, 0 of which the gateway answered itself, of 2 operations`,
-      `${file}: of no operation, 1 times: GET /***REDACTED***`,
+      `${file}: of no operation, 1 of the requests: GET /***REDACTED***`,
     ]);
     const ofBob = await runRoutes('--from-log', file, '--consumer', 'bob', '--tag', 'Billing', '--list');
     expect(ofBob.text).toContain('getRoutingQueues');
