@@ -17,9 +17,11 @@ const SCRAPE_MS = 15_000;
 const BYTES = 13_000;
 const CONNECTIONS = 16;
 const WARM_UP_MS = 4000;
-const ROUNDS = 40;
+const ROUNDS = 30;
 /** Spans are sent a second after they end. */
-const MOMENT_MS = 1000;
+const MOMENT_MS = 700;
+/** How long is looked what a process uses with nothing to do. */
+const IDLE_MS = 10_000;
 
 /** A row's throughput by that of the first, and the processor time of a request. */
 export interface ComparedRow {
@@ -116,36 +118,52 @@ function pluginsOf(model: Row, parts: readonly string[], tag: string, isLight: b
 /**
  * Measures each row for a moment, again and again, so that what else the machine does falls on all of them. Throughput is
  * the median over the rounds of a row's requests by those of the first row in the same round. On a machine with other work
- * it says little; processor time says more, since that is what throughput ends at. Of the plugin server it is all that its
- * process has used, with what it sends and serves between its moments.
+ * it says little; processor time says more, since that is what throughput ends at. Of the plugin server it is what its
+ * process has used in its moments, and what it has used between them beyond what it uses with nothing to do: spans are sent
+ * a second late.
  */
 async function measureInTurns(gateway: BenchGateway, setup: Setup, name: string): Promise<Comparison> {
   const turns = setup.rows.map((row, index): Turn => {
     const pid = gateway.pluginPid(row.plugins.at(-1)?.name ?? '');
     if (pid === undefined) throw new Error(`${row.name}: no plugin server`);
-    return { pid, request: requestOf(gateway, index, setup), ratios: [], requests: 0, gatewaySeconds: 0, before: 0 };
+    return {
+      pid,
+      request: requestOf(gateway, index, setup),
+      ratios: [],
+      requests: 0,
+      gatewaySeconds: 0,
+      ownSeconds: 0,
+      before: 0,
+    };
   });
   for (const { request } of turns) await runLoad(request, CONNECTIONS, WARM_UP_MS);
+  const began = performance.now();
   for (const turn of turns) turn.before = cpuSeconds(turn.pid);
   const gatewaySeconds = (): number => gateway.gatewayPids().reduce((sum, pid) => sum + cpuSeconds(pid), 0);
   for (let round = 0; round < ROUNDS; round += 1) {
     const loads = new Map<Turn, number>();
     // In another order each time: a row is measured after each of the others.
     for (const turn of shuffled(turns)) {
-      const before = gatewaySeconds();
+      const [before, ownBefore] = [gatewaySeconds(), cpuSeconds(turn.pid)];
       const load = await runLoad(turn.request, CONNECTIONS, MOMENT_MS);
       if (load.failed > 0) throw new Error(`${name}: ${load.failed} requests failed`);
       turn.gatewaySeconds += gatewaySeconds() - before;
+      turn.ownSeconds += cpuSeconds(turn.pid) - ownBefore;
       turn.requests += load.requests;
       loads.set(turn, load.requestsPerSecond);
     }
     const [first] = turns;
     for (const turn of turns) turn.ratios.push((loads.get(turn) ?? 0) / ((first && loads.get(first)) ?? Number.NaN));
   }
-  const micros = turns.map(({ pid, before, gatewaySeconds: seconds, requests }) => ({
-    gateway: (seconds * 1e6) / requests,
-    plugins: ((cpuSeconds(pid) - before) * 1e6) / requests,
-  }));
+  const betweenMs = performance.now() - began - ROUNDS * MOMENT_MS;
+  const used = turns.map(({ pid, before }) => cpuSeconds(pid) - before);
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+  const micros = turns.map(({ pid, before, gatewaySeconds: seconds, ownSeconds, requests }, index) => {
+    const total = used[index] ?? 0;
+    const idle = ((cpuSeconds(pid) - before - total) * betweenMs) / IDLE_MS;
+    const late = Math.max(0, total - ownSeconds - idle);
+    return { gateway: (seconds * 1e6) / requests, plugins: ((ownSeconds + late) * 1e6) / requests };
+  });
   const total = (index: number): number => (micros[index]?.gateway ?? 0) + (micros[index]?.plugins ?? 0);
   const rows = turns.map(({ ratios, requests }, index): ComparedRow => {
     const sorted = ratios.sort((x, y) => x - y);
@@ -173,6 +191,8 @@ interface Turn {
   ratios: number[];
   requests: number;
   gatewaySeconds: number;
+  /** Of the plugin server in its moments. */
+  ownSeconds: number;
   /** Seconds of the processor that the plugin server had used. */
   before: number;
 }
