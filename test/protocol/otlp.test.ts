@@ -9,6 +9,7 @@ import { DEFAULT_CLIENT, startGenesysCloud } from '../../kong/testbed/genesys-cl
 import { freePort } from '../../kong/testbed/native-kong.js';
 import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
 import { REDIS_MISSING, startRedis } from '../../kong/testbed/redis-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { VERSION } from '../../plugins/shared/version.js';
 import { type OtlpReceiver, type OtlpSpan, startOtlpReceiver, textsOf } from '../support/otlp-receiver.js';
@@ -214,7 +215,7 @@ describe('spans', () => {
     expect(spans.find(({ spanId }) => spanId === wait?.parentSpanId)?.name).toBe('genesys-quota access');
   });
 
-  it.skipIf(REDIS_MISSING)('has a child for Redis', async () => {
+  it('has a child for Redis', unless(REDIS_MISSING), async () => {
     const collector = await collect();
     const redis = await startRedis();
     closing.push(() => redis.stop());
