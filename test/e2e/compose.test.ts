@@ -28,7 +28,9 @@ const USERS = '/api/v2/users?pageSize=1';
 const IN_WORK = `fetch('http://127.0.0.1:8090/_control/counts').then(async (r) => console.log((await r.json()).inFlight))`;
 
 describe('docker-compose.yml', unless(MISSING), () => {
-  const project = ['compose', '--project-name', 'kong-genesys-cloud-e2e', '--profile', 'postgres'];
+  // Without the file's name, Compose would take what stops first from the containers, and --no-deps has left that out.
+  const file = ['--file', 'docker-compose.yml', '--project-name', 'kong-genesys-cloud-e2e'];
+  const project = ['compose', ...file, '--profile', 'postgres'];
   const ports: Record<string, number> = {};
   const compose = async (...args: string[]): Promise<string> => {
     const { stdout } = await run('docker', [...project, ...args], {
@@ -98,7 +100,11 @@ describe('docker-compose.yml', unless(MISSING), () => {
       });
       await waitFor('all requests', async () => Number(await evaluate(simulator, IN_WORK)) === REQUESTS, MINUTES);
       const [answers] = await Promise.all([Promise.all(sent), compose('stop', gateway, plugins)]);
-      expect(answers.map((answer) => answer.status)).toEqual(Array(REQUESTS).fill(200));
+      const reasons = (await compose('logs', gateway, plugins)).match(/^.*(?:\[(?:error|crit)\]|finishing|still).*$/gm);
+      expect(
+        answers.map((answer) => answer.status),
+        reasons?.slice(-20).join('\n'),
+      ).toEqual(Array(REQUESTS).fill(200));
       const log = await compose('logs', '--no-log-prefix', plugins);
       for (const { id } of answers) expect(log.split(`"request_id":"${id}"`)).toHaveLength(2);
       const ended = await compose('ps', '--all', '--format', '{{.Service}} {{.ExitCode}}', gateway, plugins);
