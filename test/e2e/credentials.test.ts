@@ -306,7 +306,7 @@ describe("the operator's port", () => {
   it('is for programs on this machine', async () => {
     expect((await ask('POST', '/tokens/purge', { Origin: 'http://evil.example' })).status).toBe(403);
     expect((await ask('GET', '/tokens/purge')).status).toBe(405);
-    expect((await ask('GET', '/')).status).toBe(404);
+    expect((await ask('GET', '/nowhere')).status).toBe(404);
     expect((await ask('POST', '/tokens/drain')).status).toBe(400);
     expect((await ask('POST', '/tokens/drain?client_id=nobody')).status).toBe(404);
   });
