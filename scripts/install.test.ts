@@ -11,6 +11,7 @@ import { run } from '../kong/install/command-line.js';
 import { PLUGIN_NAMES } from '../kong/plugin-list.js';
 import { DECK_VERSION } from '../kong/testbed/deck-version.js';
 import { runs } from '../kong/testbed/runs.js';
+import { unless } from '../kong/testbed/unless.js';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const HERE = { node: '/usr/bin/node', packageFolder: '/usr/local/lib/kong-genesys-cloud' };
@@ -115,18 +116,25 @@ describe('kong-genesys-cloud', () => {
     expect(writing).toContain('\nStandardOutput=append:/l\n');
   });
 
-  it.skipIf(!runs('systemd-analyze', '--version'))('prints a unit that systemd takes', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'unit-'));
-    const here = { node: process.execPath, packageFolder: ROOT };
-    const unit = join(folder, 'kong-genesys-cloud.service');
-    // Its user is not on this machine.
-    const text = (await run(['--processes', 'outside', '--format', 'systemd'], here)).replace('User=kong', 'User=root');
-    writeFileSync(unit, text);
-    expect(spawnSync('systemd-analyze', ['verify', unit]).stderr.toString()).toBe('');
-    writeFileSync(unit, text.replace('Restart=always', 'Restart=often'));
-    expect(spawnSync('systemd-analyze', ['verify', unit]).stderr.toString()).not.toBe('');
-    rmSync(folder, { recursive: true });
-  });
+  it(
+    'prints a unit that systemd takes',
+    unless(runs('systemd-analyze', '--version') ? undefined : 'no systemd-analyze'),
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'unit-'));
+      const here = { node: process.execPath, packageFolder: ROOT };
+      const unit = join(folder, 'kong-genesys-cloud.service');
+      // Its user is not on this machine.
+      const text = (await run(['--processes', 'outside', '--format', 'systemd'], here)).replace(
+        'User=kong',
+        'User=root',
+      );
+      writeFileSync(unit, text);
+      expect(spawnSync('systemd-analyze', ['verify', unit]).stderr.toString()).toBe('');
+      writeFileSync(unit, text.replace('Restart=always', 'Restart=often'));
+      expect(spawnSync('systemd-analyze', ['verify', unit]).stderr.toString()).not.toBe('');
+      rmSync(folder, { recursive: true });
+    },
+  );
 
   it('prints variables and Helm values, with further flags', async () => {
     const args = [...quotaAlone, '--prefix', '/kong', '--', '--secrets-dir', '/run/secrets'];

@@ -27,7 +27,6 @@ import { startKonnect } from '../support/konnect.js';
 const DECK = process.env.DECK_BIN ?? 'deck';
 const DECK_MISSING = deckMissing();
 const MISSING = DECK_MISSING ?? KONG_WITH_POSTGRES_MISSING;
-if (MISSING !== undefined) console.log(`deck-sync: skipped in part or whole: ${MISSING}`);
 
 const SCRIPT = resolve(import.meta.dirname, '../../dist/scripts/deck-sync.js');
 const FIRST_KEY = 'first-consumer-key-31415';

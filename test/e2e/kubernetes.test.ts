@@ -9,12 +9,12 @@ import { parseAllDocuments } from 'yaml';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { kongMissing } from '../../kong/testbed/native-kong.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { createPod, type Pod } from '../support/pod.js';
-import { GATEWAY_KIND } from './gateway.js';
+import { KONG_ONLY } from './gateway.js';
 
-const MISSING = GATEWAY_KIND === 'kong' ? kongMissing() : `the ${GATEWAY_KIND} gateway has no Admin API`;
-if (MISSING !== undefined) console.log(`kubernetes: skipped: ${MISSING}`);
+const MISSING = KONG_ONLY ?? kongMissing();
 
 interface Resource {
   kind: string;
@@ -32,7 +32,7 @@ const INGRESSES = RESOURCES.filter(({ kind }) => kind === 'Ingress');
 const KEY = 'key-of-the-crm';
 const HASH_OF_NOTHING = '00000000000000000000000000000000';
 
-describe.skipIf(MISSING)(`a pod of kong/kubernetes${MISSING ? ` (${MISSING})` : ''}`, () => {
+describe('a pod of kong/kubernetes', unless(MISSING), () => {
   let genesys: GenesysCloud;
   let pod: Pod;
 

@@ -9,19 +9,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { NativeKong } from '../../kong/testbed/native-kong.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { openAuditLog } from '../support/audit-log.js';
-import { GATEWAY_KIND, type Gateway, startGateway } from './gateway.js';
-
-const MISSING = GATEWAY_KIND === 'kong' ? undefined : `the ${GATEWAY_KIND} gateway has no processes of Kong's here`;
-if (MISSING !== undefined) console.log(`outside: skipped: ${MISSING}`);
+import { type Gateway, KONG_ONLY as MISSING, startGateway } from './gateway.js';
 
 const REQUESTS = 20;
 const LIMIT = 3;
 /** Longer than the test may take. */
 const QUIT_SECONDS = 300;
 
-describe.skipIf(MISSING)(`plugin servers outside Kong${MISSING ? ` (${MISSING})` : ''}`, () => {
+describe('plugin servers outside Kong', unless(MISSING), () => {
   let folder: string;
   let service: Server;
   let gateway: Gateway;

@@ -11,6 +11,7 @@ import { parse } from 'yaml';
 import { freePort } from '../../kong/testbed/native-kong.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
+import { unless } from '../../kong/testbed/unless.js';
 import { isPlainObject } from '../../plugins/shared/plain-object.js';
 import { GATEWAY_KIND } from './gateway.js';
 import { addToApi, type GenesysGateway, startGenesysGateway } from './genesys-gateway.js';
@@ -62,8 +63,9 @@ function values(body: unknown, place = ''): string[] {
   return Object.entries(body).flatMap(([key, value]) => values(value, `${place}/${key}`));
 }
 
-it.skipIf(GATEWAY_KIND === 'docker')(
+it(
   'the suggested rules let through what report mode kept, and nothing else',
+  unless(GATEWAY_KIND === 'docker' ? "a container does not lend its operators' port" : undefined),
   async () => {
     const inPlace = (config: Record<string, unknown>) =>
       setup.reconfigure((next) => addToApi(next, { name: FILTER, config }));
