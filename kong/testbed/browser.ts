@@ -68,7 +68,11 @@ type Message = {
 /** Starts a browser with a profile of its own, which goes with it. */
 export async function startBrowser(): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), 'browser-'));
-  const flags = ['--headless=new', '--disable-gpu', '--no-first-run', '--disable-dev-shm-usage'];
+  const flags = [
+    ...['--headless=new', '--disable-gpu', '--no-first-run', '--disable-dev-shm-usage'],
+    // No name is resolved: it reaches this machine only.
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+  ];
   // As root, Chromium's sandbox does not work. It opens nothing but our own pages.
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   const binary = findBinary();

@@ -7,16 +7,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserMissing, startBrowser } from '../../kong/testbed/browser.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { call, login, read } from '../../kong/testbed/genesys-cloud/testing.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
-import { CHROMIUM_MISSING, openPage } from '../support/chromium.js';
 import { GATEWAY_KIND, type Gateway, startGateway } from './gateway.js';
 
-const MISSING = GATEWAY_KIND === 'local' ? 'the local gateway goes without cors' : CHROMIUM_MISSING;
+const MISSING = GATEWAY_KIND === 'local' ? 'the local gateway goes without cors' : browserMissing();
 const SDK = join(ROOT, 'node_modules/purecloud-platform-client-v2/dist/web-cjs/purecloud-platform-client-v2.min.js');
 const CLIENT_ID = 'app-in-a-browser';
 
@@ -119,8 +119,9 @@ const html = (): string => `<!doctype html><script src="/sdk.js"></script><scrip
 
 describe('an app in Chromium', unless(MISSING), () => {
   it('logs its user in, calls through the gateway, and reads its refusals', { timeout: 120_000 }, async () => {
-    const browser = openPage(pageUrl);
+    const browser = await startBrowser();
     try {
+      await (await browser.newTab()).open(pageUrl);
       const { error, ...rest } = await waitFor('the report of the page', () => report, 100_000);
       expect(error).toBeUndefined();
       expect(rest).toEqual({
