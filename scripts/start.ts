@@ -16,8 +16,9 @@ import {
   developmentConfig,
   developmentEnv,
 } from '../kong/testbed/development-config.js';
+import { freePort } from '../kong/testbed/free-port.js';
 import { DEFAULT_CLIENT, DEMO_APP, startGenesysCloud } from '../kong/testbed/genesys-cloud/index.js';
-import { freePort, startNativeKong } from '../kong/testbed/native-kong.js';
+import { startNativeKong } from '../kong/testbed/native-kong.js';
 import {
   type ExternalPlugin,
   LEFT_OUT_LOCALLY,

@@ -7,7 +7,8 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { containerSettings, DECLARATIVE_CONFIG, dockerfileArguments } from './docker-kong-settings.js';
-import { type Declarative, freePort, type NativeKongOptions } from './native-kong.js';
+import { freePort } from './free-port.js';
+import type { Declarative, NativeKongOptions } from './native-kong.js';
 
 export interface DockerKong {
   url: string;

@@ -4,13 +4,13 @@
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { environmentOf, nginxSettings, settingsOf, withoutStart } from '../install/plugin-server-settings.js';
 import { type Kept, keepRunning } from '../install/run/keep-running.js';
 import type { PluginServerCommands } from '../plugin-server-commands.js';
+import { freePort } from './free-port.js';
 import { type ExternalPlugin, pluginServerCommands } from './plugin-servers.js';
 import { childrenOf, commandOf, processesThat } from './processes.js';
 
@@ -192,17 +192,5 @@ export function processesServing(socket: string): number[] {
     const has = (...words: string[]): boolean => words.every((word) => command.includes(word));
     const serves = has(socket) || has(dirname(socket), basename(socket));
     return command[0] === process.execPath && serves && !command.some((word) => word.startsWith('--dump'));
-  });
-}
-
-/** Returns a loopback port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
   });
 }

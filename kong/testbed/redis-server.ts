@@ -5,9 +5,9 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { freePort } from './free-port.js';
 import { runs } from './runs.js';
 import { waitFor } from './wait-for.js';
 
@@ -131,15 +131,4 @@ function answers(port: number): boolean {
 
 async function ended(child: ChildProcess): Promise<void> {
   await waitFor('the process to end', () => child.exitCode !== null || child.signalCode !== null);
-}
-
-/** A port that is free now, and low enough that the bus of a Cluster (port + 10000) exists. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    if (port < 55_000) return port;
-  }
 }

@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../../kong/testbed/native-kong.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { runs } from '../../kong/testbed/runs.js';
 import { unless } from '../../kong/testbed/unless.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';

@@ -3,10 +3,10 @@
  * breaker before a failing service, and the operator's port.
  */
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { DEFAULT_CLIENT } from '../../kong/testbed/genesys-cloud/index.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
@@ -43,14 +43,6 @@ beforeEach(() => {
   echo.received.length = 0;
   runs += 1;
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Configures the plugin with these fields alone, before the echo server, with a probe that logs the request's headers. */
 async function useStatic(config: Record<string, unknown>): Promise<void> {

@@ -3,13 +3,13 @@
  * and writes stay with the primary. After every case both simulators are asked what they received.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../kong/testbed/free-port.js';
 import {
   DEFAULT_CLIENT,
   type Fault,
   type GenesysCloud,
   startGenesysCloud,
 } from '../../kong/testbed/genesys-cloud/index.js';
-import { freePort } from '../../kong/testbed/native-kong.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { type Relay, startRelay } from '../support/relay.js';

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freePort } from '../../kong/testbed/native-kong.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { allowedMs } from '../support/allowed-time.js';
 import { type AuditLog, openAuditLog } from '../support/audit-log.js';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { freePort } from '../../kong/testbed/native-kong.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { PLUGINS } from '../../kong/testbed/plugin-servers.js';
 import { unless } from '../../kong/testbed/unless.js';

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KongDriver, type PdkCallSeen } from '../../kong/kong-side/protobuf.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
-import { freePort } from '../../kong/testbed/native-kong.js';
 import { type PluginServerProcess, ROOT, startPluginServer } from '../../kong/testbed/plugin-server.js';
 
 const NAME = 'genesys-gateway';

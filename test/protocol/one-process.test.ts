@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KongDriver } from '../../kong/kong-side/protobuf.js';
-import { freePort } from '../../kong/testbed/native-kong.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { type PluginServerProcess, ROOT, startPluginServer } from '../../kong/testbed/plugin-server.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { KongDriver } from '../../kong/kong-side/protobuf.js';
-import { freePort } from '../../kong/testbed/native-kong.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { startPluginServer } from '../../kong/testbed/plugin-server.js';
 import { runs } from '../../kong/testbed/runs.js';
 import { unless } from '../../kong/testbed/unless.js';

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KongDriver, type PdkCallSeen } from '../../kong/kong-side/protobuf.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { DEFAULT_CLIENT, type GenesysCloud, startGenesysCloud } from '../../kong/testbed/genesys-cloud/index.js';
 import { APP_CLIENT, call, loginUser, read } from '../../kong/testbed/genesys-cloud/testing.js';
-import { freePort } from '../../kong/testbed/native-kong.js';
 import { type PluginServerProcess, startPluginServer } from '../../kong/testbed/plugin-server.js';
 
 const NAME = 'genesys-user-token';

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../kong/testbed/native-kong.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
 import { createKongNode, type KongNode, postgresSettings } from './kong-node.js';
 import { startPostgres } from './postgres.js';

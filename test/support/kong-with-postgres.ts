@@ -6,7 +6,7 @@
  * schemas and starts nothing, and requests go through another node, as docs/deck.md says.
  */
 
-import { freePort } from '../../kong/testbed/native-kong.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import type { ExternalPlugin } from '../../kong/testbed/plugin-servers.js';
 import { runs } from '../../kong/testbed/runs.js';
 import { createKongNode, KONG, postgresSettings } from './kong-node.js';

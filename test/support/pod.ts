@@ -8,7 +8,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, openSync, readFileSync, r
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { freePort } from '../../kong/testbed/native-kong.js';
+import { freePort } from '../../kong/testbed/free-port.js';
 import { ROOT } from '../../kong/testbed/plugin-server.js';
 import { waitFor } from '../../kong/testbed/wait-for.js';
 import { KONG } from './kong-node.js';

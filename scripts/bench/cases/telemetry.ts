@@ -2,7 +2,8 @@
  * What metrics and OpenTelemetry cost: the same plugins in processes that differ in nothing but the flags, on one gateway,
  * measured in turns. A static service plays the collector, and the metrics are scraped.
  */
-import { freePort } from '../../../kong/testbed/native-kong.js';
+
+import { freePort } from '../../../kong/testbed/free-port.js';
 import { cpuSeconds } from '../../../kong/testbed/processes.js';
 import type { BenchGateway, GatewayKind } from '../gateways.js';
 import { type LoadRequest, runLoad } from '../http-load.js';
