@@ -13,7 +13,10 @@ const USAGE =
 
 answerHelp(USAGE);
 const { values, positionals } = settings();
-const args = positionals.length > 0 ? positionals : ['test/e2e'];
+const end = process.argv.indexOf('--');
+const options = end === -1 ? [] : process.argv.slice(end + 1);
+const files = positionals.slice(0, positionals.length - options.length);
+const args = [...(files.length > 0 ? files : ['test/e2e']), ...options];
 if (values.gateway === 'docker') {
   const missing = await dockerMissing();
   if (missing !== undefined) {
