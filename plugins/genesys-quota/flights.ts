@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { GO_ON, type Step, step } from '../runtime/step.js';
 import type { PdkValue } from '../shared/pdk.js';
 import type { Places } from './limits/in-flight.js';
-import type { Namespace } from './namespaces.js';
+import type { LocalCounters } from './limits/local-counters.js';
+import type { RedisCounters } from './limits/redis-counters.js';
 
 export interface Flights {
   /** Returns a name for a request that no other one has, on any node. */
@@ -17,8 +18,15 @@ export interface Flights {
   end(places: Places): Promise<void>;
 }
 
+/** The counters that places are freed in. */
+interface FlightCounters {
+  local: Pick<LocalCounters, 'free'>;
+  /** Undefined with `policy: local`. */
+  shared: { counters: Pick<RedisCounters, 'free'> } | undefined;
+}
+
 /** Makes the flights of one namespace. */
-export function createFlights({ local, shared }: Pick<Namespace, 'local' | 'shared'>): Flights {
+export function createFlights({ local, shared }: FlightCounters): Flights {
   const process = randomBytes(9).toString('base64url');
   let count = 0;
   const pending = new Map<string, Promise<unknown>>();
@@ -38,7 +46,7 @@ export function createFlights({ local, shared }: Pick<Namespace, 'local' | 'shar
 }
 
 /** Makes the step of the log phase that frees places. A step of its own, so that configurations without it read nothing. */
-export function freeStep({ name, flights }: Namespace): Step {
+export function freeStep({ name, flights }: { name: string; flights: Flights }): Step {
   const key = flightKey(name);
   return step(
     async (event) => parsePlaces(await event.ctx.shared.get(key)),

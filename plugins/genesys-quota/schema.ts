@@ -11,6 +11,11 @@ const MODE = {
   one_of: ['enforce', 'report'],
 } as const satisfies Field;
 
+/** The mode of a limit, of whatever kind. */
+const LIMIT_MODE = {
+  mode: { ...MODE, description: '`report` counts, and says what would be refused; it refuses and delays nothing.' },
+} as const;
+
 /** What requests can be counted by. Each consumer, for example, then has its own budget. */
 const IDENTITIES = ['consumer', 'credential', 'ip', 'header', 'query', 'global'] as const;
 
@@ -161,12 +166,7 @@ const LIMIT = {
           'From this use of the limit on, in percent, a metric and a line in the log warn, once a window. Left out: never.',
       },
     },
-    {
-      mode: {
-        ...MODE,
-        description: '`report` counts, and says what would be refused; it refuses and delays nothing.',
-      },
-    },
+    LIMIT_MODE,
     ...IDENTITY_FIELDS,
     ...REQUEST_FIELDS,
     { cost: { type: 'integer', default: 1, between: [1, 1_000_000], description: 'What a request costs.' } },
@@ -262,9 +262,7 @@ const CONCURRENT = {
           'A request counts for so long at most, for a case in which its end is never heard of. Set it higher than any request takes.',
       },
     },
-    {
-      mode: { ...MODE, description: '`report` counts, and says what would be refused; it refuses and delays nothing.' },
-    },
+    LIMIT_MODE,
     ...IDENTITY_FIELDS,
     ...REQUEST_FIELDS,
   ],
