@@ -14,11 +14,11 @@ import { createBalancer } from './balancer.js';
 import { createBundledPlugins } from './bundled/index.js';
 import { buildSnapshot } from './config/snapshot.js';
 import type { DeclarativeConfig, PluginEntity } from './config/types.js';
+import type { Exchange } from './exchange.js';
 import type { Running } from './new-context.js';
 import type { PdkHost } from './pdk.js';
 import type { GatewayPlugin, PluginPhase } from './plugin.js';
 import { type PluginServerClient, type PluginServerDefinition, startPluginServer } from './plugin-server-client.js';
-import type { Exchange } from './recording.js';
 import { type ResolveReference, resolveFromEnvironment } from './references.js';
 import { nginxRefusal } from './refusal.js';
 import { createRequestFlow, type RequestLine } from './request-flow.js';
@@ -26,8 +26,8 @@ import { sortRoutes } from './router.js';
 import { startHttp } from './server.js';
 
 export type { DeclarativeConfig } from './config/types.js';
+export type { Exchange, PassedAnswer } from './exchange.js';
 export type { PluginServerDefinition } from './plugin-server-client.js';
-export type { Exchange, PassedAnswer } from './recording.js';
 export type { RequestLine } from './request-flow.js';
 
 /** A line that Kong would write to its error log. */

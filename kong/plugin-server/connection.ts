@@ -15,7 +15,7 @@ import { answerFailure, type FailureCode } from './failure.js';
 import { FrameReader, FrameWriter, MAX_FRAME_BYTES } from './frames.js';
 import type { Instance, Instances } from './instances.js';
 import { type RpcCall, rpcCallMessage, rpcReturnMessage } from './messages.js';
-import type { EventOutcome, ObserveEvent } from './metrics.js';
+import type { EventOutcome, ObserveEvent } from './metric-types.js';
 import type { EventTrace, TraceEvent } from './otlp/trace-event.js';
 
 export interface ConnectionOptions {

@@ -3,7 +3,7 @@
  * event costs (measured); this one counts in an array.
  */
 import type { Phase } from '../../plugins/shared/plugin.js';
-import type { CollectedMetric, EventOutcome } from './metrics.js';
+import type { CollectedMetric, EventOutcome } from './metric-types.js';
 
 /** The plugin server's metric for every plugin, next to prom-client's metrics of the process. */
 export const EVENT_DURATION = {

@@ -3,24 +3,10 @@
  * own metrics. Created only if there is a port for them.
  */
 import type { Metric } from 'prom-client';
-import type { MetricFamily, MetricSample, Phase } from '../../plugins/shared/plugin.js';
+import type { MetricFamily, MetricSample } from '../../plugins/shared/plugin.js';
 import { createDurations, EVENT_DURATION } from './durations.js';
 import type { RunningModule } from './hosted-plugin.js';
-
-/** How an event ended: normally, with an answer of the plugin, or with a failure. */
-export type EventOutcome = 'ended' | 'exit' | 'failed';
-
-/** @param plugin its name in Kong */
-export type ObserveEvent = (plugin: string, phase: Phase, outcome: EventOutcome, milliseconds: number) => void;
-
-/** A metric with its present values, as prom-client has it. */
-export interface CollectedMetric {
-  name: string;
-  help: string;
-  type: string;
-  /** `metricName` is that of a sample of a histogram, such as `x_bucket`. */
-  values: readonly { labels: Readonly<Record<string, string | number>>; value: number; metricName?: string }[];
-}
+import type { CollectedMetric, ObserveEvent } from './metric-types.js';
 
 export interface Metrics {
   observeEvent: ObserveEvent;

@@ -1,5 +1,5 @@
 /** The metrics of a process in OTLP (opentelemetry-proto, metrics/v1/metrics.proto). Pure. */
-import type { CollectedMetric } from '../metrics.js';
+import type { CollectedMetric } from '../metric-types.js';
 import {
   bytesField,
   doubleField,

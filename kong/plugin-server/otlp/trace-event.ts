@@ -2,7 +2,7 @@
 import type { Kong } from '../../../plugins/shared/pdk.js';
 import type { Phase } from '../../../plugins/shared/plugin.js';
 import type { Timeline } from '../../../plugins/shared/timeline.js';
-import type { EventOutcome } from '../metrics.js';
+import type { EventOutcome } from '../metric-types.js';
 
 /** Follows one event. */
 export interface EventTrace {

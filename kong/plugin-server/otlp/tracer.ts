@@ -6,7 +6,7 @@
 import type { Kong } from '../../../plugins/shared/pdk.js';
 import type { Phase } from '../../../plugins/shared/plugin.js';
 import type { Stretch } from '../../../plugins/shared/timeline.js';
-import type { EventOutcome } from '../metrics.js';
+import type { EventOutcome } from '../metric-types.js';
 import type { NewSpanId } from './span-id.js';
 import type { EventTrace, TraceEvent } from './trace-event.js';
 
