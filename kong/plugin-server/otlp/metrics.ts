@@ -1,15 +1,14 @@
 /** The metrics of a process in OTLP (opentelemetry-proto, metrics/v1/metrics.proto). Pure. */
 import type { CollectedMetric } from '../metric-types.js';
 import {
-  bytesField,
   doubleField,
+  doubleList,
   fixedField,
+  fixedList,
   messageField,
-  packed,
   textAttribute,
+  textField,
   varintField,
-  writeDouble,
-  writeFixed64,
 } from './protobuf.js';
 
 type Sample = CollectedMetric['values'][number];
@@ -34,7 +33,7 @@ export function encodeMetrics(metrics: readonly CollectedMetric[], startMs: numb
     return messageField(9, [...histograms, CUMULATIVE]);
   };
   return Buffer.concat(
-    metrics.map((metric) => messageField(2, [bytesField(1, metric.name), bytesField(2, metric.help), dataOf(metric)])),
+    metrics.map((metric) => messageField(2, [textField(1, metric.name), textField(2, metric.help), dataOf(metric)])),
   );
 }
 
@@ -56,8 +55,8 @@ function histogramsOf(name: string, values: readonly Sample[]): Buffer[][] {
     return [
       fixedField(4, cumulative.at(-1) ?? 0),
       doubleField(5, sum),
-      bytesField(6, packed(counts, writeFixed64)),
-      bytesField(7, packed(bounds, writeDouble)),
+      fixedList(6, counts),
+      doubleList(7, bounds),
       ...attributesOf(9, labels),
     ];
   });

@@ -1,5 +1,5 @@
 /** What is around the items of a request, of whatever signal (opentelemetry-proto). Pure. */
-import { bytesField, lengthPrefix, messageField, textAttribute } from './protobuf.js';
+import { lengthPrefix, messageField, textAttribute, textField } from './protobuf.js';
 
 export interface Process {
   /** Its command, or its only plugin's name in Kong. */
@@ -25,7 +25,7 @@ export function encodeResource({ name, version, instanceId, host }: Process): Bu
   );
 }
 
-const SCOPE = messageField(1, [bytesField(1, 'kong-genesys-cloud')]);
+const SCOPE = messageField(1, [textField(1, 'kong-genesys-cloud')]);
 
 /** Returns the body of a request. @param items fields of ScopeSpans or ScopeMetrics */
 export function encodeRequest(resource: Buffer, items: Buffer): Buffer {

@@ -4,11 +4,11 @@
  */
 import type { Stretch, Wait } from '../../../plugins/shared/timeline.js';
 import {
-  bytesField,
   fixedKey,
   lengthPrefix,
   messageField,
   textAttribute,
+  textField,
   varintField,
   writeFixed64,
 } from './protobuf.js';
@@ -116,7 +116,7 @@ function eventTemplate(
     textAttribute(9, 'kong.plugin.name', plugin),
     textAttribute(9, 'kong.phase', phase),
     textAttribute(9, 'kong.event.outcome', outcome),
-    ...withLength(9, [bytesField(1, 'kong.request.id'), ...withLength(2, withLength(1, ['requestId']))]),
+    ...withLength(9, [textField(1, 'kong.request.id'), ...withLength(2, withLength(1, ['requestId']))]),
     ...(outcome === 'failed' ? [ERROR] : []),
   ]);
 }
@@ -126,7 +126,7 @@ function partsOf(name: string, kind: number, hasParent: boolean): Part[] {
     ...withLength(1, ['traceId']),
     ...withLength(2, ['spanId']),
     ...(hasParent ? withLength(4, ['parentId']) : []),
-    bytesField(5, name),
+    textField(5, name),
     varintField(6, kind),
     fixedKey(7),
     'start',
